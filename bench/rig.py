@@ -1,0 +1,185 @@
+"""Servers and processes of one measuring run: started, watched, ended."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def cpu_seconds(pids):
+    """User and system time of all threads of PIDS so far."""
+    ticks = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/stat") as f:
+            fields = f.read().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def private_kb(pid):
+    with open(f"/proc/{pid}/smaps_rollup") as f:
+        return sum(int(line.split()[1]) for line in f
+                   if line.startswith("Private_"))
+
+
+def find_program(name):
+    path = os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
+    return shutil.which(name, path=path)
+
+
+class Rig:
+    """Everything runs from one temporary directory and ends with it."""
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="sluice-bench-")
+        os.chmod(self.dir, 0o755)
+        self.running = []
+        self.names = 0
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop(self.running[:])
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def write(self, name, text):
+        path = os.path.join(self.dir, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w") as f:
+            f.write(text)
+        return path
+
+    def start(self, command, env=None, stdin=subprocess.DEVNULL,
+              stdout=subprocess.DEVNULL):
+        log = open(os.path.join(self.dir, "stderr.log"), "ab")
+        proc = subprocess.Popen(command, env=env, stdin=stdin, stdout=stdout,
+                                stderr=log, cwd=self.dir)
+        log.close()
+        self.running.append(proc)
+        return proc
+
+    def stop(self, procs):
+        for proc in procs:
+            if proc.poll() is None:
+                proc.send_signal(signal.SIGTERM)
+        for proc in procs:
+            try:
+                proc.wait(5)
+            except subprocess.TimeoutExpired:
+                proc.kill()
+                proc.wait()
+            self.running.remove(proc)
+
+    def errors(self):
+        with open(os.path.join(self.dir, "stderr.log"), errors="replace") as f:
+            return f.read()[-4000:]
+
+    def wait_port(self, port, proc):
+        for _ in range(500):
+            if proc.poll() is not None:
+                break
+            try:
+                socket.create_connection(("127.0.0.1", port), 1).close()
+                return port
+            except OSError:
+                time.sleep(0.01)
+        raise RuntimeError(f"{proc.args[0]} does not listen:\n{self.errors()}")
+
+    def pool(self, command, count=2, env=None):
+        """COUNT responders on one socket. Returns its path and the processes."""
+        self.names += 1
+        path = os.path.join(self.dir, f"pool{self.names}.sock")
+        with socket.socket(socket.AF_UNIX) as s:
+            s.bind(path)
+            s.listen(4096)
+            return path, [self.start(command, env, stdin=s)
+                          for _ in range(count)]
+
+    def upstream(self, program):
+        proc = self.start([program], stdout=subprocess.PIPE)
+        return int(proc.stdout.readline())
+
+    def nginx(self, upstream_port):
+        """nginx as a plain HTTP proxy, set up as its manual recommends."""
+        port = free_port()
+        conf = self.write("nginx.conf", f"""
+daemon off; worker_processes 2; worker_rlimit_nofile 20000;
+error_log {self.dir}/nginx-error.log; pid {self.dir}/nginx.pid;
+events {{ worker_connections 18000; }}
+http {{
+  access_log off; client_max_body_size 32m; client_body_buffer_size 2m;
+  client_body_temp_path {self.dir}/nb; proxy_temp_path {self.dir}/np;
+  fastcgi_temp_path {self.dir}/nf; uwsgi_temp_path {self.dir}/nu;
+  scgi_temp_path {self.dir}/ns; keepalive_requests 10000000;
+  upstream mock {{
+    server 127.0.0.1:{upstream_port}; keepalive 128;
+    keepalive_requests 10000000;
+  }}
+  server {{
+    listen 127.0.0.1:{port} backlog=4096;
+    proxy_http_version 1.1;
+    proxy_set_header Connection "";
+    location / {{ proxy_pass http://mock; }}
+    location /stream/ {{ proxy_pass http://mock; proxy_buffering off; }}
+  }}
+}}
+""")
+        proc = self.start([find_program("nginx"), "-p", self.dir, "-c", conf,
+                           "-e", os.path.join(self.dir, "nginx-error.log")])
+        return self.wait_port(port, proc)
+
+    def lighttpd(self, shipped, socket_path):
+        """lighttpd with the SHIPPED configuration, before SOCKET_PATH."""
+        port = free_port()
+        self.names += 1
+        home = f"lighttpd{self.names}"
+        self.write(f"{home}/sluice.local.conf",
+                   f'var.sluice_socket := "{socket_path}"\n')
+        shutil.copy(shipped, os.path.join(self.dir, home))
+        conf = self.write(f"{home}/lighttpd.conf", f"""
+server.port = {port}
+server.bind = "127.0.0.1"
+server.document-root = "{self.dir}"
+server.errorlog = "{self.dir}/lighttpd-error.log"
+server.upload-dirs = ( "{self.dir}" )
+server.listen-backlog = 4096
+server.max-keep-alive-requests = 10000000
+include "{os.path.basename(shipped)}"
+""")
+        proc = self.start([find_program("lighttpd"), "-D", "-f", conf])
+        return self.wait_port(port, proc)
+
+
+def run_json(command, env=None):
+    """Run one of the tools to its end; its results."""
+    out = subprocess.run(command, check=True, env=env, stdout=subprocess.PIPE,
+                         text=True).stdout
+    return json.loads(out.splitlines()[-1])
+
+
+def load(program, *args):
+    return run_json([program, *map(str, args)])
+
+
+def load_streams(program, on_mark, *args):
+    """The same for streams; ON_MARK is called with each mark as it comes."""
+    proc = subprocess.Popen([program, "streams", *map(str, args)],
+                            stdout=subprocess.PIPE, text=True)
+    result = {}
+    with proc:
+        for line in proc.stdout:
+            result = json.loads(line)
+            if "mark" in result:
+                on_mark(result)
+    return result
