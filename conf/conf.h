@@ -1,0 +1,151 @@
+/* conf.h - configuration files as plain structs, read through the key table. */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/log.h"
+
+struct conf_env;
+
+/* Milliseconds; 0 = this level does not say. */
+struct conf_timeouts {
+	unsigned	 connect_ms;
+	unsigned	 headers_ms;
+	unsigned	 first_token_ms;
+	unsigned	 idle_ms;
+	unsigned	 total_ms;
+	unsigned	 hangup_probe_ms;	/* sluice.conf only */
+};
+
+enum conf_kind { CONF_KIND_OPENAI, CONF_KIND_ECHO, CONF_KIND__MAX };
+
+struct conf_header {
+	const char	*name;
+	const char	*value;		/* one of value and value_env is set */
+	const char	*value_env;
+};
+
+struct conf_endpoint {			/* one API path of a model with its own target */
+	const char	*path;		/* "chat/completions": what stands after /v1/ */
+	const char	*base_url;	/* NULL: the provider's */
+	const char	*target;	/* NULL: the model's */
+	struct conf_timeouts timeouts;
+};
+
+struct conf_model {
+	const char	*name;		/* "*" = any other name */
+	const char	*target;	/* name upstream; NULL = the same name */
+	const char	**paths;	/* API paths it serves; count 0 = every path */
+	size_t		 path_count;
+	struct conf_endpoint *endpoints; /* when there are any, only these paths (and paths[]) are served */
+	size_t		 endpoint_count;
+	struct conf_timeouts timeouts;
+};
+
+/* One provider file. Shared by successive configurations, so it counts references. */
+struct conf_provider {
+	unsigned	 refs;
+	struct arena	 arena;
+	char		*file;		/* absolute path */
+	int64_t		 mtime;		/* seconds: "created" of its models */
+
+	const char	*name;		/* default: the file's name without .conf */
+	enum conf_kind	 kind;
+	const char	*base_url;	/* no trailing slash */
+	const char	*api_key_env;	/* NULL: no key is sent */
+	const char	*key_header;	/* "Authorization" sends "Bearer KEY", any other header the bare key */
+	struct conf_header *headers;
+	size_t		 header_count;
+	const char	*proxy;		/* NULL or "": none */
+	bool		 http2;
+	const char	*ns;		/* "namespace", never NULL: "default" */
+	const char	*prefix;	/* never NULL */
+	unsigned	 delay_ms;	/* kind echo: between two words */
+	struct conf_timeouts timeouts;
+	const char	*health_path;	/* "/models" */
+	unsigned	 health_timeout_ms;
+	struct conf_model *models;
+	size_t		 model_count;
+};
+
+/* sluice.conf with defaults filled in, and all provider files. */
+struct conf {
+	struct arena	 arena;
+	char		*file;		/* absolute path of sluice.conf; "" when there is none */
+	const char	*providers_dir;	/* absolute */
+	const char	*state_dir;	/* absolute */
+	const char	*env_file;	/* absolute, or NULL */
+	struct {
+		const char *keys_env;
+		bool	 open;
+		bool	 models_open;
+	} auth;
+	struct {
+		const char *dir;	/* absolute, never NULL: state_dir/log by default */
+		enum log_level level;
+	} log;
+	struct conf_timeouts timeouts;	/* headers_ms is 0 unless a file sets it; headers_default_ms holds then */
+	unsigned	 headers_default_ms;
+	const char	*default_model;	/* NULL = none */
+	struct {
+		uint64_t body_bytes;
+		uint64_t memory_body_bytes;
+		uint64_t client_buffer_bytes;
+	} limits;
+	struct {
+		const char **origins;	/* "*" allowed */
+		size_t	 origin_count;
+	} cors;
+
+	struct conf_env	*env;		/* owned */
+	struct conf_provider **providers; /* usable ones, by file name */
+	size_t		 provider_count;
+	size_t		 broken_count;	/* provider files that are not in use as they stand */
+};
+
+/* Called once for each problem found, in file order; AT is borrowed. */
+typedef void conf_report_fn(void *arg, const struct err_at *at);
+
+/*
+ * The main file's path: $SLUICE_CONF, else the compiled-in default
+ * SYSCONFDIR/sluice/sluice.conf. Static or environment memory.
+ */
+const char *conf_default_path(void);
+
+/*
+ * Read sluice.conf at PATH, the env_file it names and every *.conf file in its
+ * providers directory (not recursive, in byte order of the names). Every
+ * problem is reported to REPORT (may be NULL) with ARG.
+ *
+ * A problem in sluice.conf or env_file: returns NULL. A problem in a provider
+ * file: that provider is taken from PREVIOUS if it was there (same file path),
+ * otherwise left out. A provider that names a variable which is not set is
+ * left out in any case. broken_count counts all of these. PREVIOUS may be NULL
+ * and stays the caller's. A missing default file (never one named by
+ * $SLUICE_CONF) is an empty one.
+ *
+ * Blocks on local files only.
+ */
+struct conf *conf_load(const char *path, const struct conf *previous,
+	    conf_report_fn *report, void *arg);
+void	conf_free(struct conf *);	/* drops its references on the providers; NULL is fine */
+
+/*
+ * A number that changes when sluice.conf, env_file, or the set of provider
+ * files changes, or the size, inode, modification or status change time (ns)
+ * of one of them. No file is read.
+ */
+uint64_t conf_fingerprint(const struct conf *);
+
+/*
+ * NAME's value: the process environment first, then env_file. Borrowed; NULL
+ * when not set or empty. Lives as long as the configuration.
+ */
+const char *conf_getenv(const struct conf *, const char *name);
+#endif

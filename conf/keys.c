@@ -1,0 +1,292 @@
+/* keys.c - the one table of configuration keys. */
+#include "config.h"
+
+#include "conf/keys.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "conf/conf.h"
+
+#define DAY		86400
+#define STRING_MAX_BYTES 1024
+#define PATH_MAX_BYTES	4000
+#define MAIN(member)	.scope = KEYS_MAIN, .offset = offsetof(struct conf, member)
+#define PROVIDER(member) \
+	.scope = KEYS_PROVIDER, .offset = offsetof(struct conf_provider, member)
+#define HEADER(member) \
+	.scope = KEYS_HEADER, .offset = offsetof(struct conf_header, member)
+#define MODEL(member) \
+	.scope = KEYS_MODEL, .offset = offsetof(struct conf_model, member)
+#define ENDPOINT(member) \
+	.scope = KEYS_ENDPOINT, .offset = offsetof(struct conf_endpoint, member)
+#define COUNT(type, member) .count_offset = offsetof(struct type, member)
+#define SECONDS(low, high) .type = KEYS_SECONDS, .min = low, .max = high
+#define BYTES(low, high) .type = KEYS_BYTES, .min = low, .max = high
+#define STRING(text) \
+	.type = KEYS_STRING, .max = STRING_MAX_BYTES, .fallback = text
+#define ENV(text)	STRING(text), .value = values_env
+
+/* The five timeouts of a level below sluice.conf. */
+#define TIMEOUTS(LEVEL, of) \
+	{ .name = "timeouts.connect", LEVEL(timeouts.connect_ms), \
+	  SECONDS(0.001, DAY), .fallback = "", \
+	  .help = "as in sluice.conf, " of }, \
+	{ .name = "timeouts.headers", LEVEL(timeouts.headers_ms), \
+	  SECONDS(0.001, DAY), .fallback = "", \
+	  .help = "as in sluice.conf, " of }, \
+	{ .name = "timeouts.first_token", LEVEL(timeouts.first_token_ms), \
+	  SECONDS(0.001, DAY), .fallback = "", \
+	  .help = "as in sluice.conf, " of }, \
+	{ .name = "timeouts.idle", LEVEL(timeouts.idle_ms), \
+	  SECONDS(0.001, DAY), .fallback = "", \
+	  .help = "as in sluice.conf, " of }, \
+	{ .name = "timeouts.total", LEVEL(timeouts.total_ms), \
+	  SECONDS(0.001, DAY), .fallback = "", \
+	  .help = "as in sluice.conf, " of }
+
+/* In the order of the enums that take the index. */
+static const char *const log_levels[] = {
+	"error", "warn", "info", "debug", NULL
+};
+static const char *const kinds[] = { "openai", "echo", NULL };
+
+const struct key keys[] = {
+	/* sluice.conf */
+	{ .name = "providers", MAIN(providers_dir), .type = KEYS_PATH,
+	  .max = PATH_MAX_BYTES, .fallback = "providers.d",
+	  .help = "directory of the provider files: every *.conf in it is one "
+	  "provider; relative to sluice.conf" },
+	{ .name = "state_dir", MAIN(state_dir), .type = KEYS_PATH,
+	  .max = PATH_MAX_BYTES, .fallback = "/var/lib/sluice", .restart = true,
+	  .help = "directory for what must outlive a process, writable by the "
+	  "responder; relative to sluice.conf" },
+	{ .name = "env_file", MAIN(env_file), .type = KEYS_PATH,
+	  .max = PATH_MAX_BYTES, .fallback = "",
+	  .help = "file of NAME=value lines with API keys, for servers that "
+	  "cannot set the responder's environment; it must be a regular file "
+	  "that its owner alone can read (mode 0600), and the environment wins "
+	  "over it; relative to sluice.conf" },
+	{ .name = "auth.keys_env", MAIN(auth.keys_env), ENV("SLUICE_API_KEYS"),
+	  .help = "environment variable with the client keys, separated by "
+	  "commas" },
+	{ .name = "auth.open", MAIN(auth.open), .type = KEYS_BOOL,
+	  .fallback = "false",
+	  .help = "true lets everybody in without a key" },
+	{ .name = "auth.models_open", MAIN(auth.models_open), .type = KEYS_BOOL,
+	  .fallback = "false",
+	  .help = "true shows /v1/models to everybody without a key" },
+	{ .name = "log.dir", MAIN(log.dir), .type = KEYS_PATH,
+	  .max = PATH_MAX_BYTES, .fallback = "",
+	  .help = "directory of the journal, one file an hour; empty means the "
+	  "directory log in state_dir; relative to sluice.conf. Diagnostics go "
+	  "to stderr, or here where stderr is /dev/null" },
+	{ .name = "log.level", MAIN(log.level), .type = KEYS_CHOICE,
+	  .choices = log_levels, .fallback = "info",
+	  .help = "how much the diagnostics say" },
+	{ .name = "timeouts.connect", MAIN(timeouts.connect_ms),
+	  SECONDS(0.001, DAY), .fallback = "5.0",
+	  .help = "until the connection to the upstream stands: name look-up, "
+	  "TCP and TLS" },
+	{ .name = "timeouts.headers", MAIN(timeouts.headers_ms),
+	  SECONDS(0.001, DAY), .fallback = "60.0",
+	  .help = "until the upstream's response headers; the default counts "
+	  "for streams only, a value in a file for every request" },
+	{ .name = "timeouts.first_token", MAIN(timeouts.first_token_ms),
+	  SECONDS(0.001, DAY), .fallback = "120.0",
+	  .help = "until a stream's first content" },
+	{ .name = "timeouts.idle", MAIN(timeouts.idle_ms),
+	  SECONDS(0.001, DAY), .fallback = "60.0",
+	  .help = "the longest silence between two pieces of an answer" },
+	{ .name = "timeouts.total", MAIN(timeouts.total_ms),
+	  SECONDS(0.001, DAY), .fallback = "900.0",
+	  .help = "until the end of the answer" },
+	{ .name = "timeouts.hangup_probe", MAIN(timeouts.hangup_probe_ms),
+	  SECONDS(0.05, 60), .fallback = "0.5",
+	  .help = "how often a silent request looks whether its client is "
+	  "still there" },
+	{ .name = "default_model", MAIN(default_model), STRING(""),
+	  .help = "model of a request that names none; empty makes such a "
+	  "request an error" },
+	{ .name = "limits.body", MAIN(limits.body_bytes),
+	  BYTES(1024, 1099511627776), .fallback = "104857600",
+	  .help = "largest request body" },
+	{ .name = "limits.memory_body", MAIN(limits.memory_body_bytes),
+	  BYTES(1024, 1073741824), .fallback = "1048576",
+	  .help = "largest request body kept in memory; a larger one goes to an "
+	  "unlinked file" },
+	{ .name = "limits.client_buffer", MAIN(limits.client_buffer_bytes),
+	  BYTES(4096, 1073741824), .fallback = "262144",
+	  .help = "how much of an answer may wait for a slow client before the "
+	  "upstream is paused" },
+	{ .name = "cors.origins", MAIN(cors.origins), .type = KEYS_STRINGS,
+	  COUNT(conf, cors.origin_count), .max = 256, .value = values_origin,
+	  .fallback = "[ ]",
+	  .help = "web origins whose pages may call the gateway, \"*\" for all "
+	  "of them" },
+
+	/* a provider file */
+	{ .name = "name", PROVIDER(name), STRING(""), .value = values_name,
+	  .help = "the provider's name; empty means the file's name without "
+	  ".conf" },
+	{ .name = "kind", PROVIDER(kind), .type = KEYS_CHOICE, .choices = kinds,
+	  .fallback = "openai",
+	  .help = "what the upstream speaks; echo is the built-in upstream for "
+	  "trying things out, served under /echo/v1" },
+	{ .name = "base_url", PROVIDER(base_url), .type = KEYS_URL,
+	  .max = STRING_MAX_BYTES, .value = values_base_url, .fallback = "",
+	  .required = true,
+	  .help = "what stands before /chat/completions in the upstream's URLs" },
+	{ .name = "api_key_env", PROVIDER(api_key_env), ENV(""),
+	  .help = "environment variable with the upstream's API key; while it "
+	  "is not set the provider is disabled; empty means that no key is "
+	  "sent" },
+	{ .name = "key_header", PROVIDER(key_header), STRING("Authorization"),
+	  .value = values_header_name,
+	  .help = "header that carries the key: Authorization sends \"Bearer "
+	  "KEY\", any other header the bare key" },
+	{ .name = "headers", PROVIDER(headers), .type = KEYS_GROUPS,
+	  .element = KEYS_HEADER, COUNT(conf_provider, header_count), .max = 64,
+	  .fallback = "( )",
+	  .help = "more request headers for the upstream" },
+	{ .name = "proxy", PROVIDER(proxy), STRING(""), .value = values_proxy,
+	  .help = "proxy on the way to the upstream; empty means none, whatever "
+	  "the environment says" },
+	{ .name = "http2", PROVIDER(http2), .type = KEYS_BOOL,
+	  .fallback = "false",
+	  .help = "true offers HTTP/2 to the upstream; a paused stream may then "
+	  "hold much more memory" },
+	{ .name = "namespace", PROVIDER(ns), STRING("default"),
+	  .value = values_name,
+	  .help = "models are called namespace/model; those of default by their "
+	  "bare names too" },
+	{ .name = "prefix", PROVIDER(prefix), STRING(""),
+	  .help = "put in front of every model's name" },
+	{ .name = "delay_ms", PROVIDER(delay_ms), .type = KEYS_MILLISECONDS,
+	  .max = 60000, .fallback = "0",
+	  .help = "kind echo only: the pause between two words of a stream" },
+	TIMEOUTS(PROVIDER, "for this provider"),
+	{ .name = "health.path", PROVIDER(health_path), STRING("/models"),
+	  .value = values_health_path,
+	  .help = "path below base_url that shows whether the upstream is "
+	  "well" },
+	{ .name = "health.timeout", PROVIDER(health_timeout_ms),
+	  SECONDS(0.001, 300), .fallback = "5.0",
+	  .help = "how long a health probe may take" },
+	{ .name = "models", PROVIDER(models), .type = KEYS_GROUPS,
+	  .element = KEYS_MODEL, COUNT(conf_provider, model_count),
+	  .max = 10000, .fallback = "( )",
+	  .help = "the models that this provider serves" },
+
+	/* headers = ( { } ) */
+	{ .name = "name", HEADER(name), STRING(""), .value = values_header_name,
+	  .required = true, .help = "the header's name" },
+	{ .name = "value", HEADER(value), .type = KEYS_STRING,
+	  .max = 8192, .fallback = "",
+	  .value = values_header_value, .secret = true,
+	  .help = "its value as it is" },
+	{ .name = "value_env", HEADER(value_env), ENV(""),
+	  .help = "environment variable with its value, instead of value" },
+
+	/* models = ( { } ) */
+	{ .name = "name", MODEL(name), STRING(""), .value = values_model,
+	  .required = true,
+	  .help = "the name that clients ask for; \"*\" is any other name" },
+	{ .name = "target", MODEL(target), STRING(""),
+	  .help = "the model's name upstream; empty means the same name" },
+	{ .name = "paths", MODEL(paths), .type = KEYS_STRINGS,
+	  COUNT(conf_model, path_count), .max = 64, .value = values_api_path,
+	  .fallback = "[ ]",
+	  .help = "API paths that it serves, such as \"embeddings\"; empty means "
+	  "every path, or those of endpoints where there are any" },
+	{ .name = "endpoints", MODEL(endpoints), .type = KEYS_GROUPS,
+	  .element = KEYS_ENDPOINT, COUNT(conf_model, endpoint_count),
+	  .max = 64, .fallback = "( )",
+	  .help = "API paths with an upstream of their own" },
+	TIMEOUTS(MODEL, "for this model"),
+
+	/* endpoints = ( { } ) */
+	{ .name = "path", ENDPOINT(path), STRING(""), .value = values_api_path,
+	  .required = true,
+	  .help = "the API path, such as \"chat/completions\"" },
+	{ .name = "base_url", ENDPOINT(base_url), .type = KEYS_URL,
+	  .max = STRING_MAX_BYTES, .value = values_base_url, .fallback = "",
+	  .help = "its upstream; empty means the provider's" },
+	{ .name = "target", ENDPOINT(target), STRING(""),
+	  .help = "the model's name there; empty means the model's target" },
+	TIMEOUTS(ENDPOINT, "for this path"),
+
+	{ .name = NULL }
+};
+
+static const struct {
+	const char	*text;
+	size_t		 size;
+} scopes[] = {
+	[KEYS_MAIN] = { "sluice.conf", sizeof(struct conf) },
+	[KEYS_PROVIDER] = { "a provider file", sizeof(struct conf_provider) },
+	[KEYS_HEADER] = { "headers", sizeof(struct conf_header) },
+	[KEYS_MODEL] = { "models", sizeof(struct conf_model) },
+	[KEYS_ENDPOINT] = { "endpoints", sizeof(struct conf_endpoint) },
+};
+
+static const char *const types[] = {
+	[KEYS_STRING] = "a string",
+	[KEYS_PATH] = "a path (string)",
+	[KEYS_URL] = "a URL (string)",
+	[KEYS_CHOICE] = "one of some words (string)",
+	[KEYS_BOOL] = "true or false",
+	[KEYS_SECONDS] = "a number of seconds",
+	[KEYS_MILLISECONDS] = "a whole number of milliseconds",
+	[KEYS_BYTES] = "a whole number of bytes",
+	[KEYS_STRINGS] = "a list of strings: [ \"...\", \"...\" ]",
+	[KEYS_GROUPS] = "a list of groups: ( { ... }, { ... } )",
+};
+
+const struct key *
+keys_find(enum keys_scope scope, const char *name)
+{
+	for (const struct key *key = keys; key->name != NULL; key++)
+		if (key->scope == scope && strcmp(key->name, name) == 0)
+			return key;
+	return NULL;
+}
+
+enum keys_scope
+keys_find_scope(const char *name)
+{
+	for (const struct key *key = keys; key->name != NULL; key++)
+		if (strcmp(key->name, name) == 0)
+			return key->scope;
+	return KEYS_SCOPE__MAX;
+}
+
+bool
+keys_is_group(enum keys_scope scope, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const struct key *key = keys; key->name != NULL; key++)
+		if (key->scope == scope && strncmp(key->name, name, n) == 0 &&
+		    key->name[n] == '.')
+			return true;
+	return false;
+}
+
+const char *
+keys_scope_text(enum keys_scope scope)
+{
+	return scopes[scope].text;
+}
+
+size_t
+keys_scope_size(enum keys_scope scope)
+{
+	return scopes[scope].size;
+}
+
+const char *
+keys_type_text(enum keys_type type)
+{
+	return types[type];
+}

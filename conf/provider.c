@@ -1,0 +1,264 @@
+/* provider.c - one provider file. */
+#include "config.h"
+
+#include "conf/provider.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "conf/env.h"
+#include "conf/reader.h"
+#include "conf/source.h"
+
+enum { FIRST_CHUNK_BYTES = 1024 };
+
+static const char suffix[] = ".conf";
+
+/* The file's name without .conf. */
+static const char *
+default_name(struct conf_provider *p)
+{
+	const char *slash = strrchr(p->file, '/');
+	const char *base = slash == NULL ? p->file : slash + 1;
+	size_t n = strlen(base), cut = sizeof(suffix) - 1;
+
+	if (n > cut && strcmp(base + n - cut, suffix) == 0)
+		n -= cut;
+	return arena_strndup(&p->arena, base, n);
+}
+
+static void
+check_name(struct reader *r, struct conf_provider *p, const struct conf *conf)
+{
+	const struct conf_provider *other;
+	unsigned line = reader_line(r, "name");
+
+	if (p->name == NULL) {
+		p->name = default_name(p);
+		if (values_name(p->name) != NULL) {
+			reader_report(r, line, "name is missing, and the "
+			    "file's name cannot stand in for it: %s",
+			    values_name(p->name));
+			return;
+		}
+	}
+	other = provider_find(conf, p->name);
+	if (other != NULL)
+		reader_report(r, line, "name: \"%s\" is taken by %s", p->name,
+		    other->file);
+}
+
+static void
+check_delay(struct reader *r, const struct conf_provider *p)
+{
+	unsigned line = reader_line(r, "delay_ms");
+
+	if (line != 0 && p->kind != CONF_KIND_ECHO)
+		reader_report(r, line, "delay_ms: for kind = \"echo\" only");
+}
+
+/* The header at INDEX among those before it. */
+static void
+check_header(struct reader *r, const struct conf_provider *p, size_t index)
+{
+	const struct conf_header *h = &p->headers[index];
+	unsigned line = reader_line(r, "headers.[%zu]", index);
+
+	if ((h->value == NULL) == (h->value_env == NULL))
+		reader_report(r, line, "headers: expected either value or "
+		    "value_env");
+	if (h->name == NULL)
+		return;
+	if (p->api_key_env != NULL && strcasecmp(h->name, p->key_header) == 0)
+		reader_report(r, line, "headers: %s carries the key already",
+		    h->name);
+	for (size_t i = 0; i < index; i++)
+		if (p->headers[i].name != NULL &&
+		    strcasecmp(h->name, p->headers[i].name) == 0)
+			reader_report(r, line, "headers: %s a second time",
+			    h->name);
+}
+
+static void
+check_endpoints(struct reader *r, const struct conf_model *m, size_t index)
+{
+	for (size_t i = 1; i < m->endpoint_count; i++)
+		for (size_t j = 0; j < i; j++) {
+			const char *a = m->endpoints[i].path;
+			const char *b = m->endpoints[j].path;
+
+			if (a == NULL || b == NULL || strcmp(a, b) != 0)
+				continue;
+			reader_report(r, reader_line(r,
+			    "models.[%zu].endpoints.[%zu]", index, i),
+			    "endpoints: path \"%s\" a second time", a);
+			break;
+		}
+}
+
+/* By name, then by place in the file. */
+static int
+compare_models(const void *a, const void *b)
+{
+	const struct conf_model *const *x = a, *const *y = b;
+	int order = strcmp((*x)->name, (*y)->name);
+
+	return order != 0 ? order : (*x > *y) - (*x < *y);
+}
+
+static void
+check_model_names(struct reader *r, const struct conf_provider *p)
+{
+	const struct conf_model **sorted;
+	size_t n = 0;
+
+	sorted = arena_alloc(r->arena, (p->model_count + 1) * sizeof(*sorted));
+	for (size_t i = 0; i < p->model_count; i++)
+		if (p->models[i].name != NULL)
+			sorted[n++] = &p->models[i];
+	qsort(sorted, n, sizeof(*sorted), compare_models);
+	for (size_t i = 1; i < n; i++)
+		if (strcmp(sorted[i - 1]->name, sorted[i]->name) == 0)
+			reader_report(r, reader_line(r, "models.[%zu].name",
+			    (size_t)(sorted[i] - p->models)),
+			    "models: this name is there a second time");
+}
+
+static void
+check_models(struct reader *r, const struct conf_provider *p)
+{
+	struct arena scratch, *kept = r->arena;
+
+	arena_init(&scratch, FIRST_CHUNK_BYTES);
+	r->arena = &scratch;
+	check_model_names(r, p);
+	r->arena = kept;
+	arena_fini(&scratch);
+	for (size_t i = 0; i < p->model_count; i++)
+		check_endpoints(r, &p->models[i], i);
+}
+
+/* Report a variable that is not set; every report disables the provider. */
+static void
+check_variable(struct reader *r, const struct conf *conf, const char *name,
+    unsigned line)
+{
+	if (name != NULL && env_get(conf->env, name) == NULL)
+		reader_report(r, line, "%s is not set in the environment%s: "
+		    "this provider is disabled", name,
+		    conf->env == NULL ? "" : " or in env_file");
+}
+
+static void
+check_variables(struct reader *r, const struct conf_provider *p,
+    const struct conf *conf)
+{
+	check_variable(r, conf, p->api_key_env, reader_line(r, "api_key_env"));
+	for (size_t i = 0; i < p->header_count; i++)
+		check_variable(r, conf, p->headers[i].value_env,
+		    reader_line(r, "headers.[%zu].value_env", i));
+}
+
+static void
+read_tree(struct reader *r, struct conf_provider *p, const struct conf *conf)
+{
+	reader_set_defaults(r, KEYS_PROVIDER, p);
+	reader_read(r, KEYS_PROVIDER, p);
+	if (p->prefix == NULL)
+		p->prefix = "";
+	check_name(r, p, conf);
+	check_delay(r, p);
+	for (size_t i = 0; i < p->header_count; i++)
+		check_header(r, p, i);
+	check_models(r, p);
+}
+
+/* The file's text is at hand. */
+static enum provider_state
+read_source(struct reader *r, const struct source *source,
+    struct conf_provider *p, const struct conf *conf)
+{
+	unsigned before;
+
+	p->mtime = source->st.st_mtime;
+	if (reader_open(r, source) != ERR_NONE)
+		return PROVIDER_BROKEN;
+	read_tree(r, p, conf);
+	before = r->problems;
+	check_variables(r, p, conf);
+	reader_close(r);
+	if (before > 0)
+		return PROVIDER_BROKEN;
+	return r->problems > 0 ? PROVIDER_DISABLED : PROVIDER_USABLE;
+}
+
+/* A provider that says nothing yet but where it comes from. */
+static struct conf_provider *
+provider_create(const char *path)
+{
+	struct conf_provider *p = calloc(1, sizeof(*p));
+
+	if (p == NULL)
+		abort();
+	p->refs = 1;
+	arena_init(&p->arena, FIRST_CHUNK_BYTES);
+	p->file = arena_strdup(&p->arena, path);
+	return p;
+}
+
+enum provider_state
+provider_load(struct conf_provider **out, const char *path,
+    const struct conf *conf, conf_report_fn *report, void *arg)
+{
+	struct conf_provider *p = provider_create(path);
+	struct reader r = {
+		.file = p->file, .arena = &p->arena,
+		.report = report, .arg = arg
+	};
+	enum provider_state state = PROVIDER_BROKEN;
+	struct source source;
+	const char *why;
+
+	if (source_load(&source, path, SOURCE_MAX_BYTES, &why) == 0) {
+		state = read_source(&r, &source, p, conf);
+		source_fini(&source);
+	} else
+		reader_report(&r, 0, "%s", why);
+	if (state == PROVIDER_USABLE)
+		*out = p;
+	else
+		provider_release(p);
+	return state;
+}
+
+void
+provider_release(struct conf_provider *p)
+{
+	if (--p->refs > 0)
+		return;
+	arena_fini(&p->arena);
+	free(p);
+}
+
+struct conf_provider *
+provider_find(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->provider_count; i++)
+		if (strcmp(conf->providers[i]->name, name) == 0)
+			return conf->providers[i];
+	return NULL;
+}
+
+bool
+provider_has_variables(const struct conf_provider *p, const struct conf *conf)
+{
+	if (p->api_key_env != NULL &&
+	    env_get(conf->env, p->api_key_env) == NULL)
+		return false;
+	for (size_t i = 0; i < p->header_count; i++)
+		if (p->headers[i].value_env != NULL &&
+		    env_get(conf->env, p->headers[i].value_env) == NULL)
+			return false;
+	return true;
+}
