@@ -1,7 +1,8 @@
 /*
  * load - drive a web server on this machine and tell what came back.
  *
- *	load rps     -p PORT [-m MODEL] [-c CLIENTS] [-t SECONDS] [-b BYTES]
+ *	load rps     -p PORT [-m MODEL] [-c CLIENTS] [-t SECONDS] [-n REQUESTS]
+ *		     [-b BYTES]
  *	load streams -p PORT [-m MODEL] [-c STREAMS] [-r PER_SECOND]
  *	both:        [-u PATH] [-k KEY]
  *
@@ -39,6 +40,7 @@ struct options {
 	unsigned	 clients;
 	unsigned	 rate;		/* streams opened per second */
 	double		 seconds;
+	uint64_t	 requests;	/* at most */
 	size_t		 body;
 };
 
@@ -60,11 +62,13 @@ struct stream {
 
 static struct options options = {
 	.path = "/v1/chat/completions", .key = "bench", .model = "json-600",
-	.clients = 64, .rate = 2000, .seconds = 2, .body = 600,
+	.clients = 64, .rate = 2000, .seconds = 2, .requests = UINT64_MAX,
+	.body = 600,
 };
 static struct client_target target;
 static struct samples latency, delay;	/* of answers or firsts; of events */
 static uint64_t started_ns, stop_ns;
+static uint64_t asked;
 static unsigned failed, running, opened, first_seen, intact, expected;
 static struct stream *streams;
 static uv_timer_t opener, guard;
@@ -129,10 +133,12 @@ on_answer(struct client *client, int status)
 	else
 		failed++;
 	/* A server that fails every request would keep us busy for nothing. */
-	if (now < stop_ns && failed < 1000)
+	if (now < stop_ns && failed < 1000 && asked < options.requests) {
+		asked++;
 		client_send(client);
-	else
+	} else {
 		client_close(client);
+	}
 }
 
 static const struct client_events answer_events = { .done = on_answer };
@@ -148,7 +154,8 @@ run_rps(void)
 		return;
 	started_ns = uv_hrtime();
 	stop_ns = started_ns + (uint64_t)(options.seconds * 1e9);
-	for (i = 0; i < options.clients; i++) {
+	for (i = 0; i < options.clients && asked < options.requests; i++) {
+		asked++;
 		clients[i].target = &target;
 		client_send(&clients[i]);
 	}
@@ -302,8 +309,8 @@ static void
 usage(void)
 {
 	fprintf(stderr, "usage: load rps|streams -p PORT [-u PATH] [-k KEY] "
-	    "[-m MODEL] [-c CLIENTS] [-t SECONDS] [-r PER_SECOND] "
-	    "[-b BYTES]\n");
+	    "[-m MODEL] [-c CLIENTS] [-t SECONDS] [-n REQUESTS] "
+	    "[-r PER_SECOND] [-b BYTES]\n");
 	exit(2);
 }
 
@@ -312,7 +319,7 @@ read_options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "p:u:k:m:c:t:r:b:")) != -1)
+	while ((c = getopt(argc, argv, "p:u:k:m:c:t:n:r:b:")) != -1)
 		switch (c) {
 		case 'p': options.port = atoi(optarg); break;
 		case 'u': options.path = optarg; break;
@@ -320,6 +327,7 @@ read_options(int argc, char **argv)
 		case 'm': options.model = optarg; break;
 		case 'c': options.clients = (unsigned)atoi(optarg); break;
 		case 't': options.seconds = atof(optarg); break;
+		case 'n': options.requests = strtoul(optarg, NULL, 10); break;
 		case 'r': options.rate = (unsigned)atoi(optarg); break;
 		case 'b': options.body = strtoul(optarg, NULL, 10); break;
 		default: usage();

@@ -9,6 +9,20 @@ import subprocess
 import tempfile
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
+SHIPPED = os.path.join(HERE, "..", "lighttpd", "sluice-spawned.conf")
+CLIENT_KEY = "sk-bench-client"
+
+CONF = """
+state_dir = "{dir}/state";
+auth: {{ keys_env = "BENCH_KEYS"; }};
+"""
+PROVIDER = """
+base_url = "http://127.0.0.1:{port}/v1";
+api_key_env = "BENCH_UPSTREAM_KEY";
+models = ( {{ name = "*"; }} );
+"""
+
 
 def free_port():
     with socket.socket() as s:
@@ -37,6 +51,15 @@ def find_program(name):
     return shutil.which(name, path=path)
 
 
+def wait_traced(pid):
+    for _ in range(500):
+        with open(f"/proc/{pid}/status") as f:
+            if "TracerPid:\t0\n" not in f.read():
+                return
+        time.sleep(0.01)
+    raise RuntimeError("strace cannot attach")
+
+
 class Rig:
     """Everything runs from one temporary directory and ends with it."""
 
@@ -59,6 +82,15 @@ class Rig:
         with open(path, "w") as f:
             f.write(text)
         return path
+
+    def configure(self, upstream_port):
+        """sluice's files; the environment that makes it use them."""
+        os.makedirs(os.path.join(self.dir, "state"))
+        conf = self.write("sluice.conf", CONF.format(dir=self.dir))
+        self.write("providers.d/bench.conf",
+                   PROVIDER.format(port=upstream_port))
+        return {"SLUICE_CONF": conf, "BENCH_KEYS": CLIENT_KEY,
+                "BENCH_UPSTREAM_KEY": "sk-upstream"}
 
     def start(self, command, env=None, stdin=subprocess.DEVNULL,
               stdout=subprocess.DEVNULL):
@@ -139,14 +171,14 @@ http {{
                            "-e", os.path.join(self.dir, "nginx-error.log")])
         return self.wait_port(port, proc)
 
-    def lighttpd(self, shipped, socket_path):
-        """lighttpd with the SHIPPED configuration, before SOCKET_PATH."""
+    def lighttpd(self, socket_path):
+        """lighttpd with the shipped configuration, before SOCKET_PATH."""
         port = free_port()
         self.names += 1
         home = f"lighttpd{self.names}"
         self.write(f"{home}/sluice.local.conf",
                    f'var.sluice_socket := "{socket_path}"\n')
-        shutil.copy(shipped, os.path.join(self.dir, home))
+        shutil.copy(SHIPPED, os.path.join(self.dir, home))
         conf = self.write(f"{home}/lighttpd.conf", f"""
 server.port = {port}
 server.bind = "127.0.0.1"
@@ -155,7 +187,7 @@ server.errorlog = "{self.dir}/lighttpd-error.log"
 server.upload-dirs = ( "{self.dir}" )
 server.listen-backlog = 4096
 server.max-keep-alive-requests = 10000000
-include "{os.path.basename(shipped)}"
+include "{os.path.basename(SHIPPED)}"
 """)
         proc = self.start([find_program("lighttpd"), "-D", "-f", conf])
         return self.wait_port(port, proc)
