@@ -220,21 +220,23 @@ const struct key keys[] = {
 };
 
 static const struct {
+	const char	*name;
 	const char	*text;
 	size_t		 size;
 } scopes[] = {
-	[KEYS_MAIN] = { "sluice.conf", sizeof(struct conf) },
-	[KEYS_PROVIDER] = { "a provider file", sizeof(struct conf_provider) },
-	[KEYS_HEADER] = { "headers", sizeof(struct conf_header) },
-	[KEYS_MODEL] = { "models", sizeof(struct conf_model) },
-	[KEYS_ENDPOINT] = { "endpoints", sizeof(struct conf_endpoint) },
+	[KEYS_MAIN] = { "main", "sluice.conf", sizeof(struct conf) },
+	[KEYS_PROVIDER] = { "provider", "a provider file",
+	    sizeof(struct conf_provider) },
+	[KEYS_HEADER] = { "header", "headers", sizeof(struct conf_header) },
+	[KEYS_MODEL] = { "model", "models", sizeof(struct conf_model) },
+	[KEYS_ENDPOINT] = { "endpoint", "endpoints", sizeof(struct conf_endpoint) },
 };
 
 static const char *const types[] = {
 	[KEYS_STRING] = "a string",
 	[KEYS_PATH] = "a path (string)",
 	[KEYS_URL] = "a URL (string)",
-	[KEYS_CHOICE] = "one of some words (string)",
+	[KEYS_CHOICE] = "one of these strings",
 	[KEYS_BOOL] = "true or false",
 	[KEYS_SECONDS] = "a number of seconds",
 	[KEYS_MILLISECONDS] = "a whole number of milliseconds",
@@ -271,6 +273,12 @@ keys_is_group(enum keys_scope scope, const char *name)
 		    key->name[n] == '.')
 			return true;
 	return false;
+}
+
+const char *
+keys_scope_name(enum keys_scope scope)
+{
+	return scopes[scope].name;
 }
 
 const char *

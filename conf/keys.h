@@ -66,6 +66,9 @@ enum keys_scope	 keys_find_scope(const char *name);
 /* True when "NAME." begins a key of SCOPE: NAME is a group. */
 bool		 keys_is_group(enum keys_scope, const char *name);
 
+/* "main", "provider", "header", "model" or "endpoint". */
+const char	*keys_scope_name(enum keys_scope);
+
 /* Where a scope's keys stand, in words: "a provider file". */
 const char	*keys_scope_text(enum keys_scope);
 

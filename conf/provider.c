@@ -52,10 +52,9 @@ check_name(struct reader *r, struct conf_provider *p, const struct conf *conf)
 static void
 check_delay(struct reader *r, const struct conf_provider *p)
 {
-	unsigned line = reader_line(r, "delay_ms");
-
-	if (line != 0 && p->kind != CONF_KIND_ECHO)
-		reader_report(r, line, "delay_ms: for kind = \"echo\" only");
+	if (p->delay_ms != 0 && p->kind != CONF_KIND_ECHO)
+		reader_report(r, reader_line(r, "delay_ms"),
+		    "delay_ms: for kind = \"echo\" only");
 }
 
 /* The header at INDEX among those before it. */

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "conf/values.h"
+#include "base/utf8.h"
 
 enum {
 	DEPTH_MAX = 16,
@@ -104,8 +104,8 @@ struct walk {
 static bool
 step(struct walk *w)
 {
-	unsigned char c = (unsigned char)*w->p;
-	size_t n = values_utf8(w->p, (size_t)(w->end - w->p));
+	const unsigned char *p = (const unsigned char *)w->p, c = *p;
+	size_t n = utf8_length(p, (size_t)(w->end - w->p));
 
 	if (n == 0)
 		w->why = "ill-formed UTF-8";

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/utf8.h"
+
 #define DIGITS	"0123456789"
 #define ALNUM	DIGITS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define TOKEN	ALNUM "!#$%&'*+-.^_`|~"		/* RFC 9110 section 5.6.2 */
@@ -253,41 +255,15 @@ values_health_path(const char *s)
 	return NULL;
 }
 
-size_t
-values_utf8(const char *text, size_t n)
+bool
+values_is_text(const char *text, size_t n)
 {
 	const unsigned char *s = (const unsigned char *)text;
-	unsigned char low = 0x80, high = 0xbf;
-	size_t len;
 
-	if (s[0] < 0x80)
-		return 1;
-	if (s[0] < 0xc2 || s[0] > 0xf4)
-		return 0;
-	len = s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : 4;
-	if (s[0] == 0xe0)
-		low = 0xa0;
-	else if (s[0] == 0xed)
-		high = 0x9f;
-	else if (s[0] == 0xf0)
-		low = 0x90;
-	else if (s[0] == 0xf4)
-		high = 0x8f;
-	if (len > n || s[1] < low || s[1] > high)
-		return 0;
-	for (size_t i = 2; i < len; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return len;
-}
-
-bool
-values_is_text(const char *s, size_t n)
-{
 	while (n > 0) {
-		size_t len = values_utf8(s, n);
+		size_t len = utf8_length(s, n);
 
-		if (len == 0 || (unsigned char)s[0] < ' ' || s[0] == 0x7f)
+		if (len == 0 || s[0] < ' ' || s[0] == 0x7f)
 			return false;
 		s += len;
 		n -= len;

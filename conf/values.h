@@ -32,12 +32,6 @@ bool	values_is_cgi_variable(const char *name);
  */
 size_t	values_userinfo(const char *url, size_t *start);
 
-/*
- * Bytes of the UTF-8 character at S (N > 0 bytes are left), 0 when it is
- * ill-formed: overlong, a surrogate, above U+10FFFF or cut (RFC 3629).
- */
-size_t	values_utf8(const char *s, size_t n);
-
-/* True for well-formed UTF-8 without control characters. */
+/* True for well-formed UTF-8 (RFC 3629) without control characters. */
 bool	values_is_text(const char *, size_t n);
 #endif

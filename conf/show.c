@@ -1,0 +1,259 @@
+/* show.c - the effective configuration as text. */
+#include "config.h"
+
+#include "conf/show.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "conf/conf.h"
+#include "conf/keys.h"
+
+static const char mask[] = "********";
+
+/* Where the text goes, and how deep it stands. */
+struct show {
+	FILE			*out;
+	const struct conf	*conf;
+	int			 depth;		/* tabs */
+	const char		*group;		/* begins with the name of the group */
+	size_t			 group_length;	/* 0 = in no group */
+};
+
+#define MEMBER(structure, offset, type) \
+	((const type *)(const void *)((const char *)(structure) + (offset)))
+
+static void show_group(struct show *, enum keys_scope, const void *structure);
+
+static void
+put_indent(struct show *s)
+{
+	for (int i = 0; i < s->depth; i++)
+		putc('\t', s->out);
+}
+
+static void
+put_string(struct show *s, const char *text, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)text[i];
+
+		if (c < ' ' || c == 0x7f)
+			fprintf(s->out, "\\x%02x", c);
+		else if (c == '"' || c == '\\')
+			fprintf(s->out, "\\%c", c);
+		else
+			putc(c, s->out);
+	}
+}
+
+static void
+show_string(struct show *s, const struct key *key, const void *structure)
+{
+	const char *text = *MEMBER(structure, key->offset, char *);
+	size_t start = 0, user = 0;
+
+	putc('"', s->out);
+	if (text != NULL && key->value == values_proxy)
+		user = values_userinfo(text, &start);
+	if (text != NULL && (key->secret || user > 0)) {
+		put_string(s, text, start);
+		fprintf(s->out, "%s%s", mask, user > 0 ? "@" : "");
+		if (user > 0)
+			put_string(s, text + start + user,
+			    strlen(text + start + user));
+	} else if (text != NULL)
+		put_string(s, text, strlen(text));
+	putc('"', s->out);
+}
+
+static void
+show_choice(struct show *s, const struct key *key, const void *structure)
+{
+	fprintf(s->out, "\"%s\"",
+	    key->choices[*MEMBER(structure, key->offset, int)]);
+}
+
+static void
+show_bool(struct show *s, const struct key *key, const void *structure)
+{
+	fputs(*MEMBER(structure, key->offset, bool) ? "true" : "false",
+	    s->out);
+}
+
+/* 1500 is 1.5, and 2000 is 2.0: a float even to those who insist. */
+static void
+show_seconds(struct show *s, const struct key *key, const void *structure)
+{
+	unsigned ms = *MEMBER(structure, key->offset, unsigned);
+	char text[32];
+	int n = snprintf(text, sizeof(text), "%u.%03u", ms / 1000, ms % 1000);
+
+	while (text[n - 1] == '0' && text[n - 2] != '.')
+		n--;
+	fprintf(s->out, "%.*s", n, text);
+}
+
+static void
+show_milliseconds(struct show *s, const struct key *key, const void *structure)
+{
+	fprintf(s->out, "%u", *MEMBER(structure, key->offset, unsigned));
+}
+
+static void
+show_bytes(struct show *s, const struct key *key, const void *structure)
+{
+	uint64_t bytes = *MEMBER(structure, key->offset, uint64_t);
+
+	fprintf(s->out, "%" PRIu64 "%s", bytes, bytes > INT_MAX ? "L" : "");
+}
+
+static void
+show_strings(struct show *s, const struct key *key, const void *structure)
+{
+	const char *const *list =
+	    *MEMBER(structure, key->offset, char *const *);
+	size_t n = *MEMBER(structure, key->count_offset, size_t);
+
+	fputs("[", s->out);
+	for (size_t i = 0; i < n; i++) {
+		fputs(i == 0 ? " \"" : ", \"", s->out);
+		put_string(s, list[i], strlen(list[i]));
+		putc('"', s->out);
+	}
+	fputs(" ]", s->out);
+}
+
+static void
+show_groups(struct show *s, const struct key *key, const void *structure)
+{
+	const char *list = *MEMBER(structure, key->offset, char *);
+	size_t n = *MEMBER(structure, key->count_offset, size_t);
+
+	fputs("(", s->out);
+	s->depth++;
+	for (size_t i = 0; i < n; i++) {
+		fputs(i == 0 ? "\n" : ",\n", s->out);
+		put_indent(s);
+		fputs("{\n", s->out);
+		s->depth++;
+		show_group(s, key->element,
+		    list + i * keys_scope_size(key->element));
+		s->depth--;
+		put_indent(s);
+		putc('}', s->out);
+	}
+	s->depth--;
+	fputs(" )", s->out);
+}
+
+typedef void show_fn(struct show *, const struct key *, const void *);
+
+static show_fn *const showers[] = {
+	[KEYS_STRING] = show_string,
+	[KEYS_PATH] = show_string,
+	[KEYS_URL] = show_string,
+	[KEYS_CHOICE] = show_choice,
+	[KEYS_BOOL] = show_bool,
+	[KEYS_SECONDS] = show_seconds,
+	[KEYS_MILLISECONDS] = show_milliseconds,
+	[KEYS_BYTES] = show_bytes,
+	[KEYS_STRINGS] = show_strings,
+	[KEYS_GROUPS] = show_groups,
+};
+
+/* What stands behind a setting that names a variable. */
+static void
+show_variable(struct show *s, const struct key *key, const void *structure)
+{
+	const char *name;
+
+	if (key->value != values_env)
+		return;
+	name = *MEMBER(structure, key->offset, char *);
+	if (name != NULL)
+		fprintf(s->out, "\t# %s", conf_getenv(s->conf, name) != NULL ?
+		    "set" : "not set");
+}
+
+/* True for a timeout that this level leaves to another. */
+static bool
+is_unset(const struct key *key, const void *structure)
+{
+	return key->type == KEYS_SECONDS &&
+	    *MEMBER(structure, key->offset, unsigned) == 0;
+}
+
+/* NAME is the key's name without its group. */
+static void
+show_key(struct show *s, const struct key *key, const char *name,
+    const void *structure)
+{
+	put_indent(s);
+	if (is_unset(key, structure)) {
+		fprintf(s->out, "# %s = %s;\n", name, key->fallback);
+		return;
+	}
+	fprintf(s->out, "%s = ", name);
+	showers[key->type](s, key, structure);
+	putc(';', s->out);
+	show_variable(s, key, structure);
+	putc('\n', s->out);
+}
+
+/*
+ * Leave the group that the text is in and enter that of the key NAME, unless
+ * they are the same. The keys of one group stand together in the table.
+ */
+static void
+enter_group(struct show *s, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	size_t n = dot == NULL ? 0 : (size_t)(dot - name);
+
+	if (n == s->group_length && strncmp(s->group, name, n) == 0)
+		return;
+	if (s->group_length > 0) {
+		s->depth--;
+		put_indent(s);
+		fputs("};\n", s->out);
+	}
+	if (n > 0) {
+		put_indent(s);
+		fprintf(s->out, "%.*s: {\n", (int)n, name);
+		s->depth++;
+	}
+	s->group = name;
+	s->group_length = n;
+}
+
+static void
+show_group(struct show *s, enum keys_scope scope, const void *structure)
+{
+	for (const struct key *key = keys; key->name != NULL; key++) {
+		if (key->scope != scope ||
+		    (is_unset(key, structure) && key->fallback[0] == '\0'))
+			continue;
+		enter_group(s, key->name);
+		show_key(s, key, key->name + (s->group_length > 0 ?
+		    s->group_length + 1 : 0), structure);
+	}
+	enter_group(s, "");
+}
+
+void
+show_main(FILE *out, const struct conf *conf)
+{
+	struct show s = { .out = out, .conf = conf, .group = "" };
+
+	show_group(&s, KEYS_MAIN, conf);
+}
+
+void
+show_provider(FILE *out, const struct conf *conf, const struct conf_provider *p)
+{
+	struct show s = { .out = out, .conf = conf, .group = "" };
+
+	show_group(&s, KEYS_PROVIDER, p);
+}

@@ -1,0 +1,17 @@
+/* show.h - the effective configuration as text. */
+#ifndef CONF_SHOW_H
+#define CONF_SHOW_H
+
+#include <stdio.h>
+
+struct conf;
+struct conf_provider;
+
+/*
+ * The effective values of sluice.conf, or of one provider file, in libconfig
+ * syntax that can be read again. Secrets are masked; what names an environment
+ * variable says whether it is set.
+ */
+void	show_main(FILE *, const struct conf *);
+void	show_provider(FILE *, const struct conf *, const struct conf_provider *);
+#endif

@@ -1,0 +1,205 @@
+/* sluicectl.c - the operator's tool: check, show and explain the configuration. */
+#include "config.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/conf.h"
+#include "conf/manual.h"
+#include "conf/show.h"
+
+enum { EXIT_USAGE = 2 };
+
+/* What the command line says. */
+struct options {
+	const char	*file;		/* -c, else the default path */
+	bool		 man;		/* --man */
+};
+
+struct command {
+	const char	*name;
+	const char	*operands;
+	int		 (*run)(const struct options *);
+	const char	*help;
+	bool		 takes_file;
+	bool		 takes_man;
+};
+
+static int	check(const struct options *);
+static int	show_config(const struct options *);
+static int	print_keys(const struct options *);
+static int	print_version(const struct options *);
+static int	print_help(const struct options *);
+
+static const struct command commands[] = {
+	{ .name = "check", .operands = "[-c FILE]", .run = check,
+	  .takes_file = true,
+	  .help = "read the configuration and report every problem" },
+	{ .name = "show-config", .operands = "[-c FILE]", .run = show_config,
+	  .takes_file = true,
+	  .help = "print the effective configuration, secrets masked" },
+	{ .name = "keys", .operands = "[--man]", .run = print_keys,
+	  .takes_man = true,
+	  .help = "list every configuration key; --man: for the manual" },
+	{ .name = "version", .operands = "", .run = print_version,
+	  .help = "print the version" },
+	{ .name = "help", .operands = "", .run = print_help,
+	  .help = "print this" },
+};
+enum { COMMAND_COUNT = sizeof(commands) / sizeof(commands[0]) };
+
+/* A conf_report_fn; ARG counts the problems. */
+static void
+report(void *arg, const struct err_at *at)
+{
+	unsigned *problems = arg;
+
+	(*problems)++;
+	if (at->line == 0)
+		fprintf(stderr, "%s: %s\n", at->file, at->text);
+	else
+		fprintf(stderr, "%s:%u: %s\n", at->file, at->line, at->text);
+}
+
+/* What is no mistake, but seldom what somebody wants. */
+static void
+print_notes(const struct conf *conf)
+{
+	if (conf->provider_count == 0)
+		printf("note: no provider file (*.conf) is in %s\n",
+		    conf->providers_dir);
+	if (!conf->auth.open && conf_getenv(conf, conf->auth.keys_env) == NULL)
+		printf("note: %s is not set in this environment%s; without "
+		    "it no client is let in\n", conf->auth.keys_env,
+		    conf->env == NULL ? "" : " or in env_file");
+}
+
+static int
+check(const struct options *options)
+{
+	unsigned problems = 0;
+	struct conf *conf = conf_load(options->file, NULL, report, &problems);
+
+	if (conf != NULL && problems == 0) {
+		print_notes(conf);
+		printf("configuration %s is fine: %zu provider%s\n",
+		    options->file, conf->provider_count,
+		    conf->provider_count == 1 ? "" : "s");
+	} else
+		fprintf(stderr, "configuration %s: %u problem%s\n",
+		    options->file, problems, problems == 1 ? "" : "s");
+	conf_free(conf);
+	return problems == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int
+show_config(const struct options *options)
+{
+	unsigned problems = 0;
+	struct conf *conf = conf_load(options->file, NULL, report, &problems);
+
+	if (conf == NULL)
+		return EXIT_FAILURE;
+	printf("# file: %s\n", conf->file[0] == '\0' ? "(none)" : conf->file);
+	show_main(stdout, conf);
+	for (size_t i = 0; i < conf->provider_count; i++) {
+		printf("\n# file: %s\n", conf->providers[i]->file);
+		show_provider(stdout, conf, conf->providers[i]);
+	}
+	conf_free(conf);
+	return problems == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+static int
+print_keys(const struct options *options)
+{
+	if (options->man)
+		manual_page(stdout);
+	else
+		manual_list(stdout);
+	return EXIT_SUCCESS;
+}
+
+static int
+print_version(const struct options *options)
+{
+	(void)options;
+	puts("sluicectl " PACKAGE_VERSION);
+	return EXIT_SUCCESS;
+}
+
+static void
+print_usage(FILE *out)
+{
+	fputs("usage: sluicectl COMMAND\n", out);
+	for (const struct command *c = commands; c < commands + COMMAND_COUNT;
+	    c++)
+		fprintf(out, "  %-12s %-10s %s\n", c->name, c->operands,
+		    c->help);
+}
+
+static int
+print_help(const struct options *options)
+{
+	(void)options;
+	print_usage(stdout);
+	printf("Without -c the configuration is %s.\n", conf_default_path());
+	return EXIT_SUCCESS;
+}
+
+static const struct command *
+command_find(const char *name)
+{
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	else if (strcmp(name, "--version") == 0)
+		name = "version";
+	for (const struct command *c = commands; c < commands + COMMAND_COUNT;
+	    c++)
+		if (strcmp(name, c->name) == 0)
+			return c;
+	return NULL;
+}
+
+/* What stands behind the command's name. False: it does not belong there. */
+static bool
+options_parse(struct options *options, const struct command *command,
+    char **args)
+{
+	for (; *args != NULL; args++)
+		if (command->takes_man && strcmp(*args, "--man") == 0)
+			options->man = true;
+		else if (command->takes_file && strcmp(*args, "-c") == 0 &&
+		    args[1] != NULL && args[1][0] != '\0')
+			options->file = *++args;
+		else
+			return false;
+	return true;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct options options = { .file = conf_default_path() };
+	const struct command *command;
+	int status;
+
+	if (argc < 2 || (command = command_find(argv[1])) == NULL) {
+		print_usage(stderr);
+		return EXIT_USAGE;
+	}
+	if (!options_parse(&options, command, argv + 2)) {
+		fprintf(stderr, "usage: sluicectl %s %s\n", command->name,
+		    command->operands);
+		return EXIT_USAGE;
+	}
+	status = command->run(&options);
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		perror("sluicectl: stdout");
+		return EXIT_FAILURE;
+	}
+	return status;
+}
