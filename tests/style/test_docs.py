@@ -27,3 +27,38 @@ def test_hacking_names_folders_that_exist():
     names = set(re.findall(r"(?<![\w./])([a-z]+/(?:[a-z_]+/)?)(?=[\s`,])", text))
     assert len(names) >= 10
     assert [name for name in sorted(names) if not (SRC / name).is_dir()] == []
+
+
+def keys():
+    """(scope, name) of every configuration key."""
+    rows = [line.split("\t") for line in sluicectl("keys").splitlines()]
+    assert len(rows) >= 30
+    return [(row[0], row[1]) for row in rows]
+
+
+def test_every_key_is_in_the_manual():
+    page = (BUILD / "man" / "sluice.conf.5").read_text()
+    entries = re.findall(r"^\.It Ic (\S+)$", page, re.M)
+    names = [name for _, name in keys()]
+    assert [name for name in names if name not in entries] == []
+    assert len(entries) >= len(names)
+
+
+def test_every_key_is_shown_in_a_sample():
+    main = (SRC / "conf" / "sluice.conf").read_text()
+    providers = "".join(path.read_text() for path in
+                        sorted((SRC / "conf" / "providers.d").glob("*.conf")))
+    missing = []
+    for scope, name in keys():
+        text = main if scope == "main" else providers
+        if not re.search(rf"\b{name.split('.')[-1]}\s*[=:]", text):
+            missing.append(f"{scope}: {name}")
+    assert missing == []
+
+
+def test_every_command_of_sluicectl_is_in_the_manual():
+    page = (SRC / "man" / "sluicectl.8.in").read_text()
+    commands = re.findall(r"^  ([a-z-]+) ", sluicectl("help"), re.M)
+    assert len(commands) >= 3
+    assert [name for name in commands
+            if not re.search(rf"^\.It Cm {name}$", page, re.M)] == []
