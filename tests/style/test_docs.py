@@ -62,3 +62,36 @@ def test_every_command_of_sluicectl_is_in_the_manual():
     assert len(commands) >= 3
     assert [name for name in commands
             if not re.search(rf"^\.It Cm {name}$", page, re.M)] == []
+
+
+def routes():
+    """(method, pattern) of every route; a final "*" takes any rest."""
+    rows = [line.split()[:2] for line in sluicectl("routes").splitlines()]
+    assert len(rows) >= 10
+    return rows
+
+
+def test_every_route_is_in_the_manual():
+    page = (SRC / "man" / "sluice.fcgi.8.in").read_text()
+    missing = []
+    for method, pattern in routes():
+        path = re.escape(pattern).replace(r"\*", r"(?:\*|\{\w+\})")
+        if not re.search(rf"^\.It Ic {method} Pa {path}$", page, re.M):
+            missing.append(f"{method} {pattern}")
+    assert missing == []
+
+
+def test_every_route_is_served_by_every_server():
+    configs = [SRC / name for name in (
+        "lighttpd/sluice.conf", "lighttpd/sluice-spawned.conf",
+        "nginx/snippets/sluice.conf", "apache/sluice.conf",
+        "apache/sluice-fcgid.conf")]
+    roots = {pattern.split("/")[1] for _, pattern in routes()} - {""}
+    missing = []
+    for config in configs:
+        paths = re.findall(r"\^/\((?:\?:)?([^)]*)\)", config.read_text())
+        assert paths != [], config
+        missing += [f"{config}: /{root}" for root in sorted(roots)
+                    for words in paths
+                    if root not in words.replace("\\", "").split("|")]
+    assert missing == []
