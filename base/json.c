@@ -6,6 +6,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/json_text.h"
+
 /* What is expected next. Those up to STATE_DONE may have white space before it. */
 enum state {
 	STATE_START,			/* the top-level '{' */
@@ -301,52 +303,12 @@ string_end(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 	return fail(s, ERR_JSON_DUPLICATE, s->key_start);
 }
 
-/* The first byte at or after P that is not an ordinary ASCII character. */
-static inline const uint8_t *
-skip_ascii(const uint8_t *p, const uint8_t *end)
-{
-	const uint64_t ones = UINT64_MAX / 255, high = ones << 7;
-	uint64_t word, quote, backslash;
-
-	while (end - p >= 8) {
-		memcpy(&word, p, 8);
-		quote = word ^ ones * '"';
-		backslash = word ^ ones * '\\';
-		if (((word | (word - ones * 0x20) | (quote - ones) |
-		    (backslash - ones)) & high) != 0)
-			break;
-		p += 8;
-	}
-	while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
-		p++;
-	return p;
-}
-
-/* The same for text of any script, as far as whole sequences reach. */
-static inline const uint8_t *
-skip_text(const uint8_t *p, const uint8_t *end)
-{
-	size_t n;
-
-	for (;;) {
-		p = skip_ascii(p, end);
-		if (p == end || *p < 0x80)
-			return p;
-		do {
-			n = utf8_length(p, (size_t)(end - p));
-			if (n == 0)
-				return p;
-			p += n;
-		} while (p < end && *p >= 0x80);
-	}
-}
-
 static const uint8_t *
 scan_string(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 {
 	const uint8_t *start = p;
 
-	p = skip_text(p, end);
+	p = json_text_skip(p, end, !key_wanted(s));
 	key_add(s, start, (size_t)(p - start));
 	if (p == end)
 		return p;
@@ -474,6 +436,8 @@ scan_number(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 	enum number state = s->sub;
 
 	for (; p < end; p++) {
+		if (state == NUMBER_INT && *p >= '0' && *p <= '9')
+			continue;
 		state = number_next(state, *p);
 		if (state == NUMBER_BAD)
 			return fail(s, ERR_JSON_SYNTAX, offset_of(s, end - p));

@@ -35,6 +35,11 @@ utf8_length(const unsigned char *p, size_t n)
 
 	if (n > 0 && p[0] < 0x80)
 		return 1;
+	/* Most of the world's scripts, without looking anything up. */
+	if (n >= 2 && p[0] >= 0xC2 && p[0] < 0xE0)
+		return (p[1] & 0xC0) == 0x80 ? 2 : 0;
+	if (n >= 3 && p[0] > 0xE0 && p[0] < 0xED)
+		return ((p[1] ^ 0x80) | (p[2] ^ 0x80)) < 0x40 ? 3 : 0;
 	if (n < 2 || !utf8_lead(p[0], &rest) || n <= rest.left ||
 	    p[1] < rest.low || p[1] > rest.high)
 		return 0;
