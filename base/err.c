@@ -1,0 +1,116 @@
+#include "config.h"
+
+#include "base/err.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#define REQUEST "invalid_request_error"
+#define UPSTREAM "upstream_error"
+#define TIMEOUT "timeout_error"
+#define SERVER "server_error"
+
+static const struct err_info infos[ERR__MAX] = {
+	[ERR_NONE] = { "ok", 200, NULL, NULL, NULL, "" },
+	[ERR_CLIENT_GONE] = { "client_gone", 0, NULL, NULL, NULL,
+	    "The client closed the connection." },
+
+	[ERR_BAD_REQUEST] = { "bad_request", 400, REQUEST, "bad_request",
+	    NULL, "The request could not be understood." },
+	[ERR_JSON_SYNTAX] = { "json_syntax", 400, REQUEST, "invalid_json",
+	    NULL, "The request body is not valid JSON." },
+	[ERR_JSON_NOT_OBJECT] = { "json_not_object", 400, REQUEST,
+	    "invalid_json", NULL, "The request body must be a JSON object." },
+	[ERR_JSON_DEPTH] = { "json_depth", 400, REQUEST, "invalid_json",
+	    NULL, "The request body is nested more than 1000 levels deep." },
+	[ERR_JSON_UTF8] = { "json_utf8", 400, REQUEST, "invalid_json", NULL,
+	    "The request body is not valid UTF-8." },
+	[ERR_JSON_DUPLICATE] = { "json_duplicate", 400, REQUEST,
+	    "duplicate_member", NULL,
+	    "A member of the request body appears twice." },
+	[ERR_JSON_TRUNCATED] = { "json_truncated", 400, REQUEST,
+	    "invalid_json", NULL, "The request body ends in mid-JSON." },
+	[ERR_MODEL_MISSING] = { "model_missing", 400, REQUEST,
+	    "missing_required_parameter", "model",
+	    "You must provide a model parameter." },
+	[ERR_MODEL_TYPE] = { "model_type", 400, REQUEST, "invalid_type",
+	    "model", "The model parameter must be a short string." },
+	[ERR_STREAM_TYPE] = { "stream_type", 400, REQUEST, "invalid_type",
+	    "stream", "The stream parameter must be true or false." },
+	[ERR_BODY_TRUNCATED] = { "body_truncated", 400, REQUEST,
+	    "truncated_body", NULL,
+	    "The request body is shorter than its Content-Length." },
+	[ERR_BODY_TOO_LARGE] = { "body_too_large", 413, REQUEST,
+	    "request_too_large", NULL, "The request body is too large." },
+	[ERR_INVALID_API_KEY] = { "invalid_api_key", 401, REQUEST,
+	    "invalid_api_key", NULL,
+	    "Incorrect or missing API key. Send it as "
+	    "'Authorization: Bearer KEY'." },
+	[ERR_NOT_FOUND] = { "not_found", 404, REQUEST, "unknown_url", NULL,
+	    "There is nothing at this path." },
+	[ERR_MODEL_NOT_FOUND] = { "model_not_found", 404, REQUEST,
+	    "model_not_found", "model", "The model does not exist." },
+	[ERR_METHOD_NOT_ALLOWED] = { "method_not_allowed", 405, REQUEST,
+	    "method_not_allowed", NULL,
+	    "This path does not take this method." },
+	[ERR_REQUEST_TIMEOUT] = { "request_timeout", 408, REQUEST,
+	    "request_timeout", NULL, "The request took too long to arrive." },
+	[ERR_LOOP] = { "loop", 508, SERVER, "loop_detected", NULL,
+	    "The request has already passed through this gateway." },
+
+	[ERR_UPSTREAM_DNS] = { "upstream_dns", 502, UPSTREAM,
+	    "upstream_unreachable", NULL,
+	    "The provider's host name could not be resolved." },
+	[ERR_UPSTREAM_CONNECT] = { "upstream_connect", 502, UPSTREAM,
+	    "upstream_unreachable", NULL,
+	    "The provider could not be reached." },
+	[ERR_UPSTREAM_TLS] = { "upstream_tls", 502, UPSTREAM,
+	    "upstream_tls", NULL,
+	    "No trusted TLS connection to the provider could be made." },
+	[ERR_UPSTREAM_PROXY] = { "upstream_proxy", 502, UPSTREAM,
+	    "upstream_unreachable", NULL,
+	    "The proxy to the provider could not be used." },
+	[ERR_UPSTREAM_RESET] = { "upstream_reset", 502, UPSTREAM,
+	    "upstream_reset", NULL,
+	    "The provider closed the connection without an answer." },
+	[ERR_UPSTREAM_CUT] = { "upstream_cut", 502, UPSTREAM,
+	    "upstream_cut", NULL,
+	    "The provider's answer was cut off before its end." },
+	[ERR_UPSTREAM_GARBAGE] = { "upstream_garbage", 502, UPSTREAM,
+	    "upstream_invalid_answer", NULL,
+	    "The provider's answer was not valid HTTP." },
+	[ERR_UPSTREAM_HEADERS_SIZE] = { "upstream_headers_size", 502,
+	    UPSTREAM, "upstream_invalid_answer", NULL,
+	    "The provider's answer had too many headers." },
+	[ERR_TIMEOUT_CONNECT] = { "timeout_connect", 504, TIMEOUT,
+	    "upstream_timeout", NULL,
+	    "The provider did not accept a connection in time." },
+	[ERR_TIMEOUT_HEADERS] = { "timeout_headers", 504, TIMEOUT,
+	    "upstream_timeout", NULL,
+	    "The provider did not begin its answer in time." },
+	[ERR_TIMEOUT_FIRST_TOKEN] = { "timeout_first_token", 504, TIMEOUT,
+	    "upstream_timeout", NULL,
+	    "The provider did not produce a first token in time." },
+	[ERR_TIMEOUT_IDLE] = { "timeout_idle", 504, TIMEOUT,
+	    "upstream_timeout", NULL,
+	    "The provider fell silent in the middle of its answer." },
+	[ERR_TIMEOUT_TOTAL] = { "timeout_total", 504, TIMEOUT,
+	    "upstream_timeout", NULL,
+	    "The request took longer than is allowed." },
+
+	[ERR_NO_MEMORY] = { "no_memory", 500, SERVER, "internal_error", NULL,
+	    "The gateway is out of memory." },
+	[ERR_SPOOL] = { "spool", 500, SERVER, "internal_error", NULL,
+	    "The gateway could not keep the request body." },
+	[ERR_STOPPING] = { "stopping", 503, SERVER, "stopping", NULL,
+	    "The gateway is shutting down." },
+	[ERR_INTERNAL] = { "internal", 500, SERVER, "internal_error", NULL,
+	    "The gateway failed." },
+};
+
+const struct err_info *
+err_get(enum err err)
+{
+	assert((unsigned)err < ERR__MAX);
+	return &infos[err];
+}

@@ -1,0 +1,70 @@
+/* err.h - every way a request can fail, as one table; positions for bad files. */
+#ifndef BASE_ERR_H
+#define BASE_ERR_H
+
+enum err {
+	ERR_NONE,
+	ERR_CLIENT_GONE,		/* a value, not a failure: nobody is left to tell */
+
+	/* The request is at fault. */
+	ERR_BAD_REQUEST,
+	ERR_JSON_SYNTAX,
+	ERR_JSON_NOT_OBJECT,
+	ERR_JSON_DEPTH,
+	ERR_JSON_UTF8,
+	ERR_JSON_DUPLICATE,
+	ERR_JSON_TRUNCATED,
+	ERR_MODEL_MISSING,
+	ERR_MODEL_TYPE,
+	ERR_STREAM_TYPE,
+	ERR_BODY_TRUNCATED,
+	ERR_BODY_TOO_LARGE,
+	ERR_INVALID_API_KEY,
+	ERR_NOT_FOUND,
+	ERR_MODEL_NOT_FOUND,
+	ERR_METHOD_NOT_ALLOWED,
+	ERR_REQUEST_TIMEOUT,
+	ERR_LOOP,
+
+	/* The upstream is at fault. */
+	ERR_UPSTREAM_DNS,
+	ERR_UPSTREAM_CONNECT,
+	ERR_UPSTREAM_TLS,
+	ERR_UPSTREAM_PROXY,
+	ERR_UPSTREAM_RESET,
+	ERR_UPSTREAM_CUT,
+	ERR_UPSTREAM_GARBAGE,
+	ERR_UPSTREAM_HEADERS_SIZE,
+	ERR_TIMEOUT_CONNECT,
+	ERR_TIMEOUT_HEADERS,
+	ERR_TIMEOUT_FIRST_TOKEN,
+	ERR_TIMEOUT_IDLE,
+	ERR_TIMEOUT_TOTAL,
+
+	/* We are at fault. */
+	ERR_NO_MEMORY,
+	ERR_SPOOL,
+	ERR_STOPPING,
+	ERR_INTERNAL,
+	ERR__MAX
+};
+
+struct err_info {
+	const char	*name;		/* for the journal: "upstream_cut" */
+	int		 status;	/* HTTP status; 0 = nobody is told */
+	const char	*type;		/* OpenAI error object: type */
+	const char	*code;		/* code, or NULL */
+	const char	*param;		/* param, or NULL */
+	const char	*text;		/* a sentence for the client, free of secrets */
+};
+
+/* What there is to say about an error. Never NULL, static. */
+const struct err_info *err_get(enum err);
+
+/* Where a file is wrong, and how. The caller owns it. */
+struct err_at {
+	char		 file[256];
+	unsigned	 line;		/* 0 = the whole file */
+	char		 text[384];
+};
+#endif
