@@ -1,0 +1,76 @@
+#include "config.h"
+
+#include "store/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+#define HOUR_US 3600000000ull
+
+void
+journal_open(struct journal *j, const char *dir)
+{
+	j->fd = -1;
+	j->warned = false;
+	snprintf(j->dir, sizeof j->dir, "%s", dir);
+}
+
+void
+journal_close(struct journal *j)
+{
+	if (j->fd >= 0)
+		close(j->fd);
+	j->fd = -1;
+}
+
+static void
+journal_warn(struct journal *j)
+{
+	if (!j->warned)
+		log_error("cannot write the journal in %s: %s", j->dir,
+		    strerror(errno));
+	j->warned = true;
+}
+
+/* Open the hour's file unless it is open, and still in its place. */
+static bool
+journal_ready(struct journal *j, uint64_t wall_us)
+{
+	time_t	 second = (time_t)(wall_us / 1000000);
+	struct tm tm;
+	char	 name[32];
+	struct stat st;
+
+	if (j->fd >= 0 && j->hour == wall_us / HOUR_US &&
+	    stat(j->path, &st) == 0 && st.st_ino == j->inode)
+		return true;
+	journal_close(j);
+	localtime_r(&second, &tm);
+	strftime(name, sizeof name, "%Y%m%d%H.log", &tm);
+	snprintf(j->path, sizeof j->path, "%s/%s", j->dir, name);
+	mkdir(j->dir, 0750);
+	j->fd = open(j->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	if (j->fd < 0 || fstat(j->fd, &st) != 0)
+		return false;
+	j->inode = st.st_ino;
+	j->hour = wall_us / HOUR_US;
+	return true;
+}
+
+void
+journal_append(struct journal *j, uint64_t wall_us, const char *line, size_t n)
+{
+	if (!journal_ready(j, wall_us) ||
+	    write(j->fd, line, n) != (ssize_t)n) {
+		journal_warn(j);
+		return;
+	}
+	j->warned = false;
+}
