@@ -1,0 +1,545 @@
+#include "config.h"
+
+#include "fcgi/conn.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	ARENA_FIRST = 4096,
+	READ_SIZE = 65536,
+	READS_AT_ONCE = 16,		/* then the others have their turn */
+	LINGER_MS = 30000,
+};
+
+/* Only one connection reads at a time: they share the landing place. */
+static char scratch[READ_SIZE];
+
+static void conn_update(struct conn *);
+static void conn_changed(struct request *);
+
+void
+conn_set_due(struct conn *c)
+{
+	if (c->due)
+		return;
+	c->due = true;
+	c->next_due = c->front->due;
+	c->front->due = c;
+}
+
+/* Nothing can be read or written any more. */
+static void
+conn_lose(struct conn *c)
+{
+	c->lost = true;
+	if (c->active)
+		c->request.response.gone = true;
+	conn_set_due(c);
+}
+
+static struct conn *
+conn_create(struct front *front, int in_fd, int out_fd)
+{
+	struct conn *c = calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	c->front = front;
+	c->in_fd = in_fd;
+	c->out_fd = out_fd;
+	c->progress_ms = c->since_ms = uv_now(front->loop);
+	buf_init(&c->params, PARAMS_BYTES_MAX);
+	buf_init(&c->small, 1024);
+	buf_init(&c->leftover, READ_SIZE);
+	arena_init(&c->request.arena, ARENA_FIRST);
+	c->request.changed = conn_changed;
+	c->next = front->conns;
+	c->link = &front->conns;
+	if (c->next != NULL)
+		c->next->link = &c->next;
+	front->conns = c;
+	front->conn_count++;
+	return c;
+}
+
+/* ---- The handler's side. ---- */
+
+static void
+conn_arm(struct hangup_watch *w)
+{
+	conn_update((struct conn *)((char *)w - offsetof(struct conn, watch)));
+}
+
+static void
+conn_left(struct hangup_watch *w)
+{
+	conn_take_gone((struct conn *)((char *)w -
+	    offsetof(struct conn, watch)));
+}
+
+void
+conn_take_head(struct conn *c)
+{
+	struct request *r = &c->request;
+
+	response_init(&r->response, c->out_fd, c->cgi ? 0 : c->id,
+	    c->front->limits.client_buffer);
+	c->state = CONN_BODY;
+	c->active = true;
+	c->watch.arm = conn_arm;
+	c->watch.left = conn_left;
+	hangup_begin(&c->front->hangup, &c->watch, &r->params);
+	c->front->handler->head(r);
+}
+
+void
+conn_take_body(struct conn *c, const char *bytes, size_t n)
+{
+	c->request.received += n;
+	if (!c->answered) {
+		c->front->handler->body(&c->request, bytes, n);
+		return;
+	}
+	c->discarded += n;
+	if (c->discarded > c->front->limits.linger_bytes)
+		conn_lose(c);
+}
+
+void
+conn_take_end(struct conn *c, enum err err)
+{
+	struct request *r = &c->request;
+
+	c->state = CONN_ANSWER;
+	conn_set_due(c);
+	if (c->answered)
+		return;
+	if (err == ERR_NONE && r->has_length && r->received < r->content_length)
+		err = ERR_BODY_TRUNCATED;
+	c->front->handler->body_end(r, err);
+}
+
+void
+conn_take_gone(struct conn *c)
+{
+	struct request *r = &c->request;
+
+	hangup_end(&c->watch);
+	if (!c->active || r->gone)
+		return;
+	r->gone = r->response.gone = true;
+	if (!c->answered)
+		c->front->handler->gone(r);
+	conn_set_due(c);
+}
+
+/* The handler wrote something or ended its answer. */
+static void
+conn_changed(struct request *r)
+{
+	struct conn *c = (struct conn *)((char *)r -
+	    offsetof(struct conn, request));
+
+	if (r->response.state == RESPONSE_DONE)
+		c->answered = true;
+	if (response_is_full(&r->response))
+		c->was_full = true;
+	if (c->answered || r->response.gone || response_is_pending(&r->response))
+		conn_set_due(c);
+}
+
+/* ---- Reading and writing. ---- */
+
+static bool
+conn_is_reading(const struct conn *c)
+{
+	return !c->lost && !c->request.gone && c->state != CONN_ANSWER;
+}
+
+static void
+conn_read_eof(struct conn *c)
+{
+	if (c->cgi && c->active && !c->answered)
+		conn_take_end(c, ERR_BODY_TRUNCATED);
+	else
+		conn_lose(c);
+}
+
+/* CGI: the body is as long as CONTENT_LENGTH says (RFC 3875 section 4.2). */
+static bool
+conn_feed(struct conn *c, const char *bytes, size_t n)
+{
+	if (!c->cgi)
+		return intake_feed(c, bytes, n);
+	conn_take_body(c, bytes, n);
+	if (c->request.received >= c->request.content_length)
+		conn_take_end(c, ERR_NONE);
+	return true;
+}
+
+static size_t
+conn_read_size(const struct conn *c)
+{
+	uint64_t left;
+
+	if (!c->cgi)
+		return READ_SIZE;
+	left = c->request.content_length - c->request.received;
+	return left < READ_SIZE ? (size_t)left : READ_SIZE;
+}
+
+static void
+conn_read(struct conn *c)
+{
+	ssize_t	 n;
+	size_t	 size;
+
+	for (int i = 0; conn_is_reading(c) && (c->in_file ||
+	    i < READS_AT_ONCE); i++) {
+		size = conn_read_size(c);
+		n = read(c->in_fd, scratch, size);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
+		if (n <= 0) {
+			if (n == 0)
+				conn_read_eof(c);
+			else
+				conn_lose(c);
+			break;
+		}
+		c->progress_ms = uv_now(c->front->loop);
+		if (!conn_feed(c, scratch, (size_t)n))
+			conn_lose(c);
+		if ((size_t)n < size)
+			break;
+	}
+	conn_set_due(c);
+}
+
+static void
+conn_flush(struct conn *c)
+{
+	struct response *r = &c->request.response;
+
+	c->progress_ms = uv_now(c->front->loop);
+	response_flush(r);
+	if (c->was_full && !response_is_pending(r) && !r->gone) {
+		c->was_full = false;
+		if (!c->answered)
+			c->front->handler->writable(&c->request);
+	}
+	conn_set_due(c);
+}
+
+static void
+conn_on_event(struct conn *c, int status, int events)
+{
+	if (c->active && c->state == CONN_ANSWER &&
+	    hangup_is(status, events)) {
+		conn_take_gone(c);
+		conn_set_due(c);
+		return;
+	}
+	if (status < 0) {
+		conn_lose(c);
+		return;
+	}
+	if ((events & UV_WRITABLE) != 0)
+		conn_flush(c);
+	if ((events & UV_READABLE) != 0)
+		conn_read(c);
+	conn_update(c);
+}
+
+static void
+conn_on_in(uv_poll_t *poll, int status, int events)
+{
+	conn_on_event(poll->data, status, events);
+}
+
+/* ---- What the descriptors are watched for. ---- */
+
+static void
+conn_poll(struct conn *c, uv_poll_t *poll, int fd, bool *open, int *in_force,
+    bool *is_file, int want)
+{
+	if (want == *in_force || *is_file)
+		return;
+	if (!*open) {
+		if (uv_poll_init(c->front->loop, poll, fd) != 0) {
+			*is_file = true;
+			return;
+		}
+		poll->data = c;
+		*open = true;
+		c->handles++;
+	}
+	*in_force = want;
+	if (want == 0)
+		uv_poll_stop(poll);
+	else
+		uv_poll_start(poll, want, conn_on_in);
+}
+
+/*
+ * FastCGI uses one descriptor. While a request is answered, DISCONNECT alone
+ * is wanted (readable would spin); until the hang-up watch is armed, what was
+ * registered before simply stays, which saves two system calls.
+ */
+static void
+conn_update_fastcgi(struct conn *c)
+{
+	int	 want = 0;
+
+	if (conn_is_reading(c))
+		want = UV_READABLE;
+	else if (c->watch.armed && !c->request.gone)
+		want = UV_DISCONNECT;
+	if (c->active && response_is_pending(&c->request.response))
+		want |= UV_WRITABLE;
+	conn_poll(c, &c->in_poll, c->in_fd, &c->in_open, &c->in_events,
+	    &c->in_file, want);
+}
+
+/*
+ * CGI's standard input may be half-closed by the server (mod_cgid does so after
+ * the body) while the client is still there; so only errors and full hang-ups
+ * on standard output count, which are reported whatever is asked for.
+ */
+static void
+conn_update_cgi(struct conn *c)
+{
+	int	 want = 0;
+
+	conn_poll(c, &c->in_poll, c->in_fd, &c->in_open, &c->in_events,
+	    &c->in_file, conn_is_reading(c) ? UV_READABLE : 0);
+	if (c->in_file && conn_is_reading(c))
+		conn_read(c);
+	if (c->out_fd < 0)
+		return;
+	if (c->watch.armed && !c->request.gone && c->state == CONN_ANSWER)
+		want = UV_PRIORITIZED;
+	if (c->active && response_is_pending(&c->request.response))
+		want |= UV_WRITABLE;
+	conn_poll(c, &c->out_poll, c->out_fd, &c->out_open, &c->out_events,
+	    &c->out_file, want);
+	if (c->out_file && want != 0 && c->active)
+		conn_flush(c);
+}
+
+static void
+conn_update(struct conn *c)
+{
+	if (c->lost)
+		return;
+	if (c->cgi)
+		conn_update_cgi(c);
+	else
+		conn_update_fastcgi(c);
+}
+
+/* ---- Endings. ---- */
+
+/* Memory goes when neither libuv nor front->due knows it any more. */
+static void
+conn_free_if_unused(struct conn *c)
+{
+	if (c->closed && c->handles == 0 && !c->due)
+		free(c);
+}
+
+static void
+conn_on_close(uv_handle_t *handle)
+{
+	struct conn *c = handle->data;
+
+	c->handles--;
+	conn_free_if_unused(c);
+}
+
+static void
+conn_close(struct conn *c)
+{
+	struct front *front = c->front;
+
+	hangup_end(&c->watch);
+	if (c->in_open)
+		uv_close((uv_handle_t *)&c->in_poll, conn_on_close);
+	if (c->out_open)
+		uv_close((uv_handle_t *)&c->out_poll, conn_on_close);
+	close(c->in_fd);
+	if (c->out_fd >= 0 && c->out_fd != c->in_fd)
+		close(c->out_fd);
+	buf_fini(&c->params);
+	buf_fini(&c->small);
+	buf_fini(&c->leftover);
+	arena_fini(&c->request.arena);
+	*c->link = c->next;
+	if (c->next != NULL)
+		c->next->link = c->link;
+	front->conn_count--;
+	c->closed = true;
+	conn_free_if_unused(c);
+	if (front->conn_count == 0 && front->stopping)
+		front->stopped(front);
+}
+
+/* The answer is out, or nobody wants it: the handler lets go. */
+static void
+conn_end_request(struct conn *c)
+{
+	hangup_end(&c->watch);
+	c->watch.armed = false;
+	c->active = false;
+	c->front->handler->end(&c->request);
+	response_fini(&c->request.response);
+}
+
+/* Back to waiting, as FCGI_KEEP_CONN asks (FastCGI 1.0 section 3.5). */
+static void
+conn_next(struct conn *c)
+{
+	struct buf leftover = c->leftover;
+
+	arena_fini(&c->request.arena);
+	arena_init(&c->request.arena, ARENA_FIRST);
+	c->request = (struct request){
+		.arena = c->request.arena, .changed = conn_changed };
+	c->state = CONN_IDLE;
+	c->answered = c->was_full = false;
+	c->since_ms = c->progress_ms = uv_now(c->front->loop);
+	buf_init(&c->leftover, READ_SIZE);
+	if (buf_len(&leftover) > 0 &&
+	    !intake_feed(c, buf_data(&leftover), buf_len(&leftover)))
+		conn_lose(c);
+	buf_fini(&leftover);
+	conn_update(c);
+}
+
+/*
+ * An early answer (401, 413) is complete, its request is not: shut our side
+ * down and go on reading, or the close would take the answer with it.
+ */
+static void
+conn_linger(struct conn *c)
+{
+	if (!c->shut) {
+		c->shut = true;
+		c->since_ms = uv_now(c->front->loop);
+		if (shutdown(c->out_fd, SHUT_WR) != 0 && c->cgi) {
+			if (c->out_open)
+				uv_close((uv_handle_t *)&c->out_poll,
+				    conn_on_close);
+			close(c->out_fd);
+			c->out_fd = -1;
+			c->out_open = false;
+		}
+	}
+	conn_update(c);
+}
+
+void
+conn_attend(struct conn *c)
+{
+	struct request *r = &c->request;
+
+	c->due = false;
+	if (c->closed) {
+		conn_free_if_unused(c);
+		return;
+	}
+	if (c->active && r->response.gone && !r->gone)
+		conn_take_gone(c);
+	if (c->active && c->answered &&
+	    (r->gone || !response_is_pending(&r->response)))
+		conn_end_request(c);
+	if (c->active)
+		conn_update(c);
+	else if (c->lost || r->gone || r->response.broken)
+		conn_close(c);
+	else if (c->answered && c->state == CONN_ANSWER) {
+		if (c->keep && !c->shut && !c->front->stopping)
+			conn_next(c);
+		else
+			conn_close(c);
+	} else if (c->answered)
+		conn_linger(c);
+	else if (c->front->stopping && c->state == CONN_IDLE)
+		conn_close(c);
+	else
+		conn_update(c);
+}
+
+void
+conn_sweep(struct conn *c, uint64_t now_ms)
+{
+	const struct front_limits *limits = &c->front->limits;
+	bool	 late;
+
+	if (c->shut)
+		late = now_ms - c->since_ms > LINGER_MS;
+	else if (c->state == CONN_PARAMS || c->state == CONN_BODY)
+		late = now_ms - c->progress_ms > limits->intake_idle_ms ||
+		    now_ms - c->since_ms > limits->intake_total_ms;
+	else		/* the end of an answer that nobody fetches */
+		late = c->active && c->answered &&
+		    now_ms - c->progress_ms > limits->intake_idle_ms;
+	if (!late)
+		return;
+	if (c->state == CONN_BODY && c->active && !c->answered &&
+	    !c->request.gone) {
+		c->since_ms = c->progress_ms = now_ms;
+		c->front->handler->body_end(&c->request, ERR_REQUEST_TIMEOUT);
+		conn_set_due(c);
+	} else
+		conn_lose(c);
+}
+
+void
+conn_open(struct front *front, int fd)
+{
+	struct conn *c = conn_create(front, fd, fd);
+
+	if (c == NULL) {
+		close(fd);
+		return;
+	}
+	conn_read(c);
+}
+
+static void
+conn_set_nonblocking(int fd)
+{
+	int	 flags = fcntl(fd, F_GETFL);
+
+	if (flags >= 0)
+		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+}
+
+void
+conn_open_cgi(struct front *front)
+{
+	struct conn *c = conn_create(front, STDIN_FILENO, STDOUT_FILENO);
+
+	if (c == NULL)
+		abort();
+	c->cgi = true;
+	conn_set_nonblocking(c->in_fd);
+	conn_set_nonblocking(c->out_fd);
+	params_from_environ(&c->request.params, &c->request.arena);
+	if (request_init_length(&c->request) != ERR_NONE)
+		c->request.content_length = 0;
+	conn_take_head(c);
+	if (c->request.content_length == 0)
+		conn_take_end(c, ERR_NONE);
+	else
+		conn_read(c);
+}

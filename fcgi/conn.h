@@ -1,0 +1,76 @@
+/* conn.h - one connection from the web server: FastCGI, or CGI's stdin and stdout. */
+#ifndef FCGI_CONN_H
+#define FCGI_CONN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <uv.h>
+
+#include "base/buf.h"
+#include "fcgi/front.h"
+#include "fcgi/record.h"
+#include "fcgi/request.h"
+
+enum conn_state {
+	CONN_IDLE,		/* no request yet, or none since the last */
+	CONN_PARAMS,
+	CONN_BODY,
+	CONN_ANSWER		/* the whole request was read */
+};
+
+struct conn {
+	struct conn	*next, **link;		/* in front->conns */
+	struct conn	*next_due;		/* in front->due */
+	bool		 due, closed;
+	struct front	*front;
+	enum conn_state	 state;
+	bool		 cgi;
+	bool		 keep;			/* FCGI_KEEP_CONN */
+	bool		 active;		/* the handler has a request: head was called, end not yet */
+	bool		 answered;		/* the handler has ended its answer */
+	bool		 was_full;		/* the handler waits for writable() */
+	bool		 shut;			/* our side was shut down, the rest is discarded */
+	bool		 lost;			/* nothing can be read or written any more */
+	uint16_t	 id;			/* FastCGI request id */
+	uint64_t	 since_ms;		/* loop time at which this request began to arrive */
+	uint64_t	 progress_ms;		/* loop time of the last byte in or out */
+	uint64_t	 discarded;		/* bytes */
+	struct record_reader reader;
+	struct buf	 params;		/* content of PARAMS records */
+	struct buf	 small;			/* content of BEGIN and management records */
+	struct buf	 leftover;		/* bytes of the next request */
+	struct request	 request;
+	struct hangup_watch watch;
+	int		 in_fd, out_fd;		/* the same but for CGI */
+	uv_poll_t	 in_poll, out_poll;	/* FastCGI needs the first alone */
+	int		 in_events, out_events;	/* in force */
+	bool		 in_open, out_open;	/* handle is initialised */
+	bool		 in_file, out_file;	/* cannot be polled: a regular file */
+	int		 handles;		/* open libuv handles */
+};
+
+/* Take FD over and read from it at once. */
+void	conn_open(struct front *, int fd);
+
+/* The one CGI request of this process. */
+void	conn_open_cgi(struct front *);
+
+/* Called once a second: deadlines. */
+void	conn_sweep(struct conn *, uint64_t now_ms);
+
+/* Called before the loop waits, for every connection on front->due. */
+void	conn_attend(struct conn *);
+
+/* Something about C changed that conn_attend has to look at. */
+void	conn_set_due(struct conn *);
+
+/* Parts of a request, as the readers (intake.c, cgi.c) find them. */
+void	conn_take_head(struct conn *);		/* request.params is filled */
+void	conn_take_body(struct conn *, const char *, size_t);
+void	conn_take_end(struct conn *, enum err);
+void	conn_take_gone(struct conn *);
+
+/* intake.c: take N bytes of FastCGI records. False: the stream is bad. */
+bool	intake_feed(struct conn *, const char *, size_t n);
+#endif

@@ -1,0 +1,145 @@
+#include "config.h"
+
+#include "fcgi/front.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <fcgiapp.h>
+
+#include "base/log.h"
+#include "fcgi/conn.h"
+
+enum { ACCEPTS_AT_ONCE = 64, SWEEP_MS = 1000 };
+
+static void front_on_listen(uv_poll_t *, int, int);
+
+bool
+front_is_fastcgi(void)
+{
+	int	 listening = 0;
+	socklen_t len = sizeof listening;
+
+	return getsockopt(STDIN_FILENO, SOL_SOCKET, SO_ACCEPTCONN, &listening,
+	    &len) == 0 && listening != 0;
+}
+
+void
+front_init_library(void)
+{
+	FCGX_Init();
+}
+
+/* Out of descriptors: wait for the next sweep instead of spinning. */
+static void
+front_pause_accepting(struct front *f)
+{
+	log_warn("cannot accept connections: %s", uv_strerror(-errno));
+	uv_poll_stop(&f->listen_poll);
+	f->accepting = false;
+}
+
+static void
+front_on_listen(uv_poll_t *poll, int status, int events)
+{
+	struct front *f = poll->data;
+	int	 fd;
+
+	(void)status;
+	(void)events;
+	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		fd = accept4(f->listen_fd, NULL, NULL,
+		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0)
+			conn_open(f, fd);
+		else if (errno == EMFILE || errno == ENFILE ||
+		    errno == ENOMEM || errno == ENOBUFS) {
+			front_pause_accepting(f);
+			return;
+		} else if (errno != EINTR && errno != ECONNABORTED)
+			return;
+	}
+}
+
+static void
+front_on_prepare(uv_prepare_t *prepare)
+{
+	struct front *f = prepare->data;
+	struct conn *c;
+
+	while ((c = f->due) != NULL) {
+		f->due = c->next_due;
+		conn_attend(c);
+	}
+}
+
+static void
+front_on_sweep(uv_timer_t *timer)
+{
+	struct front *f = timer->data;
+	struct conn *c, *next;
+	uint64_t now = uv_now(f->loop);
+
+	for (c = f->conns; c != NULL; c = next) {
+		next = c->next;
+		conn_sweep(c, now);
+	}
+	if (f->listen_fd >= 0 && !f->accepting && !f->stopping) {
+		f->accepting = true;
+		uv_poll_start(&f->listen_poll, UV_READABLE, front_on_listen);
+	}
+}
+
+static int
+front_listen(struct front *f)
+{
+	int	 err;
+
+	fcntl(f->listen_fd, F_SETFD, FD_CLOEXEC);
+	err = uv_poll_init(f->loop, &f->listen_poll, f->listen_fd);
+	if (err != 0)
+		return err;
+	f->listen_poll.data = f;
+	f->accepting = true;
+	return uv_poll_start(&f->listen_poll, UV_READABLE, front_on_listen);
+}
+
+int
+front_open(struct front *f, uv_loop_t *loop, int listen_fd,
+    const struct request_handler *handler, const struct front_limits *limits,
+    unsigned probe_ms)
+{
+	f->loop = loop;
+	f->handler = handler;
+	f->limits = *limits;
+	f->listen_fd = listen_fd;
+	hangup_init(&f->hangup, loop, probe_ms);
+	uv_prepare_init(loop, &f->prepare);
+	f->prepare.data = f;
+	uv_prepare_start(&f->prepare, front_on_prepare);
+	uv_timer_init(loop, &f->sweep);
+	f->sweep.data = f;
+	uv_timer_start(&f->sweep, front_on_sweep, SWEEP_MS, SWEEP_MS);
+	if (listen_fd >= 0)
+		return front_listen(f);
+	f->stopping = true;
+	conn_open_cgi(f);
+	return 0;
+}
+
+void
+front_stop(struct front *f)
+{
+	struct conn *c;
+
+	if (f->stopping)
+		return;
+	f->stopping = true;
+	uv_poll_stop(&f->listen_poll);
+	for (c = f->conns; c != NULL; c = c->next)
+		conn_set_due(c);
+	if (f->conn_count == 0)
+		f->stopped(f);
+}

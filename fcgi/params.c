@@ -1,0 +1,155 @@
+#include "config.h"
+
+#include "fcgi/params.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <fcgiapp.h>
+#include <fastcgi.h>
+
+#include "fcgi/record.h"
+
+enum { RECORDS_MAX = PARAMS_BYTES_MAX / RECORD_CONTENT_MAX + 1 };
+
+extern char **environ;
+
+/* The memory file that libfcgi reads; made at need, reused by every request. */
+static int memory_fd = -1;
+
+/* One length of a name-value pair (section 3.4): 1 or 4 bytes. False: cut off. */
+static bool
+params_length(const uint8_t **p, const uint8_t *end, size_t *out)
+{
+	if (*p == end)
+		return false;
+	if (**p < 0x80) {
+		*out = *(*p)++;
+		return true;
+	}
+	if (end - *p < 4)
+		return false;
+	*out = (size_t)((*p)[0] & 0x7f) << 24 | (size_t)(*p)[1] << 16 |
+	    (size_t)(*p)[2] << 8 | (*p)[3];
+	*p += 4;
+	return true;
+}
+
+/*
+ * libfcgi allocates what a length says before it reads; so lengths are held
+ * against the bytes that are really there first.
+ */
+static bool
+params_add_up(const char *raw, size_t n)
+{
+	const uint8_t *p = (const uint8_t *)raw, *end = p + n;
+	size_t	 name, value, count = 0;
+
+	while (p < end) {
+		if (++count > PARAMS_COUNT_MAX ||
+		    !params_length(&p, end, &name) ||
+		    !params_length(&p, end, &value) ||
+		    name > (size_t)(end - p) ||
+		    value > (size_t)(end - p) - name)
+			return false;
+		p += name + value;
+	}
+	return true;
+}
+
+/* BEGIN_REQUEST, the parameters and their empty last record, as libfcgi expects them. */
+static bool
+params_write(const char *raw, size_t n)
+{
+	uint8_t	 begin[2 * RECORD_HEAD] = { 0 };
+	uint8_t	 heads[RECORDS_MAX + 1][RECORD_HEAD];
+	struct iovec iov[2 * RECORDS_MAX + 2];
+	int	 count = 0, records = 0;
+	size_t	 total = 0, len;
+
+	record_head(begin, FCGI_BEGIN_REQUEST, 1, RECORD_HEAD);
+	begin[RECORD_HEAD + 1] = FCGI_RESPONDER;
+	begin[RECORD_HEAD + 2] = FCGI_KEEP_CONN;
+	iov[count++] = (struct iovec){ begin, sizeof begin };
+	for (size_t at = 0; at < n; at += len) {
+		len = n - at < RECORD_CONTENT_MAX ? n - at : RECORD_CONTENT_MAX;
+		record_head(heads[records], FCGI_PARAMS, 1, len);
+		iov[count++] = (struct iovec){ heads[records++], RECORD_HEAD };
+		iov[count++] = (struct iovec){ (void *)(uintptr_t)(raw + at),
+		    len };
+	}
+	record_head(heads[records], FCGI_PARAMS, 1, 0);
+	iov[count++] = (struct iovec){ heads[records], RECORD_HEAD };
+	for (int i = 0; i < count; i++)
+		total += iov[i].iov_len;
+	if (memory_fd < 0)
+		memory_fd = memfd_create("sluice-params", MFD_CLOEXEC);
+	return memory_fd >= 0 &&
+	    pwritev(memory_fd, iov, count, 0) == (ssize_t)total &&
+	    lseek(memory_fd, 0, SEEK_SET) == 0;
+}
+
+static void
+params_copy(struct params *p, struct arena *arena, char *const *envp)
+{
+	size_t	 count = 0, bytes = 0, len;
+	char	*text;
+
+	for (char *const *e = envp; *e != NULL && count < PARAMS_COUNT_MAX;
+	    e++) {
+		bytes += strlen(*e) + 1;
+		count++;
+	}
+	p->pairs = arena_alloc(arena, count * sizeof *p->pairs);
+	p->count = count;
+	text = arena_alloc(arena, bytes);
+	for (size_t i = 0; i < count; i++) {
+		len = strlen(envp[i]) + 1;
+		p->pairs[i] = memcpy(text, envp[i], len);
+		text += len;
+	}
+}
+
+enum err
+params_parse(struct params *p, struct arena *arena, const char *raw, size_t n)
+{
+	FCGX_Request fcgx;
+	enum err err = ERR_NONE;
+
+	if (n > PARAMS_BYTES_MAX || !params_add_up(raw, n))
+		return ERR_BAD_REQUEST;
+	if (!params_write(raw, n))
+		return ERR_NO_MEMORY;
+	FCGX_InitRequest(&fcgx, -1, 0);
+	fcgx.ipcFd = memory_fd;
+	fcgx.keepConnection = 1;
+	if (FCGX_Accept_r(&fcgx) < 0) {
+		memory_fd = -1;		/* libfcgi has closed it */
+		err = ERR_BAD_REQUEST;
+	} else
+		params_copy(p, arena, fcgx.envp);
+	FCGX_Free(&fcgx, 0);
+	return err;
+}
+
+void
+params_from_environ(struct params *p, struct arena *arena)
+{
+	params_copy(p, arena, environ);
+}
+
+const char *
+params_get(const struct params *p, const char *name)
+{
+	size_t	 len = strlen(name);
+
+	for (size_t i = 0; i < p->count; i++)
+		if (strncmp(p->pairs[i], name, len) == 0 &&
+		    p->pairs[i][len] == '=')
+			return p->pairs[i] + len + 1;
+	return NULL;
+}

@@ -1,0 +1,30 @@
+/* params.h - a request's parameters, from FastCGI or from the CGI environment. */
+#ifndef FCGI_PARAMS_H
+#define FCGI_PARAMS_H
+
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+
+enum { PARAMS_BYTES_MAX = 262144, PARAMS_COUNT_MAX = 512 };
+
+struct params {
+	const char	**pairs;	/* "NAME=value", count of them */
+	size_t		 count;
+};
+
+/*
+ * Decode the content of FCGI_PARAMS records (N bytes at RAW, joined) with
+ * libfcgi, which reads them from a memory file. Pairs are copied into ARENA.
+ * ERR_BAD_REQUEST when lengths do not add up or there are too many.
+ */
+enum err params_parse(struct params *, struct arena *, const char *raw,
+	    size_t n);
+
+/* Copy the process environment (CGI mode, RFC 3875). */
+void	params_from_environ(struct params *, struct arena *);
+
+/* NAME's value, or NULL. Borrowed. The first one counts where a name repeats. */
+const char *params_get(const struct params *, const char *name);
+#endif
