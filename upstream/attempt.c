@@ -1,0 +1,419 @@
+#include "config.h"
+
+#include "upstream/attempt.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+	HEADER_BYTES_MAX = 65536,
+	READ_SIZE_STREAM = 16384,	/* libcurl's receive buffer, per transfer */
+	READ_SIZE = 65536,
+};
+
+/* The same for every attempt. */
+static const struct { CURLoption option; long value; } fixed_options[] = {
+	{ CURLOPT_NOSIGNAL,		 1 },
+	{ CURLOPT_TCP_KEEPALIVE,	 1 },
+	{ CURLOPT_FOLLOWLOCATION,	 0 },	/* a redirect could carry our key away */
+	{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
+	{ CURLOPT_PATH_AS_IS,		 1 },
+};
+
+static const struct { CURLcode code; enum err before_head, after_head; }
+failures[] = {
+	{ CURLE_COULDNT_RESOLVE_HOST, ERR_UPSTREAM_DNS, ERR_UPSTREAM_DNS },
+	{ CURLE_COULDNT_RESOLVE_PROXY, ERR_UPSTREAM_PROXY, ERR_UPSTREAM_PROXY },
+	{ CURLE_PROXY, ERR_UPSTREAM_PROXY, ERR_UPSTREAM_PROXY },
+	{ CURLE_COULDNT_CONNECT, ERR_UPSTREAM_CONNECT, ERR_UPSTREAM_CONNECT },
+	{ CURLE_OPERATION_TIMEDOUT, ERR_TIMEOUT_CONNECT, ERR_UPSTREAM_CUT },
+	{ CURLE_SSL_CONNECT_ERROR, ERR_UPSTREAM_TLS, ERR_UPSTREAM_TLS },
+	{ CURLE_PEER_FAILED_VERIFICATION, ERR_UPSTREAM_TLS, ERR_UPSTREAM_TLS },
+	{ CURLE_SSL_CERTPROBLEM, ERR_UPSTREAM_TLS, ERR_UPSTREAM_TLS },
+	{ CURLE_SSL_CIPHER, ERR_UPSTREAM_TLS, ERR_UPSTREAM_TLS },
+	{ CURLE_SSL_CACERT_BADFILE, ERR_UPSTREAM_TLS, ERR_UPSTREAM_TLS },
+	{ CURLE_SSL_ISSUER_ERROR, ERR_UPSTREAM_TLS, ERR_UPSTREAM_TLS },
+	{ CURLE_SSL_INVALIDCERTSTATUS, ERR_UPSTREAM_TLS, ERR_UPSTREAM_TLS },
+	{ CURLE_GOT_NOTHING, ERR_UPSTREAM_RESET, ERR_UPSTREAM_CUT },
+	{ CURLE_SEND_ERROR, ERR_UPSTREAM_RESET, ERR_UPSTREAM_CUT },
+	{ CURLE_RECV_ERROR, ERR_UPSTREAM_RESET, ERR_UPSTREAM_CUT },
+	{ CURLE_PARTIAL_FILE, ERR_UPSTREAM_CUT, ERR_UPSTREAM_CUT },
+	{ CURLE_OUT_OF_MEMORY, ERR_NO_MEMORY, ERR_NO_MEMORY },
+	{ CURLE_ABORTED_BY_CALLBACK, ERR_SPOOL, ERR_SPOOL },
+};
+
+static enum err
+attempt_failure(const struct attempt *a, CURLcode code)
+{
+	if (code == CURLE_OK)
+		return a->head_done ? ERR_NONE : ERR_UPSTREAM_GARBAGE;
+	if (a->failure != ERR_NONE)
+		return a->failure;
+	for (size_t i = 0; i < sizeof failures / sizeof failures[0]; i++)
+		if (failures[i].code == code)
+			return a->head_done ? failures[i].after_head :
+			    failures[i].before_head;
+	return a->head_done ? ERR_UPSTREAM_CUT : ERR_UPSTREAM_GARBAGE;
+}
+
+/* ---- The timer. ---- */
+
+static uint64_t
+earlier(uint64_t deadline, uint64_t since, unsigned ms)
+{
+	return ms != 0 && since + ms < deadline ? since + ms : deadline;
+}
+
+/* The next deadline in loop time, and which error it stands for. */
+static uint64_t
+attempt_deadline(const struct attempt *a, enum err *err)
+{
+	const struct attempt_request *r = a->request;
+	uint64_t total = a->start_ms + r->total_ms, deadline = total;
+
+	if (!a->head_done) {
+		deadline = earlier(total, a->last_ms, r->headers_ms);
+		*err = ERR_TIMEOUT_HEADERS;
+	} else if (r->stream && !a->token_seen && r->first_token_ms != 0) {
+		deadline = earlier(total, a->start_ms, r->first_token_ms);
+		*err = ERR_TIMEOUT_FIRST_TOKEN;
+	} else if (!a->paused && !a->want_pause) {
+		deadline = earlier(total, a->last_ms, r->idle_ms);
+		*err = ERR_TIMEOUT_IDLE;
+	}
+	if (deadline == total)
+		*err = ERR_TIMEOUT_TOTAL;
+	return deadline;
+}
+
+static void
+attempt_on_timer(uv_timer_t *timer)
+{
+	struct attempt *a = timer->data;
+	enum err err;
+	uint64_t now = uv_now(timer->loop);
+	uint64_t deadline = attempt_deadline(a, &err);
+
+	if (now < deadline) {
+		uv_timer_start(timer, attempt_on_timer, deadline - now, 0);
+		return;
+	}
+	attempt_cancel(a);
+	a->sink.done(a->sink.arg, err);
+}
+
+/* Deadlines may have come nearer. A later one is noticed when the timer fires. */
+static void
+attempt_rearm(struct attempt *a)
+{
+	enum err err;
+	uint64_t now = uv_now(a->timer.loop);
+	uint64_t deadline = attempt_deadline(a, &err);
+
+	uv_timer_start(&a->timer, attempt_on_timer,
+	    deadline > now ? deadline - now : 0, 0);
+}
+
+/* ---- libcurl's callbacks. ---- */
+
+static bool
+line_is(const char *line, size_t n, const char *name)
+{
+	size_t	 len = strlen(name);
+
+	return n > len && line[len] == ':' &&
+	    strncasecmp(line, name, len) == 0;
+}
+
+/* A new status line: what came before was an interim answer (1xx). */
+static void
+attempt_begin_head(struct attempt *a, const char *line, size_t n)
+{
+	const char *space = memchr(line, ' ', n);
+
+	buf_fini(&a->fields);
+	a->chunked = false;
+	a->content_length = -1;
+	a->status = 0;
+	if (space != NULL && line + n - space > 3)
+		for (int i = 1; i <= 3; i++)
+			if (space[i] >= '0' && space[i] <= '9')
+				a->status = a->status * 10 + (space[i] - '0');
+}
+
+static bool
+attempt_end_head(struct attempt *a)
+{
+	curl_off_t length = -1;
+
+	if (a->status >= 100 && a->status < 200)
+		return true;
+	if (a->status < 200 || a->status > 599) {
+		a->failure = ERR_UPSTREAM_GARBAGE;
+		return false;
+	}
+	curl_easy_getinfo(a->transfer.easy,
+	    CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
+	a->content_length = length;
+	a->close_delimited = length < 0 && !a->chunked &&
+	    a->status != 204 && a->status != 304 && !a->request->http2;
+	a->head_done = true;
+	a->last_ms = uv_now(a->timer.loop);
+	attempt_rearm(a);
+	a->sink.head(a->sink.arg, a);
+	buf_fini(&a->fields);
+	return !a->cancelled;
+}
+
+static bool
+attempt_take_line(struct attempt *a, const char *line, size_t n)
+{
+	a->header_bytes += n;
+	if (a->header_bytes > HEADER_BYTES_MAX) {
+		a->failure = ERR_UPSTREAM_HEADERS_SIZE;
+		return false;
+	}
+	if (a->head_done)
+		return true;			/* a trailer */
+	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
+		attempt_begin_head(a, line, n);
+		return true;
+	}
+	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
+		n--;
+	if (n == 0)
+		return attempt_end_head(a);
+	if (line_is(line, n, "transfer-encoding"))
+		a->chunked = true;
+	return buf_append(&a->fields, line, n) == ERR_NONE &&
+	    buf_append(&a->fields, "\n", 1) == ERR_NONE;
+}
+
+static size_t
+attempt_on_header(char *line, size_t size, size_t count, void *arg)
+{
+	struct attempt *a = arg;
+	size_t	 n = size * count;
+	bool	 ok;
+
+	a->in_callback = true;
+	ok = attempt_take_line(a, line, n);
+	a->in_callback = false;
+	return ok ? n : (size_t)-1;
+}
+
+static size_t
+attempt_on_data(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct attempt *a = arg;
+	size_t	 n = size * count;
+
+	if (a->want_pause) {
+		a->paused = true;
+		return CURL_WRITEFUNC_PAUSE;
+	}
+	a->last_ms = uv_now(a->timer.loop);
+	a->in_callback = true;
+	if (!a->sink.data(a->sink.arg, bytes, n))
+		a->want_pause = true;
+	a->in_callback = false;
+	return a->cancelled ? (size_t)-1 : n;
+}
+
+static size_t
+attempt_on_read(char *out, size_t size, size_t count, void *arg)
+{
+	struct attempt *a = arg;
+	ssize_t	 n = a->request->body_read(a->request->body_arg,
+	    a->body_offset, out, size * count);
+
+	if (n < 0)
+		return CURL_READFUNC_ABORT;
+	a->last_ms = uv_now(a->timer.loop);
+	a->body_offset += (uint64_t)n;
+	return (size_t)n;
+}
+
+/* libcurl starts over when a pooled connection turns out to be dead. */
+static int
+attempt_on_seek(void *arg, curl_off_t offset, int origin)
+{
+	struct attempt *a = arg;
+
+	if (origin != SEEK_SET || offset < 0)
+		return CURL_SEEKFUNC_CANTSEEK;
+	a->body_offset = (uint64_t)offset;
+	return CURL_SEEKFUNC_OK;
+}
+
+static void
+attempt_on_done(struct client_transfer *t, CURLcode code)
+{
+	struct attempt *a = (struct attempt *)((char *)t -
+	    offsetof(struct attempt, transfer));
+
+	a->running = false;
+	uv_timer_stop(&a->timer);
+	if (!a->cancelled)
+		a->sink.done(a->sink.arg, attempt_failure(a, code));
+}
+
+/* ---- Setting up. ---- */
+
+static void
+attempt_set_body(CURL *easy, struct attempt *a)
+{
+	const struct attempt_request *r = a->request;
+
+	if (strcmp(r->method, "POST") != 0) {
+		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_POST, 1L);
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
+	    (curl_off_t)r->body_len);
+	if (r->body != NULL) {
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_READFUNCTION, attempt_on_read);
+	curl_easy_setopt(easy, CURLOPT_READDATA, a);
+	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, attempt_on_seek);
+	curl_easy_setopt(easy, CURLOPT_SEEKDATA, a);
+}
+
+static void
+attempt_set_options(CURL *easy, struct attempt *a)
+{
+	const struct attempt_request *r = a->request;
+
+	for (size_t i = 0; i < sizeof fixed_options / sizeof *fixed_options;
+	    i++)
+		curl_easy_setopt(easy, fixed_options[i].option,
+		    fixed_options[i].value);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_URL, r->url);
+	curl_easy_setopt(easy, CURLOPT_PROXY, r->proxy == NULL ? "" : r->proxy);
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, r->http2 ?
+	    (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->headers);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_ms);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
+	    r->stream ? (long)READ_SIZE_STREAM : (long)READ_SIZE);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, attempt_on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, a);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, attempt_on_data);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
+	attempt_set_body(easy, a);
+}
+
+struct attempt *
+attempt_start(struct client *client, const struct attempt_request *request,
+    const struct sink *sink)
+{
+	struct attempt *a = calloc(1, sizeof *a);
+
+	if (a == NULL)
+		return NULL;
+	if ((a->transfer.easy = curl_easy_init()) == NULL) {
+		free(a);
+		return NULL;
+	}
+	a->client = client;
+	a->request = request;
+	a->sink = *sink;
+	a->content_length = -1;
+	a->transfer.done = attempt_on_done;
+	buf_init(&a->fields, 2 * HEADER_BYTES_MAX);
+	uv_timer_init(client->loop, &a->timer);
+	a->timer.data = a;
+	a->start_ms = a->last_ms = uv_now(client->loop);
+	attempt_set_options(a->transfer.easy, a);
+	if (client_start(client, &a->transfer) != ERR_NONE) {
+		attempt_free(a);
+		return NULL;
+	}
+	a->running = true;
+	attempt_rearm(a);
+	return a;
+}
+
+bool
+attempt_next_field(const struct attempt *a, size_t *at, const char **name,
+    size_t *name_len, const char **value, size_t *value_len)
+{
+	const char *line, *end, *colon;
+
+	while (*at < buf_len(&a->fields)) {
+		line = buf_data(&a->fields) + *at;
+		end = memchr(line, '\n', buf_len(&a->fields) - *at);
+		*at += (size_t)(end - line) + 1;
+		colon = memchr(line, ':', (size_t)(end - line));
+		if (colon == NULL)
+			continue;
+		*name = line;
+		*name_len = (size_t)(colon - line);
+		for (colon++; colon < end && (*colon == ' ' || *colon == '\t');)
+			colon++;
+		*value = colon;
+		*value_len = (size_t)(end - colon);
+		return true;
+	}
+	return false;
+}
+
+void
+attempt_resume(struct attempt *a)
+{
+	if (!a->want_pause || !a->running)
+		return;
+	a->want_pause = false;
+	a->last_ms = uv_now(a->timer.loop);
+	attempt_rearm(a);
+	if (a->paused) {
+		a->paused = false;
+		client_resume(a->client, &a->transfer);
+	}
+}
+
+void
+attempt_note_token(struct attempt *a)
+{
+	if (a->token_seen)
+		return;
+	a->token_seen = true;
+	attempt_rearm(a);
+}
+
+/* Inside one of libcurl's callbacks the callback's result ends the transfer. */
+void
+attempt_cancel(struct attempt *a)
+{
+	if (a == NULL || a->cancelled)
+		return;
+	a->cancelled = true;
+	uv_timer_stop(&a->timer);
+	if (a->running && !a->in_callback) {
+		a->running = false;
+		client_remove(a->client, &a->transfer);
+	}
+}
+
+static void
+attempt_on_timer_closed(uv_handle_t *handle)
+{
+	free(handle->data);
+}
+
+void
+attempt_free(struct attempt *a)
+{
+	if (a == NULL)
+		return;
+	attempt_cancel(a);
+	curl_easy_cleanup(a->transfer.easy);
+	buf_fini(&a->fields);
+	uv_close((uv_handle_t *)&a->timer, attempt_on_timer_closed);
+}

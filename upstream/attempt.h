@@ -1,0 +1,96 @@
+/* attempt.h - one try at one target, from request bytes to last answer byte. */
+#ifndef UPSTREAM_ATTEMPT_H
+#define UPSTREAM_ATTEMPT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "upstream/client.h"
+
+/* What is asked for. Everything is borrowed and outlives the attempt. */
+struct attempt_request {
+	const char	*method;	/* "GET", "POST" */
+	const char	*url;		/* http or https */
+	const char	*proxy;		/* NULL or "" = none, whatever the environment says */
+	bool		 http2;
+	bool		 stream;	/* the client asked for a stream */
+	struct curl_slist *headers;	/* complete lines */
+	const char	*body;		/* BODY_LEN bytes, or NULL: body_read gives them */
+	uint64_t	 body_len;
+	ssize_t		(*body_read)(void *arg, uint64_t offset, void *, size_t);	/* bytes, or -1 */
+	void		*body_arg;
+	unsigned	 connect_ms;
+	unsigned	 headers_ms;	/* 0 = only total counts */
+	unsigned	 first_token_ms; /* 0 = none; counts for streams alone */
+	unsigned	 idle_ms;	/* between two reads of the answer's body */
+	unsigned	 total_ms;
+};
+
+struct attempt;
+
+/* Where the answer goes. Called from the loop. */
+struct sink {
+	/* The head is complete: status, content_length, attempt_next_field. */
+	void	(*head)(void *arg, struct attempt *);
+	/* N body bytes. False: take no more until attempt_resume. */
+	bool	(*data)(void *arg, const char *, size_t n);
+	/* Once, last; ERR_NONE = the answer is complete. Not after attempt_cancel. */
+	void	(*done)(void *arg, enum err);
+	void	*arg;
+};
+
+struct attempt {
+	/* the answer */
+	int		 status;	/* 0 = no head yet */
+	int64_t		 content_length; /* bytes, -1 = not told */
+	bool		 close_delimited; /* only the connection's end marks the end */
+
+	/* private */
+	struct client_transfer transfer;
+	struct client	*client;
+	const struct attempt_request *request;
+	struct sink	 sink;
+	uv_timer_t	 timer;
+	bool		 in_callback, cancelled, running;
+	bool		 head_done, chunked, token_seen;
+	bool		 paused, want_pause;
+	uint64_t	 body_offset;
+	uint64_t	 start_ms, last_ms; /* loop time: of the start, of the last byte either way */
+	size_t		 header_bytes;
+	enum err	 failure;	/* known better than libcurl's code says */
+	struct buf	 fields;	/* "name: value\n" lines, until head has returned */
+};
+
+/*
+ * Start. Returns NULL when libcurl refuses. Which of the five timeouts fired is
+ * told apart as DESIGN section 7.1 says. Redirects are never followed.
+ */
+struct attempt *attempt_start(struct client *, const struct attempt_request *,
+	    const struct sink *);
+
+/*
+ * Walk the answer's fields, only inside head: *AT is 0 at first. False at the
+ * end. NAME (NAME_LEN bytes) and VALUE (VALUE_LEN) are borrowed, not terminated.
+ */
+bool	attempt_next_field(const struct attempt *, size_t *at,
+	    const char **name, size_t *name_len, const char **value,
+	    size_t *value_len);
+
+/* The sink takes bytes again. */
+void	attempt_resume(struct attempt *);
+
+/* A content token went by: from now on only idle and total count. */
+void	attempt_note_token(struct attempt *);
+
+/* Stop at once; done is not called. Allowed in a sink's callback. NULL is fine. */
+void	attempt_cancel(struct attempt *);
+
+/* Release, cancelling first. Allowed in done, not in head and data. NULL is fine. */
+void	attempt_free(struct attempt *);
+#endif

@@ -1,0 +1,44 @@
+/* client.h - libcurl's multi interface on the process's event loop. */
+#ifndef UPSTREAM_CLIENT_H
+#define UPSTREAM_CLIENT_H
+
+#include <stddef.h>
+
+#include <curl/curl.h>
+#include <uv.h>
+
+#include "base/err.h"
+
+struct client_socket;
+
+/* One per process: warm connections and the DNS cache are shared by all attempts. */
+struct client {
+	uv_loop_t	*loop;
+	CURLM		*multi;
+	uv_timer_t	 timer;
+	struct client_socket **sockets;	/* by descriptor */
+	size_t		 socket_slots;
+};
+
+/* One transfer; embedded by its owner, found through CURLOPT_PRIVATE. */
+struct client_transfer {
+	CURL		*easy;
+	void		(*done)(struct client_transfer *, CURLcode);	/* once; easy is out of the multi by then */
+};
+
+/* ERR_INTERNAL when libcurl cannot be set up. */
+enum err client_open(struct client *, uv_loop_t *);
+void	client_close(struct client *);
+
+/*
+ * Give T->easy (which stays the caller's) the options that make it a member of
+ * this client and start it. ERR_INTERNAL when libcurl refuses.
+ */
+enum err client_start(struct client *, struct client_transfer *);
+
+/* Take a started transfer out; done is not called. Not from a curl callback. */
+void	client_remove(struct client *, struct client_transfer *);
+
+/* Go on with a paused transfer. Not from a curl callback; may call its write callback. */
+void	client_resume(struct client *, struct client_transfer *);
+#endif

@@ -1,0 +1,56 @@
+#include "config.h"
+
+#include "upstream/headers.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* A trailing "-" stands for every name that begins so. */
+static const char *const request_fields[] = {
+	"accept", "anthropic-", "content-type", "idempotency-key", "openai-",
+	"traceparent", "tracestate", "user-agent",
+};
+
+static const char *const hidden_response_fields[] = {
+	"access-control-", "alt-svc", "connection", "content-length", "date",
+	"keep-alive", "location", "proxy-", "refresh", "server", "set-cookie",
+	"set-cookie2", "status", "strict-transport-security", "te", "trailer",
+	"transfer-encoding", "upgrade", "via", "x-accel-", "x-lighttpd-",
+	"x-powered-by", "x-request-id", "x-sendfile", "x-sendfile2",
+};
+
+static bool
+headers_match(const char *pattern, const char *name, size_t n)
+{
+	size_t	 len = strlen(pattern);
+
+	if (pattern[len - 1] == '-')
+		return n > len && strncasecmp(pattern, name, len) == 0;
+	return n == len && strncasecmp(pattern, name, len) == 0;
+}
+
+static bool
+headers_listed(const char *const *list, size_t count, const char *name,
+    size_t n)
+{
+	for (size_t i = 0; i < count; i++)
+		if (headers_match(list[i], name, n))
+			return true;
+	return false;
+}
+
+bool
+headers_pass_request(const char *name)
+{
+	return headers_listed(request_fields,
+	    sizeof request_fields / sizeof request_fields[0], name,
+	    strlen(name));
+}
+
+bool
+headers_pass_response(const char *name, size_t n)
+{
+	return n > 0 && !headers_listed(hidden_response_fields,
+	    sizeof hidden_response_fields / sizeof hidden_response_fields[0],
+	    name, n);
+}
