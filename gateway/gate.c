@@ -1,0 +1,38 @@
+#include "config.h"
+
+#include "gateway/gate.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+enum err
+gate_check(const struct snapshot *s, const char *credential)
+{
+	unsigned char hash[SNAPSHOT_KEY_HASH];
+	int	 found = 0;
+
+	if (s->conf->auth.open)
+		return ERR_NONE;
+	if (credential == NULL)
+		return ERR_INVALID_API_KEY;
+	crypto_hash_sha256(hash, (const unsigned char *)credential,
+	    strlen(credential));
+	for (size_t i = 0; i < s->key_count; i++)
+		found |= sodium_memcmp(hash, s->key_hashes[i],
+		    sizeof hash) == 0;
+	return found ? ERR_NONE : ERR_INVALID_API_KEY;
+}
+
+bool
+gate_equal(const char *credential, const char *secret)
+{
+	unsigned char a[SNAPSHOT_KEY_HASH], b[SNAPSHOT_KEY_HASH];
+
+	if (credential == NULL || secret == NULL)
+		return false;
+	crypto_hash_sha256(a, (const unsigned char *)credential,
+	    strlen(credential));
+	crypto_hash_sha256(b, (const unsigned char *)secret, strlen(secret));
+	return sodium_memcmp(a, b, sizeof a) == 0;
+}

@@ -1,0 +1,17 @@
+/* gate.h - who may come in. */
+#ifndef GATEWAY_GATE_H
+#define GATEWAY_GATE_H
+
+#include "base/err.h"
+#include "gateway/snapshot.h"
+
+/*
+ * Is CREDENTIAL (the bare key, or NULL) one of the client keys? ERR_NONE, or
+ * ERR_INVALID_API_KEY. Takes the same time whichever key matches, and whether
+ * one does.
+ */
+enum err gate_check(const struct snapshot *, const char *credential);
+
+/* Does CREDENTIAL equal SECRET? In constant time. NULL never equals. */
+bool	gate_equal(const char *credential, const char *secret);
+#endif

@@ -1,0 +1,77 @@
+#include "config.h"
+
+#include "gateway/settle.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/json.h"
+
+enum { LINE_MAX_BYTES = 16384, TEXT_MAX_BYTES = 1024 };
+
+static void
+put_text(struct buf *line, const char *name, const char *text)
+{
+	size_t	 len = text == NULL ? 0 : strlen(text);
+
+	buf_printf(line, ",\"%s\":", name);
+	if (text == NULL)
+		buf_puts(line, "null");
+	else
+		json_write_string(line, text, len < TEXT_MAX_BYTES ? len :
+		    TEXT_MAX_BYTES);
+}
+
+static void
+put_number(struct buf *line, const char *name, uint64_t number)
+{
+	buf_printf(line, ",\"%s\":%" PRIu64, name, number);
+}
+
+static const char *
+level_of(const struct call *c)
+{
+	if (c->outcome == ERR_CLIENT_GONE)
+		return "INFO";
+	if (c->status >= 400 && c->status < 500)
+		return "WARNING";
+	return c->status >= 500 || c->outcome != ERR_NONE ? "ERROR" : "INFO";
+}
+
+void
+settle(struct journal *journal, const struct call *c)
+{
+	uint64_t now_us = clock_now_us();
+	char	 when[CLOCK_TEXT_SIZE];
+	struct buf line;
+
+	clock_format(c->start_wall_us, when);
+	buf_init(&line, LINE_MAX_BYTES);
+	buf_printf(&line, "{\"asctime\":\"%s\",\"levelname\":\"%s\"", when,
+	    level_of(c));
+	put_text(&line, "message", "request settled");
+	put_text(&line, "request_id", c->id);
+	put_text(&line, "client_host", c->client_host);
+	put_text(&line, "method", c->method);
+	put_text(&line, "api_path", c->path);
+	put_text(&line, "request_model_name", c->model);
+	put_text(&line, "target_provider",
+	    c->target == NULL ? NULL : c->target->provider->name);
+	put_text(&line, "target_model_name", c->target_model);
+	buf_printf(&line, ",\"stream\":%s", c->stream ? "true" : "false");
+	put_number(&line, "status", (uint64_t)c->status);
+	put_text(&line, "outcome", err_get(c->outcome)->name);
+	put_number(&line, "duration_ms", (now_us - c->start_us) / 1000);
+	if (c->first_byte_us != 0)
+		put_number(&line, "ttfb_ms",
+		    (c->first_byte_us - c->start_us) / 1000);
+	else
+		buf_puts(&line, ",\"ttfb_ms\":null");
+	put_number(&line, "bytes", c->bytes);
+	if (buf_puts(&line, "}\n") == ERR_NONE)
+		journal_append(journal, c->start_wall_us, buf_data(&line),
+		    buf_len(&line));
+	buf_fini(&line);
+}

@@ -1,0 +1,289 @@
+#include "config.h"
+
+#include "gateway/snapshot.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <sodium.h>
+
+#define DEFAULT_NAMESPACE "default"
+
+/* A model entry on its way into the table. */
+struct entry {
+	const char	*id;
+	bool		 is_wildcard;
+	const struct conf_provider *provider;
+	const struct conf_model *model;
+	size_t		 order;		/* of appearance */
+};
+
+static unsigned
+first_set(unsigned a, unsigned b, unsigned c, unsigned d)
+{
+	return a != 0 ? a : b != 0 ? b : c != 0 ? c : d;
+}
+
+/* Endpoint before model before provider before sluice.conf. */
+static struct conf_timeouts
+merge_timeouts(const struct conf_timeouts *endpoint,
+    const struct conf_timeouts *model, const struct conf_timeouts *provider,
+    const struct conf_timeouts *conf)
+{
+#define MERGE(field) .field = first_set(endpoint->field, model->field,	\
+	    provider->field, conf->field)
+	return (struct conf_timeouts){
+		MERGE(connect_ms), MERGE(headers_ms), MERGE(first_token_ms),
+		MERGE(idle_ms), MERGE(total_ms),
+	};
+#undef MERGE
+}
+
+static void
+target_init(struct target *t, const struct snapshot *s, const struct entry *e,
+    const struct conf_endpoint *endpoint)
+{
+	static const struct conf_timeouts unset;
+	const struct conf_provider *p = e->provider;
+	const char *model = e->model->target;
+
+	if (model == NULL && !e->is_wildcard)
+		model = e->model->name;
+	if (endpoint != NULL && endpoint->target != NULL)
+		model = endpoint->target;
+	*t = (struct target){
+		.provider = p,
+		.path = endpoint == NULL ? NULL : endpoint->path,
+		.paths = e->model->paths,
+		.path_count = e->model->path_count,
+		.base_url = endpoint != NULL && endpoint->base_url != NULL ?
+		    endpoint->base_url : p->base_url,
+		.model = model,
+		.key = p->api_key_env == NULL ? NULL :
+		    conf_getenv(s->conf, p->api_key_env),
+		.timeouts = merge_timeouts(
+		    endpoint == NULL ? &unset : &endpoint->timeouts,
+		    &e->model->timeouts, &p->timeouts, &s->conf->timeouts),
+	};
+}
+
+/* A model with endpoints serves those, and its paths[] where it names some. */
+static size_t
+entry_target_count(const struct entry *e)
+{
+	return e->model->endpoint_count +
+	    (e->model->endpoint_count == 0 || e->model->path_count > 0);
+}
+
+static struct target *
+entry_add_targets(const struct entry *e, const struct snapshot *s,
+    struct target *t)
+{
+	for (size_t i = 0; i < e->model->endpoint_count; i++)
+		target_init(t++, s, e, &e->model->endpoints[i]);
+	if (entry_target_count(e) > e->model->endpoint_count)
+		target_init(t++, s, e, NULL);
+	return t;
+}
+
+static int
+entry_compare(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	int	 order = strcmp(x->id, y->id);
+
+	return order != 0 ? order : (x->order > y->order) -
+	    (x->order < y->order);
+}
+
+static int
+wildcard_compare(const void *a, const void *b)
+{
+	const struct entry *x = a, *y = b;
+	size_t	 xlen = strlen(x->id), ylen = strlen(y->id);
+
+	return xlen != ylen ? (xlen < ylen) - (xlen > ylen) :
+	    entry_compare(a, b);
+}
+
+static const char *
+exposed_id(struct snapshot *s, const struct conf_provider *p,
+    const struct conf_model *m)
+{
+	bool	 is_default = strcmp(p->ns, DEFAULT_NAMESPACE) == 0;
+
+	return arena_printf(&s->arena, "%s%s%s%s", is_default ? "" : p->ns,
+	    is_default ? "" : "/", p->prefix,
+	    strcmp(m->name, "*") == 0 ? "" : m->name);
+}
+
+static size_t
+snapshot_list(struct snapshot *s, struct entry *entries, bool wildcards)
+{
+	size_t	 n = 0;
+
+	for (size_t i = 0; i < s->conf->provider_count; i++) {
+		const struct conf_provider *p = s->conf->providers[i];
+
+		for (size_t j = 0; j < p->model_count; j++) {
+			const struct conf_model *m = &p->models[j];
+
+			if ((strcmp(m->name, "*") == 0) != wildcards)
+				continue;
+			entries[n] = (struct entry){
+				.id = exposed_id(s, p, m),
+				.is_wildcard = wildcards,
+				.provider = p, .model = m, .order = n,
+			};
+			n++;
+		}
+	}
+	return n;
+}
+
+/* Entries with the same id become one model with all their targets. */
+static size_t
+snapshot_join(struct snapshot *s, const struct entry *e, size_t n,
+    struct model *models)
+{
+	size_t	 count = 0, end, targets;
+	struct target *t;
+
+	for (size_t i = 0; i < n; i = end) {
+		struct model *m = &models[count++];
+
+		targets = 0;
+		for (end = i; end < n && strcmp(e[end].id, e[i].id) == 0; end++)
+			targets += entry_target_count(&e[end]);
+		*m = (struct model){
+			.id = e[i].id, .is_wildcard = e[i].is_wildcard,
+			.created = e[i].provider->mtime,
+			.owned_by = e[i].provider->name,
+			.target_count = targets,
+		};
+		t = m->targets = arena_alloc(&s->arena, targets * sizeof *t);
+		for (size_t j = i; j < end; j++)
+			t = entry_add_targets(&e[j], s, t);
+	}
+	return count;
+}
+
+static void
+snapshot_add_models(struct snapshot *s)
+{
+	size_t	 most = 0, n;
+	struct entry *entries;
+
+	for (size_t i = 0; i < s->conf->provider_count; i++)
+		most += s->conf->providers[i]->model_count;
+	entries = arena_alloc(&s->arena, most * sizeof *entries);
+	s->models = arena_alloc(&s->arena, most * sizeof *s->models);
+	s->wildcards = arena_alloc(&s->arena, most * sizeof *s->wildcards);
+	n = snapshot_list(s, entries, false);
+	qsort(entries, n, sizeof *entries, entry_compare);
+	s->model_count = snapshot_join(s, entries, n, s->models);
+	n = snapshot_list(s, entries, true);
+	qsort(entries, n, sizeof *entries, wildcard_compare);
+	s->wildcard_count = snapshot_join(s, entries, n, s->wildcards);
+}
+
+/* Comma-separated, trimmed (P15); only hashes are kept. */
+static void
+snapshot_add_keys(struct snapshot *s)
+{
+	const char *list = conf_getenv(s->conf, s->conf->auth.keys_env);
+	size_t	 most = 1, len;
+
+	if (list == NULL)
+		return;
+	for (const char *c = list; *c != '\0'; c++)
+		most += *c == ',';
+	s->key_hashes = arena_alloc(&s->arena, most * sizeof *s->key_hashes);
+	for (; *list != '\0'; list += *list == ',') {
+		list += strspn(list, " \t");
+		len = strcspn(list, ",");
+		const char *next = list + len;
+
+		while (len > 0 && (list[len - 1] == ' ' ||
+		    list[len - 1] == '\t' || list[len - 1] == '\r'))
+			len--;
+		if (len > 0)
+			crypto_hash_sha256(s->key_hashes[s->key_count++],
+			    (const unsigned char *)list, len);
+		list = next;
+	}
+}
+
+struct snapshot *
+snapshot_create(struct conf *conf)
+{
+	struct snapshot *s = calloc(1, sizeof *s);
+
+	if (s == NULL)
+		abort();
+	s->refs = 1;
+	s->conf = conf;
+	arena_init(&s->arena, 4096);
+	s->default_model = conf->default_model != NULL &&
+	    conf->default_model[0] != '\0' ? conf->default_model : NULL;
+	snapshot_add_models(s);
+	snapshot_add_keys(s);
+	return s;
+}
+
+struct snapshot *
+snapshot_ref(struct snapshot *s)
+{
+	s->refs++;
+	return s;
+}
+
+void
+snapshot_unref(struct snapshot *s)
+{
+	if (s == NULL || --s->refs > 0)
+		return;
+	conf_free(s->conf);
+	arena_fini(&s->arena);
+	free(s);
+}
+
+static int
+model_compare(const void *name, const void *model)
+{
+	return strcmp(name, ((const struct model *)model)->id);
+}
+
+static const struct model *
+snapshot_find_exact(const struct snapshot *s, const char *name)
+{
+	return bsearch(name, s->models, s->model_count, sizeof *s->models,
+	    model_compare);
+}
+
+const struct model *
+snapshot_find(const struct snapshot *s, const char *name, const char **rest)
+{
+	const char *bare = name;
+	const struct model *m = snapshot_find_exact(s, name);
+
+	*rest = NULL;
+	if (m != NULL)
+		return m;
+	if (strncmp(name, DEFAULT_NAMESPACE "/",
+	    sizeof DEFAULT_NAMESPACE) == 0) {
+		bare = name + sizeof DEFAULT_NAMESPACE;
+		if ((m = snapshot_find_exact(s, bare)) != NULL)
+			return m;
+	}
+	for (size_t i = 0; i < s->wildcard_count; i++) {
+		size_t len = strlen(s->wildcards[i].id);
+
+		if (strncmp(bare, s->wildcards[i].id, len) == 0 &&
+		    bare[len] != '\0') {
+			*rest = bare + len;
+			return &s->wildcards[i];
+		}
+	}
+	return NULL;
+}

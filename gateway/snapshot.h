@@ -1,0 +1,61 @@
+/* snapshot.h - the compiled configuration: immutable, shared by reference. */
+#ifndef GATEWAY_SNAPSHOT_H
+#define GATEWAY_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "conf/conf.h"
+
+enum { SNAPSHOT_KEY_HASH = 32 };
+
+/* One provider's way to serve one model. All levels of configuration are merged. */
+struct target {
+	const struct conf_provider *provider;
+	const char	*path;		/* API path of an endpoint, or NULL */
+	const char	**paths;	/* path NULL: these API paths; count 0 = all */
+	size_t		 path_count;
+	const char	*base_url;	/* no trailing slash */
+	const char	*model;		/* name upstream; NULL = as the client says it */
+	const char	*key;		/* the provider's key, or NULL = none is sent */
+	struct conf_timeouts timeouts;	/* headers_ms 0 = no file sets it */
+};
+
+/* An exposed id, or with is_wildcard everything that begins with id. */
+struct model {
+	const char	*id;
+	bool		 is_wildcard;
+	struct target	*targets;
+	size_t		 target_count;
+	int64_t		 created;	/* seconds since 1970 */
+	const char	*owned_by;
+};
+
+struct snapshot {
+	unsigned	 refs;
+	struct conf	*conf;		/* owned */
+	struct arena	 arena;
+	struct model	*models;	/* by id; wildcards are kept apart */
+	size_t		 model_count;
+	struct model	*wildcards;	/* longest id first */
+	size_t		 wildcard_count;
+	unsigned char	(*key_hashes)[SNAPSHOT_KEY_HASH];	/* of the client keys */
+	size_t		 key_count;
+	const char	*default_model;	/* NULL = none */
+};
+
+/* Compile CONF, which the snapshot owns from now on. One reference is the caller's. */
+struct snapshot *snapshot_create(struct conf *);
+struct snapshot *snapshot_ref(struct snapshot *);
+void	snapshot_unref(struct snapshot *);	/* NULL is fine */
+
+/*
+ * Find what NAME stands for: an exposed id, the same without a leading
+ * "default/", else the wildcard with the longest matching beginning. *REST is
+ * what a wildcard's "*" stands for, NULL for an exact match. NULL: no such model.
+ */
+const struct model *snapshot_find(const struct snapshot *, const char *name,
+	    const char **rest);
+#endif
