@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "conf/manual.h"
 #include "conf/show.h"
+#include "handlers/route.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -31,6 +32,7 @@ struct command {
 static int	check(const struct options *);
 static int	show_config(const struct options *);
 static int	print_keys(const struct options *);
+static int	print_routes(const struct options *);
 static int	print_version(const struct options *);
 static int	print_help(const struct options *);
 
@@ -44,6 +46,8 @@ static const struct command commands[] = {
 	{ .name = "keys", .operands = "[--man]", .run = print_keys,
 	  .takes_man = true,
 	  .help = "list every configuration key; --man: for the manual" },
+	{ .name = "routes", .operands = "", .run = print_routes,
+	  .help = "list every route: method, path, what it is" },
 	{ .name = "version", .operands = "", .run = print_version,
 	  .help = "print the version" },
 	{ .name = "help", .operands = "", .run = print_help,
@@ -120,6 +124,16 @@ print_keys(const struct options *options)
 		manual_page(stdout);
 	else
 		manual_list(stdout);
+	return EXIT_SUCCESS;
+}
+
+static int
+print_routes(const struct options *options)
+{
+	(void)options;
+	for (size_t i = 0; i < route_count; i++)
+		printf("%-4s %-26s %s\n", routes[i].method, routes[i].pattern,
+		    routes[i].help);
 	return EXIT_SUCCESS;
 }
 

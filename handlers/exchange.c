@@ -1,0 +1,297 @@
+#include "config.h"
+
+#include "handlers/exchange.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "gateway/gate.h"
+#include "gateway/settle.h"
+#include "handlers/reply.h"
+#include "handlers/route.h"
+
+enum { STATUS_CLIENT_GONE = 499 };	/* in the journal alone, as nginx writes it */
+
+static const char *const members[MEMBER__MAX] = {
+	[MEMBER_MODEL] = "model", [MEMBER_STREAM] = "stream",
+};
+
+static struct app *the_app;
+
+void
+exchange_set_app(struct app *app)
+{
+	the_app = app;
+}
+
+/* ---- What the client showed. ---- */
+
+/*
+ * Apache hides Authorization unless told otherwise, and a rewrite renames it
+ * with REDIRECT_ in front; the other two are what Azure's and Anthropic's
+ * client libraries send.
+ */
+static const char *const credential_params[] = {
+	"HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION",
+	"REDIRECT_REDIRECT_HTTP_AUTHORIZATION", "HTTP_X_API_KEY",
+	"HTTP_API_KEY",
+};
+
+/* "Bearer KEY" (RFC 6750 section 2.1) or the bare key. */
+static const char *
+find_credential(const struct params *p)
+{
+	const char *value = NULL;
+
+	for (size_t i = 0; value == NULL &&
+	    i < sizeof credential_params / sizeof *credential_params; i++) {
+		value = params_get(p, credential_params[i]);
+		if (value != NULL && *value == '\0')
+			value = NULL;
+	}
+	if (value == NULL)
+		return NULL;
+	if (strncasecmp(value, "Bearer ", 7) == 0)
+		value += 7;
+	return value + strspn(value, " ");
+}
+
+static const char *
+find_allowed_origin(const struct exchange *x)
+{
+	const struct conf *conf = x->call.snapshot->conf;
+	const char *origin = params_get(&x->request->params, "HTTP_ORIGIN");
+
+	if (origin == NULL)
+		return NULL;
+	for (size_t i = 0; i < conf->cors.origin_count; i++)
+		if (strcmp(conf->cors.origins[i], "*") == 0 ||
+		    strcmp(conf->cors.origins[i], origin) == 0)
+			return origin;
+	return NULL;
+}
+
+/* ---- Before the body. ---- */
+
+/* OPTIONS on a path that exists: what it allows, and CORS where configured (Fetch section 3.2.2). */
+static void
+answer_options(struct exchange *x)
+{
+	struct response *r = &x->request->response;
+	const char *asked = params_get(&x->request->params,
+	    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
+
+	reply_begin(x, 204);
+	response_field(r, "Allow", route_allow(x->route));
+	if (x->origin != NULL) {
+		response_field(r, "Access-Control-Allow-Methods",
+		    route_allow(x->route));
+		response_field(r, "Access-Control-Allow-Headers",
+		    asked == NULL ? "authorization, content-type" : asked);
+		response_field(r, "Access-Control-Max-Age", "600");
+	}
+	request_end(x->request, NULL, 0);
+}
+
+static enum err
+check_gate(const struct exchange *x)
+{
+	const struct snapshot *s = x->call.snapshot;
+
+	switch (x->route->key) {
+	case ROUTE_KEY_MODELS:
+		if (s->conf->auth.models_open)
+			return ERR_NONE;
+		break;
+	case ROUTE_KEY_CLIENT:
+		break;
+	default:
+		return ERR_NONE;
+	}
+	return gate_check(s, x->credential);
+}
+
+/* Everything that can be judged by the parameters alone. */
+static enum err
+judge_head(struct exchange *x)
+{
+	const struct params *p = &x->request->params;
+	enum err err;
+
+	err = path_find(&x->path, &x->request->arena, p, route_roots);
+	if (err != ERR_NONE)
+		return err;
+	x->call.path = x->path.decoded;
+	err = route_find(&x->route, x->call.method, x->path.decoded);
+	if (err != ERR_NONE)
+		return err;
+	if (x->route->relayed && strncmp(x->path.raw, "/v1/", 4) != 0)
+		return ERR_NOT_FOUND;	/* "/v%31/": nobody writes it in good faith */
+	err = check_gate(x);
+	if (err != ERR_NONE)
+		return err;
+	if (x->route->relayed && params_get(p, "HTTP_X_SLUICE_HOP") != NULL)
+		return ERR_LOOP;
+	if (x->request->has_length && x->request->content_length >
+	    x->call.snapshot->conf->limits.body_bytes)
+		return ERR_BODY_TOO_LARGE;
+	return ERR_NONE;
+}
+
+static void
+begin_call(struct exchange *x)
+{
+	struct call *c = &x->call;
+	const char *host = params_get(&x->request->params, "REMOTE_ADDR");
+	const char *method = params_get(&x->request->params,
+	    "REQUEST_METHOD");
+
+	c->arena = &x->request->arena;
+	c->snapshot = snapshot_ref(x->app->snapshot);
+	id_make(c->id);
+	c->start_us = clock_now_us();
+	c->start_wall_us = clock_wall_us();
+	c->client_host = host == NULL ? "" : host;
+	c->method = method == NULL ? "" : method;
+	c->path = "";
+}
+
+static void
+on_head(struct request *request)
+{
+	struct exchange *x = arena_alloc(&request->arena, sizeof *x);
+	enum err err;
+
+	request->state = x;
+	x->app = the_app;
+	x->request = request;
+	begin_call(x);
+	spool_init(&x->body,
+	    (size_t)x->call.snapshot->conf->limits.memory_body_bytes);
+	x->credential = find_credential(&request->params);
+	x->origin = find_allowed_origin(x);
+	request->response.no_body = strcmp(x->call.method, "HEAD") == 0;
+	err = judge_head(x);
+	if (err == ERR_METHOD_NOT_ALLOWED &&
+	    strcmp(x->call.method, "OPTIONS") == 0)
+		answer_options(x);
+	else if (err != ERR_NONE)
+		reply_error(x, err, NULL);
+}
+
+/* ---- The body. ---- */
+
+static void
+reply_json_error(struct exchange *x, enum err err)
+{
+	const char *text = err_get(err)->text;
+	struct arena *arena = x->call.arena;
+
+	if (err == ERR_JSON_DUPLICATE)
+		text = arena_printf(arena,
+		    "The member \"%s\" appears twice in the request body.",
+		    members[x->scan->err_name]);
+	else if (err == ERR_JSON_SYNTAX || err == ERR_JSON_UTF8)
+		text = arena_printf(arena, "%.*s (byte %" PRIu64 ").",
+		    (int)strlen(text) - 1, text, x->scan->err_offset);
+	reply_error(x, err, text);
+}
+
+static void
+on_body(struct request *request, const char *bytes, size_t n)
+{
+	struct exchange *x = request->state;
+	enum err err;
+
+	if (request->received > x->call.snapshot->conf->limits.body_bytes) {
+		reply_error(x, ERR_BODY_TOO_LARGE, NULL);
+		return;
+	}
+	if (x->route->body != ROUTE_BODY_JSON)
+		return;
+	if (x->scan == NULL) {
+		if ((x->scan = malloc(sizeof *x->scan)) == NULL)
+			abort();
+		json_scan_init(x->scan, members, MEMBER__MAX);
+	}
+	err = json_scan_feed(x->scan, bytes, n);
+	if (err != ERR_NONE) {
+		reply_json_error(x, err);
+		return;
+	}
+	err = spool_append(&x->body, bytes, n);
+	if (err != ERR_NONE)
+		reply_error(x, err, NULL);
+}
+
+static void
+on_body_end(struct request *request, enum err err)
+{
+	struct exchange *x = request->state;
+
+	if (err != ERR_NONE)
+		reply_error(x, err, NULL);
+	else if (x->route->body == ROUTE_BODY_NONE)
+		x->route->handle(x);
+	else if (x->scan == NULL)
+		reply_error(x, ERR_JSON_TRUNCATED,
+		    "The request has no body; a JSON object is expected.");
+	else if ((err = json_scan_end(x->scan)) != ERR_NONE)
+		reply_json_error(x, err);
+	else
+		x->route->handle(x);
+}
+
+/* ---- While it is answered, and after. ---- */
+
+static void
+on_writable(struct request *request)
+{
+	struct exchange *x = request->state;
+
+	if (x->writable != NULL)
+		x->writable(x);
+}
+
+static void
+on_gone(struct request *request)
+{
+	struct exchange *x = request->state;
+
+	if (x->cancel != NULL)
+		x->cancel(x);
+	x->call.outcome = ERR_CLIENT_GONE;
+	request_abort(request);
+}
+
+static void
+on_end(struct request *request)
+{
+	struct exchange *x = request->state;
+
+	if (request->gone) {
+		x->call.outcome = ERR_CLIENT_GONE;
+		if (x->call.status == 0)
+			x->call.status = STATUS_CLIENT_GONE;
+	}
+	x->call.bytes = request->response.body_bytes;
+	settle(&x->app->journal, &x->call);
+	if (x->release != NULL)
+		x->release(x);
+	free(x->scan);
+	spool_fini(&x->body);
+	snapshot_unref(x->call.snapshot);
+}
+
+const struct request_handler exchange_handler = {
+	.head = on_head,
+	.body = on_body,
+	.body_end = on_body_end,
+	.writable = on_writable,
+	.gone = on_gone,
+	.end = on_end,
+};

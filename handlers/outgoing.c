@@ -1,0 +1,117 @@
+#include "config.h"
+
+#include "handlers/outgoing.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/http.h"
+#include "upstream/headers.h"
+
+enum { NAME_MAX_BYTES = 64 };
+
+/* Nodes in the arena: libcurl only reads a list that it is given. */
+struct list {
+	struct arena		*arena;
+	struct curl_slist	*first, **last;
+};
+
+static void
+list_add(struct list *l, char *line)
+{
+	struct curl_slist *node = arena_alloc(l->arena, sizeof *node);
+
+	node->data = line;
+	*l->last = node;
+	l->last = &node->next;
+}
+
+static void
+list_add_field(struct list *l, const char *name, const char *value)
+{
+	list_add(l, arena_printf(l->arena, "%s: %s", name, value));
+}
+
+/* "HTTP_OPENAI_BETA" -> "openai-beta". False: no header of the client's, or too long a name. */
+static bool
+field_name(const char *pair, char name[NAME_MAX_BYTES], const char **value)
+{
+	const char *p = pair + strlen("HTTP_");
+	size_t	 n = 0;
+
+	if (strncmp(pair, "CONTENT_TYPE=", 13) == 0) {
+		strcpy(name, "content-type");
+		*value = pair + 13;
+		return true;
+	}
+	if (strncmp(pair, "HTTP_", 5) != 0)
+		return false;
+	for (; *p != '=' && *p != '\0' && n < NAME_MAX_BYTES - 1; p++)
+		name[n++] = *p == '_' ? '-' : (char)tolower((unsigned char)*p);
+	name[n] = '\0';
+	*value = p + 1;
+	return *p == '=';
+}
+
+static bool
+is_set_by_provider(const struct conf_provider *p, const char *name)
+{
+	if (strcasecmp(p->key_header, name) == 0)
+		return true;
+	for (size_t i = 0; i < p->header_count; i++)
+		if (strcasecmp(p->headers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void
+add_client_fields(struct list *l, const struct params *params,
+    const struct conf_provider *p)
+{
+	char	 name[NAME_MAX_BYTES];
+	const char *value;
+
+	for (size_t i = 0; i < params->count; i++)
+		if (field_name(params->pairs[i], name, &value) &&
+		    *value != '\0' && headers_pass_request(name) &&
+		    !is_set_by_provider(p, name) &&
+		    http_is_field_value(value, strlen(value)))
+			list_add_field(l, name, value);
+}
+
+static void
+add_provider_fields(struct list *l, const struct exchange *x,
+    const struct target *t)
+{
+	const struct conf_provider *p = t->provider;
+
+	if (t->key != NULL)
+		list_add(l, arena_printf(l->arena, "%s: %s%s", p->key_header,
+		    strcasecmp(p->key_header, "Authorization") == 0 ?
+		    "Bearer " : "", t->key));
+	for (size_t i = 0; i < p->header_count; i++) {
+		const char *value = p->headers[i].value;
+
+		if (value == NULL)
+			value = conf_getenv(x->call.snapshot->conf,
+			    p->headers[i].value_env);
+		if (value != NULL && http_is_field_value(value, strlen(value)))
+			list_add_field(l, p->headers[i].name, value);
+	}
+}
+
+struct curl_slist *
+outgoing_fields(struct exchange *x, const struct target *t)
+{
+	static char hop[] = OUTGOING_HOP_FIELD ": 1";
+	static char no_expect[] = "Expect:";	/* else bodies over 1 MB wait a second */
+	struct list l = { .arena = x->call.arena };
+
+	l.last = &l.first;
+	add_provider_fields(&l, x, t);
+	add_client_fields(&l, &x->request->params, t->provider);
+	list_add(&l, hop);
+	list_add(&l, no_expect);
+	return l.first;
+}

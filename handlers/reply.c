@@ -1,0 +1,96 @@
+#include "config.h"
+
+#include "handlers/reply.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "handlers/route.h"
+
+enum { ERROR_BYTES_MAX = 8192 };
+
+void
+reply_begin(struct exchange *x, int status)
+{
+	struct response *r = &x->request->response;
+
+	x->call.status = status;
+	response_begin(r, status);
+	response_field(r, "x-request-id", x->call.id);
+	if (x->origin == NULL)
+		return;
+	response_field(r, "Access-Control-Allow-Origin", x->origin);
+	response_field(r, "Access-Control-Expose-Headers", "x-request-id");
+	response_field(r, "Vary", "Origin");
+}
+
+static void
+reply_body(struct exchange *x, const char *type, struct buf *body)
+{
+	char	 length[24];
+
+	snprintf(length, sizeof length, "%zu", buf_len(body));
+	response_field(&x->request->response, "Content-Type", type);
+	response_field(&x->request->response, "Content-Length", length);
+	x->call.first_byte_us = clock_now_us();
+	request_end(x->request, buf_data(body), buf_len(body));
+	buf_fini(body);
+}
+
+void
+reply_json(struct exchange *x, int status, struct buf *body)
+{
+	reply_begin(x, status);
+	reply_body(x, "application/json", body);
+}
+
+static void
+put_member(struct buf *out, const char *name, const char *text)
+{
+	buf_printf(out, ",\"%s\":", name);
+	if (text == NULL)
+		buf_puts(out, "null");
+	else
+		json_write_string(out, text, strlen(text));
+}
+
+enum err
+reply_format_error(struct buf *out, enum err err, const char *text)
+{
+	const struct err_info *info = err_get(err);
+
+	if (text == NULL)
+		text = info->text;
+	buf_puts(out, "{\"error\":{\"message\":");
+	json_write_string(out, text, strlen(text));
+	put_member(out, "type", info->type);
+	put_member(out, "param", info->param);
+	put_member(out, "code", info->code);
+	return buf_puts(out, "}}");
+}
+
+void
+reply_error(struct exchange *x, enum err err, const char *text)
+{
+	struct response *r = &x->request->response;
+	struct buf body;
+
+	x->call.outcome = err;
+	if (r->state == RESPONSE_DONE)
+		return;
+	if (r->state == RESPONSE_BODY || err_get(err)->status == 0) {
+		request_abort(x->request);
+		return;
+	}
+	response_reset(r);
+	reply_begin(x, err_get(err)->status);
+	if (err == ERR_INVALID_API_KEY)
+		response_field(r, "WWW-Authenticate", "Bearer");
+	if (err == ERR_METHOD_NOT_ALLOWED)
+		response_field(r, "Allow", route_allow(x->route));
+	buf_init(&body, ERROR_BYTES_MAX);
+	reply_format_error(&body, err, text);
+	reply_body(x, "application/json", &body);
+}

@@ -1,0 +1,22 @@
+/* reply.h - answers that the gateway gives itself. */
+#ifndef HANDLERS_REPLY_H
+#define HANDLERS_REPLY_H
+
+#include "base/buf.h"
+#include "handlers/exchange.h"
+
+/* Begin the head with the fields that every answer has (x-request-id, CORS). */
+void	reply_begin(struct exchange *, int status);
+
+/* A complete JSON answer; BODY is emptied. */
+void	reply_json(struct exchange *, int status, struct buf *body);
+
+/*
+ * A complete OpenAI error object. TEXT overrides the error's own sentence, NULL
+ * keeps it. An answer whose head has already been sent is broken off instead.
+ */
+void	reply_error(struct exchange *, enum err, const char *text);
+
+/* The error object alone, as in-band stream events need it. */
+enum err reply_format_error(struct buf *out, enum err, const char *text);
+#endif

@@ -1,0 +1,229 @@
+/* sluice.c - the responder: FastCGI, or CGI where the server starts it so. */
+#include "config.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <curl/curl.h>
+#include <sodium.h>
+#include <uv.h>
+
+#include "base/log.h"
+#include "conf/conf.h"
+#include "fcgi/front.h"
+#include "handlers/exchange.h"
+
+enum { RELOAD_MS = 1000, LINGER_BYTES = 1 << 30, INTAKE_IDLE_MS = 60000 };
+
+/* The process. */
+struct responder {
+	struct app	 app;
+	struct front	 front;
+	const char	*conf_path;
+	uint64_t	 fingerprint;	/* of the configuration in force or last refused */
+	uv_timer_t	 reload_timer;
+	uv_signal_t	 hup, term, usr1;
+};
+
+static void
+responder_report(void *arg, const struct err_at *at)
+{
+	(void)arg;
+	if (at->line > 0)
+		log_error("%s:%u: %s", at->file, at->line, at->text);
+	else
+		log_error("%s: %s", at->file, at->text);
+}
+
+static void
+raise_file_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+		limit.rlim_cur = limit.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+static struct front_limits
+limits_of(const struct conf *conf)
+{
+	return (struct front_limits){
+		.client_buffer = (size_t)conf->limits.client_buffer_bytes,
+		.linger_bytes = LINGER_BYTES,
+		.intake_idle_ms = INTAKE_IDLE_MS,
+		.intake_total_ms = conf->timeouts.total_ms,
+	};
+}
+
+/* A configuration that was read well takes over; requests in flight keep theirs. */
+static void
+responder_use(struct responder *r, struct conf *conf)
+{
+	snapshot_unref(r->app.snapshot);
+	r->app.snapshot = snapshot_create(conf);
+	r->front.limits = limits_of(conf);
+	r->front.hangup.interval_ms = conf->timeouts.hangup_probe_ms;
+	log_open(conf->log.dir, conf->log.level);
+	if (strcmp(r->app.journal.dir, conf->log.dir) != 0) {
+		journal_close(&r->app.journal);
+		journal_open(&r->app.journal, conf->log.dir);
+	}
+	if (conf->auth.open)
+		log_warn("auth.open is set: anybody may use the gateway");
+	else if (r->app.snapshot->key_count == 0)
+		log_warn("%s names no client key: every request is refused",
+		    conf->auth.keys_env);
+}
+
+static void
+responder_reload(struct responder *r)
+{
+	struct conf *conf = conf_load(r->conf_path, r->app.snapshot->conf,
+	    responder_report, NULL);
+
+	if (conf == NULL) {
+		log_error("the configuration stays as it was");
+		return;
+	}
+	responder_use(r, conf);
+	log_info("configuration reloaded: %zu providers, %zu unusable",
+	    conf->provider_count, conf->broken_count);
+}
+
+static void
+responder_on_timer(uv_timer_t *timer)
+{
+	struct responder *r = timer->data;
+	uint64_t now = conf_fingerprint(r->app.snapshot->conf);
+
+	if (now == r->fingerprint)
+		return;
+	r->fingerprint = now;
+	responder_reload(r);
+	r->fingerprint = conf_fingerprint(r->app.snapshot->conf);
+}
+
+static void
+responder_on_hup(uv_signal_t *signal, int number)
+{
+	(void)number;
+	responder_reload(signal->data);
+}
+
+/* The first signal lets requests finish, the second ends at once. */
+static void
+responder_on_stop(uv_signal_t *signal, int number)
+{
+	struct responder *r = signal->data;
+
+	if (r->front.stopping) {
+		log_warn("signal %d again: ending at once", number);
+		_exit(1);
+	}
+	log_info("signal %d: finishing %zu connections", number,
+	    r->front.conn_count);
+	front_stop(&r->front);
+}
+
+static void
+responder_on_stopped(struct front *front)
+{
+	uv_stop(front->loop);
+}
+
+static void
+watch_signal(struct responder *r, uv_signal_t *handle, int number,
+    uv_signal_cb callback)
+{
+	uv_signal_init(r->app.loop, handle);
+	handle->data = r;
+	uv_signal_start(handle, callback, number);
+	uv_unref((uv_handle_t *)handle);
+}
+
+static void
+responder_watch(struct responder *r)
+{
+	signal(SIGPIPE, SIG_IGN);
+	watch_signal(r, &r->term, SIGTERM, responder_on_stop);
+	watch_signal(r, &r->usr1, SIGUSR1, responder_on_stop);
+	watch_signal(r, &r->hup, SIGHUP, responder_on_hup);
+	uv_timer_init(r->app.loop, &r->reload_timer);
+	r->reload_timer.data = r;
+	uv_timer_start(&r->reload_timer, responder_on_timer, RELOAD_MS,
+	    RELOAD_MS);
+}
+
+static void
+close_handle(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+static void
+responder_close(struct responder *r)
+{
+	client_close(&r->app.client);
+	hangup_close(&r->front.hangup);
+	uv_walk(r->app.loop, close_handle, NULL);
+	uv_run(r->app.loop, UV_RUN_DEFAULT);
+	uv_loop_close(r->app.loop);
+	journal_close(&r->app.journal);
+	snapshot_unref(r->app.snapshot);
+	curl_global_cleanup();
+}
+
+static struct conf *
+load_or_die(const char *path)
+{
+	struct conf *conf = conf_load(path, NULL, responder_report, NULL);
+
+	if (conf == NULL) {
+		log_error("no usable configuration in %s", path);
+		exit(1);
+	}
+	return conf;
+}
+
+int
+main(void)
+{
+	static struct responder r;
+	struct conf *conf;
+	bool	 fastcgi = front_is_fastcgi();
+	int	 err;
+
+	raise_file_limit();
+	front_init_library();
+	if (sodium_init() < 0)
+		return 1;
+	r.conf_path = conf_default_path();
+	conf = load_or_die(r.conf_path);
+	r.app.loop = uv_default_loop();
+	journal_open(&r.app.journal, conf->log.dir);
+	if (client_open(&r.app.client, r.app.loop) != ERR_NONE)
+		return 1;
+	responder_use(&r, conf);
+	r.fingerprint = conf_fingerprint(conf);
+	exchange_set_app(&r.app);
+	responder_watch(&r);
+	r.front.stopped = responder_on_stopped;
+	err = front_open(&r.front, r.app.loop, fastcgi ? STDIN_FILENO : -1,
+	    &exchange_handler, &r.front.limits,
+	    conf->timeouts.hangup_probe_ms);
+	if (err != 0) {
+		log_error("cannot listen: %s", uv_strerror(err));
+		return 1;
+	}
+	uv_run(r.app.loop, UV_RUN_DEFAULT);
+	responder_close(&r);
+	return 0;
+}
