@@ -1,12 +1,14 @@
 /*
- * trivial - a FastCGI responder that does nothing: the floor of the hop.
+ * trivial - FastCGI responders that do nothing: floors of the hop.
  *
- *	trivial event|libfcgi SIZE		(listening socket on fd 0)
+ *	trivial bare|event|accept SIZE		(listening socket on fd 0)
  *
  * Reads each request to the end of its body and answers with one JSON string
- * of SIZE bytes. `event` is an epoll loop that looks at nothing but record
- * headers, as cheap as a responder can be; `libfcgi` is the library's usual
- * accept loop, one request at a time.
+ * of SIZE bytes.
+ *
+ * bare		an epoll loop that looks at nothing but record headers
+ * event	the same, and libfcgi parses the parameters from a memory file
+ * accept	libfcgi's usual accept loop, one request at a time
  */
 #include "config.h"
 
@@ -18,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -27,9 +30,11 @@
 enum {
 	RECORD_HEADER = 8,	/* FastCGI 1.0, section 3.3 */
 	TYPE_END_REQUEST = 3,
+	TYPE_PARAMS = 4,
 	TYPE_STDIN = 5,
 	TYPE_STDOUT = 6,
 	BODY_MAX = 60000,	/* with its header, one record */
+	PARAMS_MAX = 8192,	/* BEGIN_REQUEST and PARAMS records */
 	EVENTS_MAX = 64
 };
 
@@ -38,10 +43,15 @@ struct reader {
 	unsigned char	 header[RECORD_HEADER];
 	unsigned	 got;		/* of the header */
 	unsigned	 left;		/* of the record's content and padding */
+	unsigned char	*params;	/* `event` alone; allocated once */
+	size_t		 params_len;
+	bool		 params_end;
 };
 
 static struct reader *readers;		/* by fd */
 static size_t reader_count;
+static bool parsing;			/* `event` */
+static int memory_fd = -1;
 static char answer[BODY_MAX + 256];	/* headers and body */
 static size_t answer_len;
 static char records[sizeof(answer) + 3 * RECORD_HEADER];
@@ -71,6 +81,16 @@ add_record(unsigned type, const char *content, size_t len)
 	records_len += sizeof(header) + len;
 }
 
+static void
+keep_params(struct reader *reader, const unsigned char *bytes, size_t len)
+{
+	if (!parsing || reader->params_end ||
+	    len > PARAMS_MAX - reader->params_len)
+		return;
+	memcpy(reader->params + reader->params_len, bytes, len);
+	reader->params_len += len;
+}
+
 /* True as soon as the empty STDIN record has been read. */
 static bool
 reader_feed(struct reader *reader, const unsigned char *buf, size_t len)
@@ -81,6 +101,7 @@ reader_feed(struct reader *reader, const unsigned char *buf, size_t len)
 	while (len > 0) {
 		if (reader->left > 0) {
 			n = reader->left < len ? reader->left : len;
+			keep_params(reader, buf, n);
 			reader->left -= (unsigned)n;
 			buf += n;
 			len -= n;
@@ -91,12 +112,36 @@ reader_feed(struct reader *reader, const unsigned char *buf, size_t len)
 		if (reader->got < RECORD_HEADER)
 			continue;
 		reader->got = 0;
+		keep_params(reader, header, RECORD_HEADER);
 		reader->left = (unsigned)(header[4] << 8 | header[5]);
+		if (header[1] == TYPE_PARAMS && reader->left == 0)
+			reader->params_end = true;
 		if (header[1] == TYPE_STDIN && reader->left == 0)
 			return true;
 		reader->left += header[6];
 	}
 	return false;
+}
+
+/* As sluice does it; the result is not needed, only its cost. */
+static void
+parse_params(const struct reader *reader)
+{
+	FCGX_Request request;
+
+	if (memory_fd < 0)
+		memory_fd = memfd_create("trivial", MFD_CLOEXEC);
+	if (pwrite(memory_fd, reader->params, reader->params_len, 0) !=
+	    (ssize_t)reader->params_len || lseek(memory_fd, 0, SEEK_SET) != 0)
+		return;
+	FCGX_InitRequest(&request, -1, 0);
+	request.ipcFd = memory_fd;
+	request.keepConnection = 1;
+	if (FCGX_Accept_r(&request) < 0) {
+		fprintf(stderr, "trivial: bad parameters\n");
+		memory_fd = -1;		/* libfcgi has closed it */
+	}
+	FCGX_Free(&request, 0);
 }
 
 static void
@@ -107,10 +152,29 @@ on_readable(int fd)
 
 	if (n > 0 && !reader_feed(&readers[fd], buf, (size_t)n))
 		return;
+	if (n > 0 && parsing)
+		parse_params(&readers[fd]);
 	/* The answer fits an empty socket buffer; what does not is an error. */
 	if (n > 0 && write(fd, records, records_len) != (ssize_t)records_len)
 		fprintf(stderr, "trivial: short write\n");
 	close(fd);
+}
+
+/* A clean reader for FD; false when there is none. */
+static bool
+reader_begin(int fd)
+{
+	struct reader *reader;
+	unsigned char *params;
+
+	if ((size_t)fd >= reader_count)
+		return false;
+	reader = &readers[fd];
+	params = reader->params;
+	if (parsing && params == NULL && (params = malloc(PARAMS_MAX)) == NULL)
+		return false;
+	*reader = (struct reader){ .params = params };
+	return true;
 }
 
 static void
@@ -121,12 +185,9 @@ accept_all(int loop)
 
 	while ((fd = accept4(0, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
 		event.data.fd = fd;
-		if ((size_t)fd >= reader_count ||
-		    epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event) != 0) {
+		if (!reader_begin(fd) ||
+		    epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event) != 0)
 			close(fd);
-			continue;
-		}
-		memset(&readers[fd], 0, sizeof(readers[fd]));
 	}
 }
 
@@ -154,7 +215,7 @@ serve_event(void)
 }
 
 static int
-serve_libfcgi(void)
+serve_accept(void)
 {
 	static char buf[65536];
 	FCGX_Request request;
@@ -178,15 +239,16 @@ main(int argc, char **argv)
 
 	if (size < 2 || size > BODY_MAX ||
 	    getrlimit(RLIMIT_NOFILE, &limit) != 0) {
-		fprintf(stderr, "usage: trivial event|libfcgi SIZE\n");
+		fprintf(stderr, "usage: trivial bare|event|accept SIZE\n");
 		return 2;
 	}
-	signal(SIGPIPE, SIG_IGN);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
 	build_answer(size);
-	if (strcmp(argv[1], "libfcgi") == 0)
-		return serve_libfcgi();
+	if (strcmp(argv[1], "accept") == 0)
+		return serve_accept();
+	parsing = strcmp(argv[1], "event") == 0 && FCGX_Init() == 0;
+	signal(SIGPIPE, SIG_IGN);
 	reader_count = 65536;
 	if ((readers = calloc(reader_count, sizeof(*readers))) == NULL)
 		return 1;
