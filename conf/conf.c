@@ -181,6 +181,64 @@ read_providers(struct reader *r, struct conf *conf,
 	free(entries);
 }
 
+/* FNV-1a, 64 bits. */
+static uint64_t
+mix(uint64_t hash, const void *bytes, size_t n)
+{
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		hash = (hash ^ p[i]) * 0x100000001b3u;
+	return hash;
+}
+
+/* What NAME in the directory DIR_FD is now. */
+static uint64_t
+mix_file(int dir_fd, const char *name)
+{
+	uint64_t hash = mix(0xcbf29ce484222325u, name, strlen(name));
+	struct stat st;
+
+	if (fstatat(dir_fd, name, &st, 0) != 0)
+		return mix(hash, "-", 1);
+	hash = mix(hash, &st.st_dev, sizeof(st.st_dev));
+	hash = mix(hash, &st.st_ino, sizeof(st.st_ino));
+	hash = mix(hash, &st.st_size, sizeof(st.st_size));
+	hash = mix(hash, &st.st_mtim, sizeof(st.st_mtim));
+	return mix(hash, &st.st_ctim, sizeof(st.st_ctim));
+}
+
+static uint64_t
+mix_main(const struct conf *conf)
+{
+	return mix_file(AT_FDCWD,
+	    conf->file[0] == '\0' ? default_path : conf->file);
+}
+
+/* The files that sluice.conf names. A sum: a directory has no order of its own. */
+static uint64_t
+mix_rest(const struct conf *conf)
+{
+	uint64_t sum = conf->env_file == NULL ? 0 :
+	    mix_file(AT_FDCWD, conf->env_file);
+	DIR *dir = opendir(conf->providers_dir);
+	struct dirent *entry;
+
+	if (dir == NULL)
+		return sum;
+	while ((entry = readdir(dir)) != NULL)
+		if (is_provider_file(entry))
+			sum += mix_file(dirfd(dir), entry->d_name);
+	closedir(dir);
+	return sum;
+}
+
+uint64_t
+conf_fingerprint(const struct conf *conf)
+{
+	return mix_main(conf) + mix_rest(conf);
+}
+
 /* True when everything but single providers is well. */
 static bool
 read_everything(struct conf *conf, const struct conf *previous,
@@ -192,11 +250,13 @@ read_everything(struct conf *conf, const struct conf *previous,
 	};
 	unsigned providers_line = 0;
 
+	conf->fingerprint = mix_main(conf);
 	if (read_main(&r, conf, &providers_line) != ERR_NONE)
 		return false;
 	if (conf->log.dir == NULL)
 		conf->log.dir = arena_printf(&conf->arena, "%s/log",
 		    conf->state_dir);
+	conf->fingerprint += mix_rest(conf);
 	if (read_env(&r, conf) != ERR_NONE)
 		return false;
 	read_providers(&r, conf, previous, providers_line);
@@ -229,53 +289,6 @@ conf_free(struct conf *conf)
 	env_free(conf->env);
 	arena_fini(&conf->arena);
 	free(conf);
-}
-
-/* FNV-1a, 64 bits. */
-static uint64_t
-mix(uint64_t hash, const void *bytes, size_t n)
-{
-	const unsigned char *p = bytes;
-
-	for (size_t i = 0; i < n; i++)
-		hash = (hash ^ p[i]) * 0x100000001b3u;
-	return hash;
-}
-
-/* What NAME in the directory DIR_FD is now. */
-static uint64_t
-mix_file(int dir_fd, const char *name)
-{
-	uint64_t hash = mix(0xcbf29ce484222325u, name, strlen(name));
-	struct stat st;
-
-	if (fstatat(dir_fd, name, &st, 0) != 0)
-		return mix(hash, "-", 1);
-	hash = mix(hash, &st.st_dev, sizeof(st.st_dev));
-	hash = mix(hash, &st.st_ino, sizeof(st.st_ino));
-	hash = mix(hash, &st.st_size, sizeof(st.st_size));
-	hash = mix(hash, &st.st_mtim, sizeof(st.st_mtim));
-	return mix(hash, &st.st_ctim, sizeof(st.st_ctim));
-}
-
-uint64_t
-conf_fingerprint(const struct conf *conf)
-{
-	const char *file = conf->file[0] == '\0' ? default_path : conf->file;
-	uint64_t sum = mix_file(AT_FDCWD, file);
-	DIR *dir = opendir(conf->providers_dir);
-	struct dirent *entry;
-
-	if (conf->env_file != NULL)
-		sum += mix_file(AT_FDCWD, conf->env_file);
-	if (dir == NULL)
-		return sum;
-	/* A sum, because a directory has no order of its own. */
-	while ((entry = readdir(dir)) != NULL)
-		if (is_provider_file(entry))
-			sum += mix_file(dirfd(dir), entry->d_name);
-	closedir(dir);
-	return sum;
 }
 
 const char *

@@ -107,6 +107,7 @@ struct conf {
 	struct conf_provider **providers; /* usable ones, by file name */
 	size_t		 provider_count;
 	size_t		 broken_count;	/* provider files that are not in use as they stand */
+	uint64_t	 fingerprint;	/* conf_fingerprint() of the files before they were read */
 };
 
 /* Called once for each problem found, in file order; AT is borrowed. */
@@ -125,8 +126,8 @@ const char *conf_default_path(void);
  *
  * A problem in sluice.conf or env_file: returns NULL. A problem in a provider
  * file: that provider is taken from PREVIOUS if it was there (same file path),
- * otherwise left out. A provider that names a variable which is not set is
- * left out in any case. broken_count counts all of these. PREVIOUS may be NULL
+ * otherwise left out. A provider that names a variable which is not set, or
+ * cannot be sent in a header, is left out in any case. broken_count counts all of these. PREVIOUS may be NULL
  * and stays the caller's. A missing default file (never one named by
  * $SLUICE_CONF) is an empty one.
  *
@@ -139,7 +140,8 @@ void	conf_free(struct conf *);	/* drops its references on the providers; NULL is
 /*
  * A number that changes when sluice.conf, env_file, or the set of provider
  * files changes, or the size, inode, modification or status change time (ns)
- * of one of them. No file is read.
+ * of one of them. No file is read. To miss no change, compare it with
+ * conf->fingerprint.
  */
 uint64_t conf_fingerprint(const struct conf *);
 

@@ -138,15 +138,31 @@ check_models(struct reader *r, const struct conf_provider *p)
 		check_endpoints(r, &p->models[i], i);
 }
 
-/* Report a variable that is not set; every report disables the provider. */
+/* Why the variable NAME cannot stand in a header, or NULL. */
+static const char *
+variable_problem(const struct conf *conf, const char *name)
+{
+	const char *value = env_get(conf->env, name);
+
+	if (value == NULL)
+		return conf->env == NULL ? "is not set in the environment" :
+		    "is not set in the environment or in env_file";
+	return values_header_value(value) == NULL ? NULL :
+	    "cannot be sent: it holds control characters, or has spaces "
+	    "around it";
+}
+
+/* Every report disables the provider. */
 static void
 check_variable(struct reader *r, const struct conf *conf, const char *name,
     unsigned line)
 {
-	if (name != NULL && env_get(conf->env, name) == NULL)
-		reader_report(r, line, "%s is not set in the environment%s: "
-		    "this provider is disabled", name,
-		    conf->env == NULL ? "" : " or in env_file");
+	const char *problem =
+	    name == NULL ? NULL : variable_problem(conf, name);
+
+	if (problem != NULL)
+		reader_report(r, line, "%s %s: this provider is disabled",
+		    name, problem);
 }
 
 static void
@@ -253,11 +269,11 @@ bool
 provider_has_variables(const struct conf_provider *p, const struct conf *conf)
 {
 	if (p->api_key_env != NULL &&
-	    env_get(conf->env, p->api_key_env) == NULL)
+	    variable_problem(conf, p->api_key_env) != NULL)
 		return false;
 	for (size_t i = 0; i < p->header_count; i++)
 		if (p->headers[i].value_env != NULL &&
-		    env_get(conf->env, p->headers[i].value_env) == NULL)
+		    variable_problem(conf, p->headers[i].value_env) != NULL)
 			return false;
 	return true;
 }

@@ -8,7 +8,7 @@
 
 enum provider_state {
 	PROVIDER_USABLE,
-	PROVIDER_DISABLED,		/* good, but a variable that it names is not set */
+	PROVIDER_DISABLED,		/* good, but a variable that it names cannot be used */
 	PROVIDER_BROKEN
 };
 
@@ -27,7 +27,8 @@ void	provider_release(struct conf_provider *);
 /* The provider called NAME, borrowed, or NULL. */
 struct conf_provider *provider_find(const struct conf *, const char *name);
 
-/* True when CONF's environment has every variable that the provider names. */
+/* True when CONF's environment has every variable that the provider names,
+ * fit for a header. */
 bool	provider_has_variables(const struct conf_provider *,
 	    const struct conf *conf);
 #endif

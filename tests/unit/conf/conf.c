@@ -379,6 +379,7 @@ the_fingerprint_follows_every_file(void **state)
 	c = dir_load_good(d);
 	before = conf_fingerprint(c);
 	assert_int_equal(conf_fingerprint(c), before);
+	assert_int_equal(c->fingerprint, before);
 	for (int i = 0; i < 3; i++) {
 		times[1] = (struct timespec){ 1700000000, i + 1 };
 		assert_int_equal(utimensat(AT_FDCWD, dir_path(d, files[i]),

@@ -134,7 +134,7 @@ names_are_taken_once(void **state)
 }
 
 static void
-a_variable_that_is_not_set_disables(void **state)
+a_variable_that_cannot_be_sent_disables(void **state)
 {
 	struct conf_provider *p;
 
@@ -155,6 +155,11 @@ a_variable_that_is_not_set_disables(void **state)
 	assert_int_equal(load(*state, "x.conf", URL
 	    "api_key_env = \"SLUICE_T3\";", &p, NULL), PROVIDER_USABLE);
 	provider_release(p);
+	setenv("SLUICE_T3", "sk-hunter2\n", 1);
+	assert_int_equal(load(*state, "x.conf", URL
+	    "api_key_env = \"SLUICE_T3\";", &p, NULL), PROVIDER_DISABLED);
+	dir_expect_one(*state, "x.conf:2: SLUICE_T3 cannot be sent: it holds");
+	assert_null(strstr(((struct dir *)*state)->reports, "hunter2"));
 	assert_int_equal(load(*state, "x.conf", URL
 	    "api_key_env = \"SLUICE_T1\"; nope = 1;", &p, NULL),
 	    PROVIDER_BROKEN);
@@ -218,7 +223,7 @@ main(void)
 		TEST(without_a_key_any_header_may_carry_one),
 		TEST(a_file_name_may_be_no_name),
 		TEST(names_are_taken_once),
-		TEST(a_variable_that_is_not_set_disables),
+		TEST(a_variable_that_cannot_be_sent_disables),
 		TEST(a_secret_in_the_wrong_place_is_not_repeated),
 		TEST(ten_thousand_models_are_compared_quickly),
 		TEST(references_keep_it_alive),
