@@ -277,8 +277,17 @@ class Client:
         """
         headers = list(headers) + [("Content-Type", "application/json"),
                                    ("Content-Length", str(total))]
-        reply = Reply(self.connect())
-        reply.sock.sendall(self.head_bytes("POST", path, headers, auth))
+        sock = self.connect()
+        sock.sendall(self.head_bytes("POST", path, headers, auth))
+        return self.exchange(sock, first, total, stop)
+
+    def exchange(self, sock, first, total=None, stop=None):
+        """
+        Send FIRST, and spaces up to TOTAL bytes, on SOCK while reading what
+        comes back, until the answer's end or until STOP(reply).
+        """
+        reply = Reply(sock)
+        total = len(first) if total is None else total
         reply.sock.setblocking(False)
         block = b" " * 262144
         end = time.monotonic() + 4 * PATIENCE
@@ -301,7 +310,7 @@ class Client:
     @staticmethod
     def _write(reply, first, block, total):
         if reply.sent < len(first):
-            data = first[reply.sent:]
+            data = first[reply.sent:reply.sent + len(block)]
         else:
             data = block[:total - reply.sent]
         try:

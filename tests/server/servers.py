@@ -78,9 +78,11 @@ def conf_text(settings):
 class Server:
     """One web server. CONF and PROVIDERS are dicts (or text, for bad files)."""
 
-    def __init__(self, kind, conf=None, providers=None, env=None, procs=2):
+    def __init__(self, kind, conf=None, providers=None, env=None, procs=2,
+                 keep_stderr=True):
         self.kind = kind
         self.procs = procs
+        self.keep_stderr = keep_stderr
         self.port = 0
         self.tmp = tempfile.mkdtemp(prefix=f"sluice-{kind}-")
         self.env = {"SLUICE_API_KEYS": KEY, "UP_KEY": UP_KEY}
@@ -109,8 +111,8 @@ class Server:
         os.chmod(real, 0o755)
         self.binary = f"{self.tmp}/bin/sluice.fcgi"
         with open(self.binary, "w") as f:
-            f.write(f"#!/bin/sh\nexec {WRAPPER} {real} "
-                    f"2>>{self.tmp}/responder.err\n")
+            to = f"2>>{self.tmp}/responder.err" if self.keep_stderr else ""
+            f.write(f"#!/bin/sh\nexec {WRAPPER} {real} {to}\n")
         os.chmod(self.binary, 0o755)
 
     def write(self, name, text, mode=0o644):

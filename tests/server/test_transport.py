@@ -14,6 +14,9 @@ CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "Hi"}]}
 STREAM = dict(CHAT, stream=True)
 MB = 1 << 20
 
+# Small enough for a test, and below what each shipped configuration allows.
+CONF = {"limits": {"body": 50 * MB}}
+
 
 def test_answer_is_the_upstreams_bytes(client, upstream):
     odd = b'{ "id":"x",\r\n\t"n" : 1.50e+0, "u":"\\u00e9\xc3\xa9", "z":{} }\n'
@@ -160,11 +163,23 @@ def test_body_that_comes_in_pieces(client, upstream):
         ("Content-Length", str(len(body)))]))
     for i in range(0, len(body), 100):
         sock.sendall(body[i:i + 100])
-    reply = client.open("GET", "/health")       # others are served meanwhile
-    assert reply.finish().status == 200
-    until(lambda: upstream.requests, "the request upstream")
     assert upstream.wait().body == body
     sock.close()
+
+
+def test_others_are_served_while_a_body_is_awaited(server, client, upstream):
+    socks = [client.connect() for _ in range(4 * server.procs)]
+    body = json.dumps(CHAT).encode()
+    for sock in socks:
+        sock.sendall(client.head_bytes("POST", "/v1/chat/completions", [
+            ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body)))]) + body[:10])
+    assert client.post("/v1/chat/completions", CHAT).status == 200
+    for sock in socks:
+        sock.sendall(body[10:])
+    upstream.wait(1 + len(socks))
+    for sock in socks:
+        sock.close()
 
 
 def test_early_401_during_a_60_mb_upload(client, upstream):
@@ -184,12 +199,26 @@ def test_401_without_any_key(client, upstream):
     assert upstream.requests == []
 
 
-def test_413_above_the_limit(client, upstream):
-    """More than limits.body (100 MB): refused in JSON, not by the server."""
-    reply = client.upload("/v1/chat/completions", 101 * MB)
+def test_early_413_during_a_60_mb_upload(client, upstream):
+    """More than limits.body: refused in JSON, not by the server."""
+    reply = client.upload("/v1/chat/completions", 60 * MB)
     assert reply.status == 413, reply
     assert reply.complete
-    assert reply.error["type"] == "invalid_request_error"
+    assert reply.error["code"] == "request_too_large"
+    assert reply.header("x-request-id")
+    assert upstream.requests == []
+
+
+def test_413_of_a_chunked_upload(client, upstream):
+    """Its size is not known before it was exceeded."""
+    body = b" " * (51 * MB)
+    sock = client.connect()
+    pieces = client.head_bytes("POST", "/v1/chat/completions", [
+        ("Content-Type", "application/json"), ("Transfer-Encoding", "chunked")])
+    reply = client.exchange(sock, pieces + b"%x\r\n%s\r\n0\r\n\r\n" % (
+        len(body), body))
+    assert reply.status == 413, reply
+    assert reply.error["code"] == "request_too_large"
     assert upstream.requests == []
 
 
