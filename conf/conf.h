@@ -127,9 +127,9 @@ const char *conf_default_path(void);
  * A problem in sluice.conf or env_file: returns NULL. A problem in a provider
  * file: that provider is taken from PREVIOUS if it was there (same file path),
  * otherwise left out. A provider that names a variable which is not set, or
- * cannot be sent in a header, is left out in any case. broken_count counts all of these. PREVIOUS may be NULL
- * and stays the caller's. A missing default file (never one named by
- * $SLUICE_CONF) is an empty one.
+ * cannot be sent in a header, is left out in any case. broken_count counts all
+ * of these. PREVIOUS may be NULL and stays the caller's. A missing default file
+ * (never one named by $SLUICE_CONF) is an empty one.
  *
  * Blocks on local files only.
  */
