@@ -58,7 +58,7 @@ const struct key keys[] = {
 	  .help = "directory of the provider files: every *.conf in it is one "
 	  "provider; relative to sluice.conf" },
 	{ .name = "state_dir", MAIN(state_dir), .type = KEYS_PATH,
-	  .max = PATH_MAX_BYTES, .fallback = "/var/lib/sluice", .restart = true,
+	  .max = PATH_MAX_BYTES, .fallback = "/var/lib/sluice",
 	  .help = "directory for what must outlive a process, writable by the "
 	  "responder; relative to sluice.conf" },
 	{ .name = "env_file", MAIN(env_file), .type = KEYS_PATH,

@@ -50,7 +50,7 @@ struct key {
 	size_t		 count_offset;	/* KEYS_STRINGS, KEYS_GROUPS: of the count (size_t) */
 	bool		 required;
 	bool		 secret;	/* never shown */
-	bool		 restart;	/* a change takes effect at the next start only */
+	bool		 restart;	/* a change waits for the next start; none does so far */
 	const char	*help;		/* without a full stop */
 };
 
