@@ -155,6 +155,7 @@ static const uint8_t *
 key_open(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 {
 	s->in_key = true;
+	s->has_members = true;
 	s->key_start = offset_of(s, end - p);
 	s->key_len = 0;
 	s->high_surrogate = 0;

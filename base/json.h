@@ -37,6 +37,7 @@ struct json_range {			/* raw bytes [start, end) of a member's value */
 struct json_scan {
 	struct json_range	 ranges[JSON_WATCH_MAX];	/* same order as names */
 	uint64_t		 object_start;	/* offset of the top-level '{' */
+	bool			 has_members;	/* something other than '}' followed it */
 	enum err		 err;		/* sticky; ERR_NONE while all is well */
 	uint64_t		 err_offset;	/* byte at which it went wrong; a duplicate's name, the text's end */
 	size_t			 err_name;	/* ERR_JSON_DUPLICATE: index into names */

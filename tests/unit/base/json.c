@@ -421,6 +421,25 @@ ranges_are_exact(void **state)
 }
 
 static void
+an_empty_object_is_told_from_others(void **state)
+{
+	static const struct { const char *text; bool has_members; } cases[] = {
+		{ "{}", false }, { " { \n } ", false }, { "{", false },
+		{ "{\"a\":{}}", true }, { "{ \"\":1}", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct json_scan s;
+
+		json_scan_init(&s, names, NAMES);
+		for (const char *p = cases[i].text; *p != '\0'; p++)
+			feed(&s, p, 1);
+		assert_int_equal(s.has_members, cases[i].has_members);
+	}
+}
+
+static void
 every_kind_is_told_apart(void **state)
 {
 	static const struct { const char *raw; enum json_kind kind; } kinds[] = {
@@ -704,6 +723,7 @@ main(void)
 		cmocka_unit_test(bad_texts_fail_at_the_right_byte_in_every_split),
 		cmocka_unit_test(prefixes_of_good_texts_are_truncated),
 		cmocka_unit_test(ranges_are_exact),
+		cmocka_unit_test(an_empty_object_is_told_from_others),
 		cmocka_unit_test(every_kind_is_told_apart),
 		cmocka_unit_test(names_are_compared_decoded),
 		cmocka_unit_test(names_of_32_bytes_can_be_watched),
