@@ -4,6 +4,7 @@
 #include "fcgi/probe.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -194,12 +195,28 @@ state_of(unsigned tcp_state)
 	}
 }
 
+/* A shortage passes; for whoever saw the socket before, UNKNOWN means gone. */
+static enum probe_state
+failure_of(int error)
+{
+	switch (error) {
+	case EAGAIN:
+	case EINTR:
+	case ENOBUFS:
+	case ENOMEM:
+		return PROBE_FAILED;
+	default:
+		return PROBE_UNKNOWN;
+	}
+}
+
 /* Read the LEN bytes of one datagram; false when they answer another question. */
 static bool
 answer_parse(const struct nlmsghdr *head, size_t len, uint32_t sequence,
     enum probe_state *state)
 {
 	const struct inet_diag_msg *body = NLMSG_DATA(head);
+	const struct nlmsgerr *error = NLMSG_DATA(head);
 
 	if (!NLMSG_OK(head, len) || head->nlmsg_seq != sequence)
 		return false;
@@ -207,6 +224,9 @@ answer_parse(const struct nlmsghdr *head, size_t len, uint32_t sequence,
 	if (head->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
 	    head->nlmsg_len >= NLMSG_LENGTH(sizeof *body))
 		*state = state_of(body->idiag_state);
+	else if (head->nlmsg_type == NLMSG_ERROR &&
+	    head->nlmsg_len >= NLMSG_LENGTH(sizeof *error))
+		*state = failure_of(-error->error);
 	return true;
 }
 
@@ -225,7 +245,7 @@ probe_query(int fd, const struct probe_peer *peer)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	sequence = (uint32_t)now.tv_sec * 1000000000U + (uint32_t)now.tv_nsec;
 	if (!question_send(fd, peer, sequence))
-		return PROBE_UNKNOWN;
+		return failure_of(errno);
 	for (;;) {
 		struct sockaddr_nl from = { 0 };
 		socklen_t from_len = sizeof from;
@@ -233,7 +253,7 @@ probe_query(int fd, const struct probe_peer *peer)
 		n = recvfrom(fd, &answer, sizeof answer, MSG_DONTWAIT,
 		    (struct sockaddr *)&from, &from_len);
 		if (n < 0)
-			return PROBE_UNKNOWN;
+			return failure_of(errno);
 		if (from.nl_pid == 0 && answer_parse(&answer.head, (size_t)n,
 		    sequence, &state))
 			return state;

@@ -7,6 +7,7 @@
 
 enum probe_state {
 	PROBE_UNKNOWN,		/* no such socket here, no netlink, not TCP: cannot tell */
+	PROBE_FAILED,		/* question or answer was lost (the kernel is short of memory): says nothing */
 	PROBE_CONNECTED,	/* ESTABLISHED (or our side is closing, which is not the client's doing) */
 	PROBE_LEFT		/* CLOSE_WAIT, LAST_ACK, CLOSING, TIME_WAIT, CLOSED: the client has closed */
 };

@@ -364,6 +364,29 @@ stale_answers_are_passed_over(void **state)
 }
 
 static void
+a_lost_answer_says_nothing_about_the_client(void **state)
+{
+	static const int small = 1;
+	enum probe_state answer = PROBE_FAILED;
+	struct connection c;
+	struct probe_peer peer;
+	int fd = probe_open();
+
+	(void)state;
+	connection_open(&c, AF_INET, false);
+	peer = peer_of(&c);
+	setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+	for (int i = 0; i < 100; i++)
+		leave_answer(fd);
+	assert_int_equal(probe_query(fd, &peer), PROBE_FAILED);
+	for (int i = 0; i < 10 && answer == PROBE_FAILED; i++)
+		answer = probe_query(fd, &peer);
+	assert_int_equal(answer, PROBE_CONNECTED);
+	connection_close(&c);
+	close(fd);
+}
+
+static void
 the_socket_never_blocks_and_is_not_inherited(void **state)
 {
 	int fd = probe_open();
@@ -448,6 +471,7 @@ main(void)
 		cmocka_unit_test(other_ports_and_listeners_are_unknown),
 		cmocka_unit_test(without_netlink_nothing_is_known),
 		cmocka_unit_test(stale_answers_are_passed_over),
+		cmocka_unit_test(a_lost_answer_says_nothing_about_the_client),
 		cmocka_unit_test(the_socket_never_blocks_and_is_not_inherited),
 		cmocka_unit_test(parameters_that_are_no_addresses_are_refused),
 		cmocka_unit_test(brackets_and_scopes_are_understood),
