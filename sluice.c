@@ -1,6 +1,7 @@
 /* sluice.c - the responder: FastCGI, or CGI where the server starts it so. */
 #include "config.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,12 @@
 #include "fcgi/front.h"
 #include "handlers/exchange.h"
 
-enum { RELOAD_MS = 1000, LINGER_BYTES = 1 << 30, INTAKE_IDLE_MS = 60000 };
+enum {
+	RELOAD_MS = 1000,
+	LINGER_BYTES = 1 << 30,
+	INTAKE_IDLE_MS = 60000,
+	HEAP_SLACK_BYTES = 256 << 10,
+};
 
 /* The process. */
 struct responder {
@@ -27,6 +33,7 @@ struct responder {
 	uint64_t	 fingerprint;	/* of the configuration in force or last refused */
 	uv_timer_t	 reload_timer;
 	uv_signal_t	 hup, term, usr1;
+	uint64_t	 trimmed;	/* requests served when memory was last given back */
 };
 
 static void
@@ -48,6 +55,14 @@ raise_file_limit(void)
 		limit.rlim_cur = limit.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &limit);
 	}
+}
+
+/* Or glibc grows and trims the heap's top with every other request. */
+static void
+keep_heap_slack(void)
+{
+	mallopt(M_TOP_PAD, HEAP_SLACK_BYTES);
+	mallopt(M_TRIM_THRESHOLD, 4 * HEAP_SLACK_BYTES);
 }
 
 static struct front_limits
@@ -96,12 +111,23 @@ responder_reload(struct responder *r)
 	    conf->provider_count, conf->broken_count);
 }
 
+/* After a busy time: a pool on a small host should be as small as it was before. */
+static void
+give_memory_back(struct responder *r)
+{
+	if (r->front.active > 0 || r->front.served == r->trimmed)
+		return;
+	malloc_trim(0);
+	r->trimmed = r->front.served;
+}
+
 static void
 responder_on_timer(uv_timer_t *timer)
 {
 	struct responder *r = timer->data;
 	uint64_t now = conf_fingerprint(r->app.snapshot->conf);
 
+	give_memory_back(r);
 	if (now == r->fingerprint)
 		return;
 	r->fingerprint = now;
@@ -126,8 +152,8 @@ responder_on_stop(uv_signal_t *signal, int number)
 		log_warn("signal %d again: ending at once", number);
 		_exit(1);
 	}
-	log_info("signal %d: finishing %zu connections", number,
-	    r->front.conn_count);
+	log_info("signal %d: finishing %zu requests", number,
+	    r->front.active);
 	front_stop(&r->front);
 }
 
@@ -202,6 +228,7 @@ main(void)
 	int	 err;
 
 	raise_file_limit();
+	keep_heap_slack();
 	front_init_library();
 	if (sodium_init() < 0)
 		return 1;

@@ -78,6 +78,25 @@ arena_strndup(struct arena *a, const char *text, size_t n)
 }
 
 char *
+arena_concat(struct arena *a, const char *first, ...)
+{
+	va_list	 args;
+	size_t	 len = 0;
+	char	*text, *end;
+
+	va_start(args, first);
+	for (const char *s = first; s != NULL; s = va_arg(args, const char *))
+		len += strlen(s);
+	va_end(args);
+	text = end = arena_alloc(a, len + 1);
+	va_start(args, first);
+	for (const char *s = first; s != NULL; s = va_arg(args, const char *))
+		end = stpcpy(end, s);
+	va_end(args);
+	return text;
+}
+
+char *
 arena_printf(struct arena *a, const char *format, ...)
 {
 	va_list	 args;

@@ -20,6 +20,9 @@ void	 arena_fini(struct arena *);
 void	*arena_alloc(struct arena *, size_t);
 char	*arena_strdup(struct arena *, const char *);		/* NULL stays NULL */
 char	*arena_strndup(struct arena *, const char *, size_t);
+/* The texts one after another; the last argument is NULL. */
+char	*arena_concat(struct arena *, const char *, ...)
+	    __attribute__((sentinel));
 char	*arena_printf(struct arena *, const char *, ...)
 	    __attribute__((format(printf, 2, 3)));
 #endif

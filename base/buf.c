@@ -72,6 +72,19 @@ buf_puts(struct buf *b, const char *text)
 }
 
 enum err
+buf_put_number(struct buf *b, uint64_t number)
+{
+	char	 digits[20];
+	size_t	 at = sizeof digits;
+
+	do {
+		digits[--at] = (char)('0' + number % 10);
+		number /= 10;
+	} while (number > 0);
+	return buf_append(b, digits + at, sizeof digits - at);
+}
+
+enum err
 buf_printf(struct buf *b, const char *format, ...)
 {
 	va_list	 args;

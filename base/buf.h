@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -19,6 +20,7 @@ void	 buf_init(struct buf *, size_t max);
 void	 buf_fini(struct buf *);		/* frees; the buffer may be used again */
 enum err buf_append(struct buf *, const void *, size_t);	/* ERR_NO_MEMORY: ceiling or malloc */
 enum err buf_puts(struct buf *, const char *);
+enum err buf_put_number(struct buf *, uint64_t);	/* in decimal */
 enum err buf_printf(struct buf *, const char *, ...)
 	    __attribute__((format(printf, 2, 3)));
 enum err buf_vprintf(struct buf *, const char *, va_list)

@@ -92,6 +92,7 @@ conn_take_head(struct conn *c)
 	    c->front->limits.client_buffer);
 	c->state = CONN_BODY;
 	c->active = true;
+	c->front->active++;
 	c->watch.arm = conn_arm;
 	c->watch.left = conn_left;
 	hangup_begin(&c->front->hangup, &c->watch, &r->params);
@@ -165,20 +166,25 @@ conn_is_reading(const struct conn *c)
 static void
 conn_read_eof(struct conn *c)
 {
-	if (c->cgi && c->active && !c->answered)
-		conn_take_end(c, ERR_BODY_TRUNCATED);
+	if (c->cgi && c->state == CONN_BODY)
+		conn_take_end(c, c->until_eof ? ERR_NONE : ERR_BODY_TRUNCATED);
 	else
 		conn_lose(c);
 }
 
-/* CGI: the body is as long as CONTENT_LENGTH says (RFC 3875 section 4.2). */
+/*
+ * CGI: the body is as long as CONTENT_LENGTH says (RFC 3875 section 4.2); where
+ * a server passes a chunked request on without one (mod_cgid), it ends with
+ * standard input.
+ */
 static bool
 conn_feed(struct conn *c, const char *bytes, size_t n)
 {
 	if (!c->cgi)
 		return intake_feed(c, bytes, n);
 	conn_take_body(c, bytes, n);
-	if (c->request.received >= c->request.content_length)
+	if (!c->until_eof &&
+	    c->request.received >= c->request.content_length)
 		conn_take_end(c, ERR_NONE);
 	return true;
 }
@@ -188,7 +194,7 @@ conn_read_size(const struct conn *c)
 {
 	uint64_t left;
 
-	if (!c->cgi)
+	if (!c->cgi || c->until_eof)
 		return READ_SIZE;
 	left = c->request.content_length - c->request.received;
 	return left < READ_SIZE ? (size_t)left : READ_SIZE;
@@ -399,6 +405,8 @@ conn_end_request(struct conn *c)
 	hangup_end(&c->watch);
 	c->watch.armed = false;
 	c->active = false;
+	c->front->active--;
+	c->front->served++;
 	c->front->handler->end(&c->request);
 	response_fini(&c->request.response);
 }
@@ -528,6 +536,7 @@ void
 conn_open_cgi(struct front *front)
 {
 	struct conn *c = conn_create(front, STDIN_FILENO, STDOUT_FILENO);
+	const char *method;
 
 	if (c == NULL)
 		abort();
@@ -537,8 +546,11 @@ conn_open_cgi(struct front *front)
 	params_from_environ(&c->request.params, &c->request.arena);
 	if (request_init_length(&c->request) != ERR_NONE)
 		c->request.content_length = 0;
+	method = params_get(&c->request.params, "REQUEST_METHOD");
+	c->until_eof = !c->request.has_length && method != NULL &&
+	    strcmp(method, "POST") == 0;
 	conn_take_head(c);
-	if (c->request.content_length == 0)
+	if (c->request.content_length == 0 && !c->until_eof)
 		conn_take_end(c, ERR_NONE);
 	else
 		conn_read(c);

@@ -26,6 +26,7 @@ struct conn {
 	struct front	*front;
 	enum conn_state	 state;
 	bool		 cgi;
+	bool		 until_eof;		/* CGI body of unknown length */
 	bool		 keep;			/* FCGI_KEEP_CONN */
 	bool		 active;		/* the handler has a request: head was called, end not yet */
 	bool		 answered;		/* the handler has ended its answer */

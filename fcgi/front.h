@@ -27,6 +27,8 @@ struct front {
 	struct front_limits limits;
 	struct hangup	 hangup;
 	void		(*stopped)(struct front *);	/* after front_stop, when the last request has ended */
+	size_t		 active;	/* requests in the handler's hands */
+	uint64_t	 served;	/* requests that have ended */
 
 	/* private */
 	int		 listen_fd;	/* -1 = CGI */

@@ -105,11 +105,13 @@ params_copy(struct params *p, struct arena *arena, char *const *envp)
 		count++;
 	}
 	p->pairs = arena_alloc(arena, count * sizeof *p->pairs);
+	p->name_lens = arena_alloc(arena, count * sizeof *p->name_lens);
 	p->count = count;
 	text = arena_alloc(arena, bytes);
 	for (size_t i = 0; i < count; i++) {
 		len = strlen(envp[i]) + 1;
 		p->pairs[i] = memcpy(text, envp[i], len);
+		p->name_lens[i] = (unsigned)strcspn(text, "=");
 		text += len;
 	}
 }
@@ -148,8 +150,8 @@ params_get(const struct params *p, const char *name)
 	size_t	 len = strlen(name);
 
 	for (size_t i = 0; i < p->count; i++)
-		if (strncmp(p->pairs[i], name, len) == 0 &&
-		    p->pairs[i][len] == '=')
+		if (p->name_lens[i] == len && p->pairs[i][len] == '=' &&
+		    memcmp(p->pairs[i], name, len) == 0)
 			return p->pairs[i] + len + 1;
 	return NULL;
 }

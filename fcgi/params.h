@@ -11,6 +11,7 @@ enum { PARAMS_BYTES_MAX = 262144, PARAMS_COUNT_MAX = 512 };
 
 struct params {
 	const char	**pairs;	/* "NAME=value", count of them */
+	unsigned	*name_lens;	/* bytes before each "=" */
 	size_t		 count;
 };
 

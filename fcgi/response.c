@@ -57,7 +57,10 @@ response_field(struct response *r, const char *name, const char *value)
 {
 	if (!http_is_field_value(value, strlen(value)))
 		return;
-	if (buf_printf(&r->head, "%s: %s\r\n", name, value) != ERR_NONE)
+	if (buf_puts(&r->head, name) != ERR_NONE ||
+	    buf_puts(&r->head, ": ") != ERR_NONE ||
+	    buf_puts(&r->head, value) != ERR_NONE ||
+	    buf_puts(&r->head, "\r\n") != ERR_NONE)
 		r->gone = true;
 }
 
@@ -67,6 +70,13 @@ response_reset(struct response *r)
 	assert(r->state == RESPONSE_HEAD);
 	r->status = 0;
 	buf_fini(&r->head);
+}
+
+static void
+frames_init(struct frames *f)
+{
+	f->count = f->head_count = 0;
+	f->total = 0;
 }
 
 static void
@@ -203,8 +213,9 @@ response_send_all(struct response *r, const char *bytes, size_t n,
 	response_end_head(r);
 	r->body_bytes += n;
 	do {
-		struct frames f = { .count = 0 };
+		struct frames f;
 
+		frames_init(&f);
 		used = response_frame(r, &f, bytes, n);
 		if (r->no_body)
 			used = n;
@@ -241,11 +252,12 @@ response_end(struct response *r, const void *bytes, size_t n)
 void
 response_abort(struct response *r)
 {
-	struct frames	 f = { .count = 0 };
+	struct frames	 f;
 	uint8_t		 poison[RECORD_HEAD];
 
 	if (r->state == RESPONSE_DONE)
 		return;
+	frames_init(&f);
 	record_poison(poison, r->id);
 	if (r->id != 0 && r->state == RESPONSE_BODY) {
 		frames_add(&f, poison, sizeof poison);

@@ -2,7 +2,6 @@
 
 #include "gateway/settle.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -12,11 +11,19 @@
 enum { LINE_MAX_BYTES = 16384, TEXT_MAX_BYTES = 1024 };
 
 static void
+put_name(struct buf *line, const char *name)
+{
+	buf_puts(line, ",\"");
+	buf_puts(line, name);
+	buf_puts(line, "\":");
+}
+
+static void
 put_text(struct buf *line, const char *name, const char *text)
 {
 	size_t	 len = text == NULL ? 0 : strlen(text);
 
-	buf_printf(line, ",\"%s\":", name);
+	put_name(line, name);
 	if (text == NULL)
 		buf_puts(line, "null");
 	else
@@ -27,7 +34,8 @@ put_text(struct buf *line, const char *name, const char *text)
 static void
 put_number(struct buf *line, const char *name, uint64_t number)
 {
-	buf_printf(line, ",\"%s\":%" PRIu64, name, number);
+	put_name(line, name);
+	buf_put_number(line, number);
 }
 
 static const char *
@@ -49,8 +57,10 @@ settle(struct journal *journal, const struct call *c)
 
 	clock_format(c->start_wall_us, when);
 	buf_init(&line, LINE_MAX_BYTES);
-	buf_printf(&line, "{\"asctime\":\"%s\",\"levelname\":\"%s\"", when,
-	    level_of(c));
+	buf_puts(&line, "{\"asctime\":\"");
+	buf_puts(&line, when);
+	buf_puts(&line, "\"");
+	put_text(&line, "levelname", level_of(c));
 	put_text(&line, "message", "request settled");
 	put_text(&line, "request_id", c->id);
 	put_text(&line, "client_host", c->client_host);
@@ -60,7 +70,8 @@ settle(struct journal *journal, const struct call *c)
 	put_text(&line, "target_provider",
 	    c->target == NULL ? NULL : c->target->provider->name);
 	put_text(&line, "target_model_name", c->target_model);
-	buf_printf(&line, ",\"stream\":%s", c->stream ? "true" : "false");
+	put_name(&line, "stream");
+	buf_puts(&line, c->stream ? "true" : "false");
 	put_number(&line, "status", (uint64_t)c->status);
 	put_text(&line, "outcome", err_get(c->outcome)->name);
 	put_number(&line, "duration_ms", (now_us - c->start_us) / 1000);

@@ -30,7 +30,7 @@ list_add(struct list *l, char *line)
 static void
 list_add_field(struct list *l, const char *name, const char *value)
 {
-	list_add(l, arena_printf(l->arena, "%s: %s", name, value));
+	list_add(l, arena_concat(l->arena, name, ": ", value, NULL));
 }
 
 /* "HTTP_OPENAI_BETA" -> "openai-beta". False: no header of the client's, or too long a name. */
@@ -87,9 +87,9 @@ add_provider_fields(struct list *l, const struct exchange *x,
 	const struct conf_provider *p = t->provider;
 
 	if (t->key != NULL)
-		list_add(l, arena_printf(l->arena, "%s: %s%s", p->key_header,
+		list_add(l, arena_concat(l->arena, p->key_header, ": ",
 		    strcasecmp(p->key_header, "Authorization") == 0 ?
-		    "Bearer " : "", t->key));
+		    "Bearer " : "", t->key, NULL));
 	for (size_t i = 0; i < p->header_count; i++) {
 		const char *value = p->headers[i].value;
 

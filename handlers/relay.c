@@ -36,7 +36,8 @@ struct relay {
 	struct attempt_request	 request;
 	struct attempt		*attempt;
 	enum relay_mode		 mode;
-	bool			 close_delimited;
+	bool			 close_delimited, body_released;
+	char			*flat;		/* the spliced body, where it is small */
 	struct buf		 held;
 	struct sse		 sse;
 };
@@ -134,6 +135,18 @@ relay_on_head(void *arg, struct attempt *a)
 	}
 }
 
+/* From the first answer byte on no other try can follow: the request body may go. */
+static void
+relay_release_body(struct relay *relay)
+{
+	if (relay->body_released || !attempt_has_sent(relay->attempt))
+		return;
+	relay->body_released = true;
+	free(relay->flat);
+	relay->flat = NULL;
+	spool_fini(&relay->x->body);
+}
+
 static bool
 relay_write(struct relay *relay, const char *bytes, size_t n)
 {
@@ -141,6 +154,7 @@ relay_write(struct relay *relay, const char *bytes, size_t n)
 
 	if (x->call.first_byte_us == 0)
 		x->call.first_byte_us = clock_now_us();
+	relay_release_body(relay);
 	request_write(x->request, bytes, n);
 	return !response_is_full(&x->request->response);
 }
@@ -253,6 +267,7 @@ relay_release(struct exchange *x)
 	struct relay *relay = x->state;
 
 	attempt_free(relay->attempt);
+	free(relay->flat);
 	sse_fini(&relay->sse);
 	buf_fini(&relay->held);
 }
@@ -340,7 +355,6 @@ static void
 set_body(struct relay *relay)
 {
 	struct attempt_request *r = &relay->request;
-	char	*flat;
 
 	r->body_len = relay->splice.len;
 	r->body_read = relay_read_body;
@@ -351,9 +365,11 @@ set_body(struct relay *relay)
 		r->body = spool_memory(&relay->x->body);
 		return;
 	}
-	flat = arena_alloc(relay->x->call.arena, relay->splice.len);
-	splice_read(&relay->splice, 0, flat, relay->splice.len);
-	r->body = flat;
+	relay->flat = malloc(relay->splice.len);
+	if (relay->flat == NULL)
+		return;
+	splice_read(&relay->splice, 0, relay->flat, relay->splice.len);
+	r->body = relay->flat;
 }
 
 /* base_url + "/" + what the client put behind /v1/, query included. */
@@ -367,8 +383,9 @@ make_url(struct exchange *x, const struct target *t)
 	len -= strlen("/v1/");
 	if (len > 0 && raw[len - 1] == '/')
 		len--;
-	return arena_printf(x->call.arena, "%s/%.*s%.*s", t->base_url,
-	    (int)len, raw, (int)strcspn(query, "#"), query);
+	return arena_concat(x->call.arena, t->base_url, "/",
+	    arena_strndup(x->call.arena, raw, len),
+	    arena_strndup(x->call.arena, query, strcspn(query, "#")), NULL);
 }
 
 static void

@@ -39,7 +39,20 @@ journal_warn(struct journal *j)
 	j->warned = true;
 }
 
-/* Open the hour's file unless it is open, and still in its place. */
+/* Is the right file open? Its place is looked at once a second. */
+static bool
+journal_is_open(struct journal *j, uint64_t wall_us)
+{
+	struct stat st;
+
+	if (j->fd < 0 || j->hour != wall_us / HOUR_US)
+		return false;
+	if (j->second == wall_us / 1000000)
+		return true;
+	j->second = wall_us / 1000000;
+	return stat(j->path, &st) == 0 && st.st_ino == j->inode;
+}
+
 static bool
 journal_ready(struct journal *j, uint64_t wall_us)
 {
@@ -48,8 +61,7 @@ journal_ready(struct journal *j, uint64_t wall_us)
 	char	 name[32];
 	struct stat st;
 
-	if (j->fd >= 0 && j->hour == wall_us / HOUR_US &&
-	    stat(j->path, &st) == 0 && st.st_ino == j->inode)
+	if (journal_is_open(j, wall_us))
 		return true;
 	journal_close(j);
 	localtime_r(&second, &tm);

@@ -11,7 +11,8 @@ struct journal {
 	int		 fd;		/* -1 = closed */
 	char		 path[4128];	/* of the open file... */
 	uint64_t	 inode;
-	uint64_t	 hour;		/* ...and its hour since 1970 */
+	uint64_t	 hour;		/* ...its hour since 1970 */
+	uint64_t	 second;	/* ...and when it was last seen in its place */
 	bool		 warned;	/* that it cannot be written */
 };
 
@@ -23,7 +24,8 @@ void	journal_close(struct journal *);
  * Append LINE (N bytes, newline included) to DIR/YYYYMMDDHH.log of the local
  * hour now: one O_APPEND write, so lines of many processes never mix. A
  * directory that cannot be written is told once, and the line is lost. A file
- * that was moved away (logrotate) is left for a new one. WALL_US is now.
+ * that was moved away (logrotate) is left for a new one within a second.
+ * WALL_US is now.
  */
 void	journal_append(struct journal *, uint64_t wall_us, const char *line,
 	    size_t n);

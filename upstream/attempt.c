@@ -8,8 +8,8 @@
 
 enum {
 	HEADER_BYTES_MAX = 65536,
-	READ_SIZE_STREAM = 16384,	/* libcurl's receive buffer, per transfer */
-	READ_SIZE = 65536,
+	READ_SIZE = 65536,		/* libcurl's receive buffer, per transfer... */
+	READ_SIZE_STREAM = 2048,	/* ...and where thousands are open at once */
 };
 
 /* The same for every attempt. */
@@ -362,6 +362,13 @@ attempt_next_field(const struct attempt *a, size_t *at, const char **name,
 		return true;
 	}
 	return false;
+}
+
+bool
+attempt_has_sent(const struct attempt *a)
+{
+	return a->request->body != NULL ||
+	    a->body_offset >= a->request->body_len;
 }
 
 void

@@ -82,6 +82,12 @@ bool	attempt_next_field(const struct attempt *, size_t *at,
 	    const char **name, size_t *name_len, const char **value,
 	    size_t *value_len);
 
+/*
+ * True when libcurl has all of the request's body and, once an answer byte has
+ * come, will not ask for it again.
+ */
+bool	attempt_has_sent(const struct attempt *);
+
 /* The sink takes bytes again. */
 void	attempt_resume(struct attempt *);
 
