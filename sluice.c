@@ -107,6 +107,7 @@ responder_reload(struct responder *r)
 		return;
 	}
 	responder_use(r, conf);
+	r->fingerprint = conf->fingerprint;
 	log_info("configuration reloaded: %zu providers, %zu unusable",
 	    conf->provider_count, conf->broken_count);
 }
@@ -132,7 +133,6 @@ responder_on_timer(uv_timer_t *timer)
 		return;
 	r->fingerprint = now;
 	responder_reload(r);
-	r->fingerprint = conf_fingerprint(r->app.snapshot->conf);
 }
 
 static void
@@ -239,7 +239,7 @@ main(void)
 	if (client_open(&r.app.client, r.app.loop) != ERR_NONE)
 		return 1;
 	responder_use(&r, conf);
-	r.fingerprint = conf_fingerprint(conf);
+	r.fingerprint = conf->fingerprint;
 	exchange_set_app(&r.app);
 	responder_watch(&r);
 	r.front.stopped = responder_on_stopped;
