@@ -62,7 +62,7 @@ log_level_find(const char *name)
 	return -1;
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 log_line(enum log_level level, const char *format, va_list args)
 {
 	char	 line[LINE_MAX_BYTES], when[CLOCK_TEXT_SIZE];

@@ -38,7 +38,7 @@ hangup_ask(struct hangup *h, struct hangup_watch *w)
 	if (h->probe_fd == -1 && (h->probe_fd = probe_open()) < 0)
 		h->probe_fd = -2;
 	if (h->probe_fd < 0)
-		return PROBE_UNKNOWN;
+		return PROBE_UNKNOWN;	/* never again for this one */
 	w->next_probe_ms = uv_now(h->timer.loop) + h->interval_ms;
 	return probe_query(h->probe_fd, &w->peer);
 }
@@ -54,6 +54,8 @@ hangup_probe(struct hangup *h, struct hangup_watch *w)
 	enum probe_state state = hangup_ask(h, w);
 	bool	 first = !w->probed;
 
+	if (state == PROBE_FAILED)
+		return false;
 	w->probed = true;
 	if (state == PROBE_UNKNOWN && first)
 		w->probing = false;
@@ -76,14 +78,13 @@ hangup_begin(struct hangup *h, struct hangup_watch *w, const struct params *p)
 	w->probing = !server_is(p, "nginx") && probe_peer_parse(&w->peer,
 	    params_get(p, "SERVER_ADDR"), params_get(p, "SERVER_PORT"),
 	    params_get(p, "REMOTE_ADDR"), params_get(p, "REMOTE_PORT"));
-	w->next_probe_ms = 0;
 	/*
-	 * Apache hides even a reset, and a connection that was reset before the
-	 * first tick would look like one the kernel never knew.
+	 * Asked now, because a connection that is reset before the first tick
+	 * would then look like one that the kernel never knew; lighttpd may
+	 * overlook a reset, Apache always does.
 	 */
-	if (w->probing && server_is(p, "Apache"))
-		w->probing = hangup_ask(h, w) != PROBE_UNKNOWN &&
-		    (w->probed = true);
+	if (w->probing)
+		hangup_probe(h, w);
 	w->next = h->watches;
 	w->link = &h->watches;
 	if (w->next != NULL)

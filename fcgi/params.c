@@ -99,8 +99,8 @@ params_copy(struct params *p, struct arena *arena, char *const *envp)
 	size_t	 count = 0, bytes = 0, len;
 	char	*text;
 
-	for (char *const *e = envp; *e != NULL && count < PARAMS_COUNT_MAX;
-	    e++) {
+	for (char *const *e = envp; *e != NULL && count <= PARAMS_COUNT_MAX;
+	    e++) {	/* FCGI_ROLE comes from libfcgi */
 		bytes += strlen(*e) + 1;
 		count++;
 	}

@@ -7,7 +7,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 
-enum { PARAMS_BYTES_MAX = 262144, PARAMS_COUNT_MAX = 512 };
+enum { PARAMS_BYTES_MAX = 262144, PARAMS_COUNT_MAX = 511 };
 
 struct params {
 	const char	**pairs;	/* "NAME=value", count of them */

@@ -303,19 +303,6 @@ read_members(struct exchange *x)
 	return ERR_NONE;
 }
 
-/* A JSON object with nothing in it needs no comma after the member put in. */
-static bool
-object_is_empty(const struct exchange *x)
-{
-	char	 c;
-
-	for (uint64_t at = x->scan->object_start + 1;
-	    spool_read(&x->body, at, &c, 1) == 1; at++)
-		if (strchr(" \t\r\n", c) == NULL)
-			return c == '}';
-	return true;
-}
-
 /* Put the target's name where the client's was; equal names leave the bytes alone. */
 static void
 splice_model(struct relay *relay)
@@ -337,7 +324,7 @@ splice_model(struct relay *relay)
 	}
 	json_write_string(&text, relay->step.model,
 	    strlen(relay->step.model));
-	if (range->kind == JSON_ABSENT && !object_is_empty(x))
+	if (range->kind == JSON_ABSENT && x->scan->has_members)
 		buf_puts(&text, ",");
 	copy = arena_strndup(x->call.arena, buf_data(&text), buf_len(&text));
 	splice_replace(&relay->splice, start, end, copy, buf_len(&text));
