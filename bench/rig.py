@@ -46,6 +46,11 @@ def private_kb(pid):
                    if line.startswith("Private_"))
 
 
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as f:
+        return [int(child) for child in f.read().split()]
+
+
 def find_program(name):
     path = os.environ["PATH"] + ":/usr/local/sbin:/usr/sbin:/sbin"
     return shutil.which(name, path=path)
@@ -123,7 +128,7 @@ class Rig:
                 break
             try:
                 socket.create_connection(("127.0.0.1", port), 1).close()
-                return port
+                return
             except OSError:
                 time.sleep(0.01)
         raise RuntimeError(f"{proc.args[0]} does not listen:\n{self.errors()}")
@@ -140,10 +145,13 @@ class Rig:
 
     def upstream(self, program):
         proc = self.start([program], stdout=subprocess.PIPE)
-        return int(proc.stdout.readline())
+        return int(proc.stdout.readline()), proc.pid
 
     def nginx(self, upstream_port):
-        """nginx as a plain HTTP proxy, set up as its manual recommends."""
+        """
+        nginx as a plain HTTP proxy, set up as its manual recommends: its port
+        and its processes.
+        """
         port = free_port()
         conf = self.write("nginx.conf", f"""
 daemon off; worker_processes 2; worker_rlimit_nofile 20000;
@@ -169,10 +177,14 @@ http {{
 """)
         proc = self.start([find_program("nginx"), "-p", self.dir, "-c", conf,
                            "-e", os.path.join(self.dir, "nginx-error.log")])
-        return self.wait_port(port, proc)
+        self.wait_port(port, proc)
+        return port, [proc.pid, *children(proc.pid)]
 
     def lighttpd(self, socket_path):
-        """lighttpd with the shipped configuration, before SOCKET_PATH."""
+        """
+        lighttpd with the shipped configuration, before SOCKET_PATH: its port
+        and its process.
+        """
         port = free_port()
         self.names += 1
         home = f"lighttpd{self.names}"
@@ -190,14 +202,20 @@ server.max-keep-alive-requests = 10000000
 include "{os.path.basename(SHIPPED)}"
 """)
         proc = self.start([find_program("lighttpd"), "-D", "-f", conf])
-        return self.wait_port(port, proc)
+        self.wait_port(port, proc)
+        return port, [proc.pid]
 
 
 def run_json(command, env=None):
-    """Run one of the tools to its end; its results."""
+    """Run one of the tools to its end; its results, and its CPU seconds."""
+    before = os.times()
     out = subprocess.run(command, check=True, env=env, stdout=subprocess.PIPE,
                          text=True).stdout
-    return json.loads(out.splitlines()[-1])
+    after = os.times()
+    result = json.loads(out.splitlines()[-1])
+    result["own_cpu"] = (after.children_user - before.children_user +
+                         after.children_system - before.children_system)
+    return result
 
 
 def load(program, *args):
