@@ -42,6 +42,7 @@ log_open(const char *dir, enum log_level level)
 	log_level = level;
 	if (dir == NULL || !stderr_is_void())
 		return;
+	mkdir(dir, 0750);
 	if (snprintf(path, sizeof path, "%s/sluice.log", dir) >=
 	    (int)sizeof path)
 		return;

@@ -6,7 +6,7 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 
 /*
  * Diagnostics go to stderr. Where stderr is /dev/null (spawn-fcgi makes it so)
- * they go to DIR/sluice.log instead, opened for appending. DIR may be NULL:
+ * they go to DIR/sluice.log instead (DIR is made if need be). DIR may be NULL:
  * then stderr stays, whatever it is. May be called again after a reload.
  */
 void	log_open(const char *dir, enum log_level);

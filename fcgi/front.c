@@ -3,7 +3,12 @@
 #include "fcgi/front.h"
 
 #include <errno.h>
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -41,19 +46,62 @@ front_pause_accepting(struct front *f)
 	f->accepting = false;
 }
 
+/* FastCGI 1.0 section 3.2: who may connect where the socket is a TCP port. */
+static bool
+front_allows(const struct front *f, const struct sockaddr_storage *peer)
+{
+	char	 text[INET6_ADDRSTRLEN] = "";
+	const char *list = f->peers;
+	size_t	 len;
+
+	if (list == NULL)
+		return true;
+	if (peer->ss_family == AF_INET)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)peer)->
+		    sin_addr, text, sizeof text);
+	else
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->
+		    sin6_addr, text, sizeof text);
+	for (; *list != '\0'; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		if (len == strlen(text) && memcmp(list, text, len) == 0)
+			return true;
+	}
+	log_warn("refused a connection from %s", text);
+	return false;
+}
+
+static void
+front_take(struct front *f, int fd, const struct sockaddr_storage *peer)
+{
+	int	 on = 1;
+
+	if (f->is_tcp) {
+		if (!front_allows(f, peer)) {
+			close(fd);
+			return;
+		}
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	}
+	conn_open(f, fd);
+}
+
 static void
 front_on_listen(uv_poll_t *poll, int status, int events)
 {
 	struct front *f = poll->data;
+	struct sockaddr_storage peer;
+	socklen_t len;
 	int	 fd;
 
 	(void)status;
 	(void)events;
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-		fd = accept4(f->listen_fd, NULL, NULL,
+		len = sizeof peer;
+		fd = accept4(f->listen_fd, (struct sockaddr *)&peer, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd >= 0)
-			conn_open(f, fd);
+			front_take(f, fd, &peer);
 		else if (errno == EMFILE || errno == ENFILE ||
 		    errno == ENOMEM || errno == ENOBUFS) {
 			front_pause_accepting(f);
@@ -95,8 +143,13 @@ front_on_sweep(uv_timer_t *timer)
 static int
 front_listen(struct front *f)
 {
+	struct sockaddr_storage local;
+	socklen_t len = sizeof local;
 	int	 err;
 
+	f->is_tcp = getsockname(f->listen_fd, (struct sockaddr *)&local,
+	    &len) == 0 && local.ss_family != AF_UNIX;
+	f->peers = getenv("FCGI_WEB_SERVER_ADDRS");
 	fcntl(f->listen_fd, F_SETFD, FD_CLOEXEC);
 	err = uv_poll_init(f->loop, &f->listen_poll, f->listen_fd);
 	if (err != 0)

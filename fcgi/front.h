@@ -32,6 +32,8 @@ struct front {
 
 	/* private */
 	int		 listen_fd;	/* -1 = CGI */
+	bool		 is_tcp;
+	const char	*peers;		/* FCGI_WEB_SERVER_ADDRS, or NULL = any */
 	uv_poll_t	 listen_poll;
 	uv_prepare_t	 prepare;
 	uv_timer_t	 sweep;

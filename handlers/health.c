@@ -159,7 +159,7 @@ health_add(struct health *h, const struct target *t)
 			    "" : "/", provider->health_path),
 			.proxy = provider->proxy,
 			.http2 = provider->http2,
-			.headers = outgoing_fields(x, t),
+			.headers = outgoing_fields(x, t, false),
 			.connect_ms = provider->health_timeout_ms,
 			.idle_ms = provider->health_timeout_ms,
 			.total_ms = provider->health_timeout_ms,

@@ -40,11 +40,6 @@ field_name(const char *pair, char name[NAME_MAX_BYTES], const char **value)
 	const char *p = pair + strlen("HTTP_");
 	size_t	 n = 0;
 
-	if (strncmp(pair, "CONTENT_TYPE=", 13) == 0) {
-		strcpy(name, "content-type");
-		*value = pair + 13;
-		return true;
-	}
 	if (strncmp(pair, "HTTP_", 5) != 0)
 		return false;
 	for (; *p != '=' && *p != '\0' && n < NAME_MAX_BYTES - 1; p++)
@@ -55,9 +50,10 @@ field_name(const char *pair, char name[NAME_MAX_BYTES], const char **value)
 }
 
 static bool
-is_set_by_provider(const struct conf_provider *p, const char *name)
+is_set_by_us(const struct conf_provider *p, const char *name)
 {
-	if (strcasecmp(p->key_header, name) == 0)
+	if (strcmp(name, "content-type") == 0 ||
+	    strcasecmp(p->key_header, name) == 0)
 		return true;
 	for (size_t i = 0; i < p->header_count; i++)
 		if (strcasecmp(p->headers[i].name, name) == 0)
@@ -75,7 +71,7 @@ add_client_fields(struct list *l, const struct params *params,
 	for (size_t i = 0; i < params->count; i++)
 		if (field_name(params->pairs[i], name, &value) &&
 		    *value != '\0' && headers_pass_request(name) &&
-		    !is_set_by_provider(p, name) &&
+		    !is_set_by_us(p, name) &&
 		    http_is_field_value(value, strlen(value)))
 			list_add_field(l, name, value);
 }
@@ -101,8 +97,20 @@ add_provider_fields(struct list *l, const struct exchange *x,
 	}
 }
 
+/* curl's own default, and "curl -d"'s, is a form: no provider would take it. */
+static void
+add_content_type(struct list *l, const struct params *params)
+{
+	const char *value = params_get(params, "CONTENT_TYPE");
+
+	if (value == NULL || strcasestr(value, "json") == NULL ||
+	    !http_is_field_value(value, strlen(value)))
+		value = "application/json";
+	list_add_field(l, "Content-Type", value);
+}
+
 struct curl_slist *
-outgoing_fields(struct exchange *x, const struct target *t)
+outgoing_fields(struct exchange *x, const struct target *t, bool has_body)
 {
 	static char hop[] = OUTGOING_HOP_FIELD ": 1";
 	static char no_expect[] = "Expect:";	/* else bodies over 1 MB wait a second */
@@ -111,6 +119,8 @@ outgoing_fields(struct exchange *x, const struct target *t)
 	l.last = &l.first;
 	add_provider_fields(&l, x, t);
 	add_client_fields(&l, &x->request->params, t->provider);
+	if (has_body)
+		add_content_type(&l, &x->request->params);
 	list_add(&l, hop);
 	list_add(&l, no_expect);
 	return l.first;

@@ -12,8 +12,9 @@
 /*
  * Fields for TARGET, all in the request's arena: the provider's key and static
  * headers, the hop mark, and those of the client's fields that are allowed to
- * pass. The client's own credentials never are.
+ * pass. The client's own credentials never are. A body is JSON (it has been
+ * checked), so HAS_BODY says so where the client did not.
  */
 struct curl_slist *outgoing_fields(struct exchange *,
-	    const struct target *);
+	    const struct target *, bool has_body);
 #endif

@@ -391,7 +391,7 @@ set_request(struct relay *relay)
 		.proxy = t->provider->proxy,
 		.http2 = t->provider->http2,
 		.stream = x->call.stream,
-		.headers = outgoing_fields(x, t),
+		.headers = outgoing_fields(x, t, true),
 		.connect_ms = t->timeouts.connect_ms,
 		.headers_ms = headers_ms,
 		.first_token_ms = t->timeouts.first_token_ms,
