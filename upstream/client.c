@@ -2,6 +2,7 @@
 
 #include "upstream/client.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,7 +23,8 @@ struct client_socket {
 	uv_poll_t	 poll;
 	int		 wanted;	/* by libcurl: UV_READABLE | UV_WRITABLE */
 	int		 events;	/* registered */
-	bool		 pooled;	/* we are told when it is closed */
+	bool		 pooled;	/* opened by client_open_socket */
+	bool		 connected;	/* from then on we are told when it is closed */
 };
 
 static void
@@ -151,6 +153,16 @@ client_drop_socket(struct client_socket *s)
 	uv_close((uv_handle_t *)&s->poll, client_on_socket_closed);
 }
 
+/*
+ * libcurl closes a socket that never got connected without a word; what is left
+ * of it here must go before its number is used again.
+ */
+static bool
+client_is_resting(const struct client_socket *s)
+{
+	return s->pooled && (s->connected || fcntl(s->fd, F_GETFD) >= 0);
+}
+
 /* CURLMOPT_SOCKETFUNCTION: what libcurl wants to know of FD from now on. */
 static int
 client_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
@@ -162,7 +174,7 @@ client_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 	(void)easy;
 	(void)unused;
 	if (what == CURL_POLL_REMOVE) {
-		if (s != NULL && s->pooled)
+		if (s != NULL && client_is_resting(s))
 			s->wanted = 0;
 		else if (s != NULL)
 			client_drop_socket(s);
@@ -172,6 +184,8 @@ client_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 		return -1;
 	s->wanted = ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
 	    ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0);
+	if (s->wanted == UV_READABLE)
+		s->connected = true;
 	if ((s->wanted & ~s->events) == 0)
 		return 0;
 	s->events = s->wanted;
@@ -187,7 +201,11 @@ client_open_socket(void *arg, curlsocktype purpose,
 	    address->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
 	    address->protocol);
 
+	struct client_socket *stale = client_find_socket(arg, fd);
+
 	(void)purpose;
+	if (stale != NULL)
+		client_drop_socket(stale);
 	if (fd >= 0 && client_add_socket(arg, fd, true) == NULL) {
 		close(fd);
 		return CURL_SOCKET_BAD;
