@@ -15,19 +15,18 @@ SRC = Path(os.environ.get("SLUICE_SRC", Path(__file__).parents[2]))
 PATIENCE = 60
 
 
-def session_of(pid):
-    """The session of a process; 0 when it is gone or a zombie."""
-    try:
-        state, _, _, session = Path(
-            f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:4]
-    except OSError:
-        return 0
-    return 0 if state == "Z" else int(session)
-
-
-def processes_of(session):
-    return [int(path.name) for path in Path("/proc").iterdir()
-            if path.name.isdigit() and session_of(path.name) == session]
+def processes_with(setting):
+    """(pid, name) of the processes that have it in their environment."""
+    found = []
+    for path in Path("/proc").iterdir():
+        try:
+            if path.name.isdigit() and setting in (
+                    path / "environ").read_bytes().split(b"\0"):
+                found.append((int(path.name),
+                              (path / "comm").read_text().strip()))
+        except OSError:
+            pass                        # gone meanwhile, or somebody else's
+    return found
 
 
 def until(condition, what):
@@ -64,8 +63,11 @@ class Demo:
     def said(self):
         return self.out.read_text()
 
+    def processes(self):
+        return processes_with(b"TMPDIR=" + os.fsencode(self.tmp / "t"))
+
     def left_behind(self):
-        return processes_of(self.process.pid), os.listdir(self.tmp / "t")
+        return self.processes(), os.listdir(self.tmp / "t")
 
     def stop(self, sign):
         """As a terminal does: every process of the foreground gets it."""
@@ -73,7 +75,7 @@ class Demo:
         self.process.wait(PATIENCE)
 
     def close(self):
-        for pid in processes_of(self.process.pid):
+        for pid, _ in self.processes():
             os.kill(pid, signal.SIGKILL)
         self.process.wait(PATIENCE)
         shutil.rmtree(self.tmp)
@@ -104,8 +106,7 @@ def test_the_printed_curl_line_answers_again(demo):
 
 
 def test_two_responders_run(demo):
-    names = [Path(f"/proc/{pid}/comm").read_text().strip()
-             for pid in processes_of(demo.process.pid)]
+    names = [name for _, name in demo.processes()]
     assert names.count("sluice.fcgi") == 2, names
 
 
