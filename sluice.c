@@ -37,13 +37,49 @@ struct responder {
 };
 
 static void
-responder_report(void *arg, const struct err_at *at)
+log_problem(const struct err_at *at)
 {
-	(void)arg;
 	if (at->line > 0)
 		log_error("%s:%u: %s", at->file, at->line, at->text);
 	else
 		log_error("%s: %s", at->file, at->text);
+}
+
+static void
+responder_report(void *arg, const struct err_at *at)
+{
+	(void)arg;
+	log_problem(at);
+}
+
+/*
+ * At start the place of the log is itself configuration: problems are kept
+ * until it is known. More than fit are counted.
+ */
+struct problems {
+	struct err_at	 kept[32];
+	size_t		 count;
+};
+
+static void
+problems_add(void *arg, const struct err_at *at)
+{
+	struct problems *p = arg;
+
+	if (p->count < sizeof p->kept / sizeof p->kept[0])
+		p->kept[p->count] = *at;
+	p->count++;
+}
+
+static void
+problems_log(const struct problems *p)
+{
+	size_t	 most = sizeof p->kept / sizeof p->kept[0];
+
+	for (size_t i = 0; i < p->count && i < most; i++)
+		log_problem(&p->kept[i]);
+	if (p->count > most)
+		log_error("and %zu problems more", p->count - most);
 }
 
 static void
@@ -210,8 +246,12 @@ responder_close(struct responder *r)
 static struct conf *
 load_or_die(const char *path)
 {
-	struct conf *conf = conf_load(path, NULL, responder_report, NULL);
+	struct problems problems = { .count = 0 };
+	struct conf *conf = conf_load(path, NULL, problems_add, &problems);
 
+	log_open(conf == NULL ? LOCALSTATEDIR "/lib/sluice/log" :
+	    conf->log.dir, conf == NULL ? LOG_LEVEL_INFO : conf->log.level);
+	problems_log(&problems);
 	if (conf == NULL) {
 		log_error("no usable configuration in %s", path);
 		exit(1);
@@ -227,6 +267,7 @@ main(void)
 	bool	 fastcgi = front_is_fastcgi();
 	int	 err;
 
+	signal(SIGHUP, SIG_IGN);	/* until the loop takes it */
 	raise_file_limit();
 	keep_heap_slack();
 	front_init_library();

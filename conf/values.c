@@ -95,10 +95,12 @@ host_length(const char *s)
 
 /* RFC 3986 section 3.3: unreserved, percent-encoded, sub-delims, ":" "@" "/". */
 static bool
-is_url_path(const char *s)
+is_url_path(const char *s, bool may_have_query)
 {
 	size_t n = strspn(s, ALNUM "-._~!$&'()*+,;=:@/%");
 
+	if (s[n] == '?' && may_have_query)
+		return is_url_path(s + n + 1, false);
 	if (s[n] != '\0')
 		return false;
 	for (; (s = strchr(s, '%')) != NULL; s++)
@@ -117,7 +119,7 @@ values_base_url(const char *s)
 	if (n == 0 || (host = host_length(s + n)) == 0)
 		return expected;
 	s += n + host;
-	return (s[0] == '\0' || s[0] == '/') && is_url_path(s) ?
+	return (s[0] == '\0' || s[0] == '/') && is_url_path(s, false) ?
 	    NULL : expected;
 }
 
@@ -250,7 +252,7 @@ values_api_path(const char *s)
 const char *
 values_health_path(const char *s)
 {
-	if (s[0] != '/' || !is_url_path(s))
+	if (s[0] != '/' || !is_url_path(s, true))
 		return "expected a path below base_url, such as \"/models\"";
 	return NULL;
 }

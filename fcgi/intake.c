@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <assert.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -7,31 +8,35 @@
 
 #include "fcgi/conn.h"
 
-/* A record of ours outside of an answer; nothing else waits to be written then. */
-static void
+/*
+ * A record of ours outside of an answer. While an answer waits to be written
+ * there is no place for it, and it is left out. False: the peer has gone.
+ */
+static bool
 intake_reply(struct conn *c, uint8_t type, uint16_t id, const void *content,
     size_t n)
 {
 	char	 record[RECORD_HEAD + 128];
 
-	if (n > sizeof record - RECORD_HEAD)
-		return;
+	if (c->active && response_is_pending(&c->request.response))
+		return true;
+	assert(n <= sizeof record - RECORD_HEAD);
 	record_head((uint8_t *)record, type, id, n);
 	memcpy(record + RECORD_HEAD, content, n);
-	if (write(c->out_fd, record, RECORD_HEAD + n) < 0)
-		c->lost = true;
+	return write(c->out_fd, record, RECORD_HEAD + n) ==
+	    (ssize_t)(RECORD_HEAD + n);
 }
 
-static void
+static bool
 intake_refuse(struct conn *c, uint16_t id, uint8_t protocol_status)
 {
 	const uint8_t content[RECORD_HEAD] = { 0, 0, 0, 0, protocol_status };
 
-	intake_reply(c, FCGI_END_REQUEST, id, content, sizeof content);
+	return intake_reply(c, FCGI_END_REQUEST, id, content, sizeof content);
 }
 
 /* FCGI_GET_VALUES (section 4.1): the variables asked for that we know. */
-static void
+static bool
 intake_values(struct conn *c)
 {
 	static const struct { const char *name, *value; } known[] = {
@@ -54,7 +59,7 @@ intake_values(struct conn *c)
 		memcpy(out + len + name, known[i].value, value);
 		len += name + value;
 	}
-	intake_reply(c, FCGI_GET_VALUES_RESULT, 0, out, len);
+	return intake_reply(c, FCGI_GET_VALUES_RESULT, 0, out, len);
 }
 
 static bool
@@ -62,19 +67,18 @@ intake_management(struct conn *c, const struct record_piece *p)
 {
 	const uint8_t unknown[RECORD_HEAD] = { p->type };
 
-	if (p->type != FCGI_GET_VALUES) {
-		if (p->last)
-			intake_reply(c, FCGI_UNKNOWN_TYPE, 0, unknown,
-			    sizeof unknown);
-		return true;
-	}
+	bool	 ok;
+
+	if (p->type != FCGI_GET_VALUES)
+		return !p->last || intake_reply(c, FCGI_UNKNOWN_TYPE, 0,
+		    unknown, sizeof unknown);
 	if (buf_append(&c->small, p->data, p->len) != ERR_NONE)
 		return false;
-	if (p->last) {
-		intake_values(c);
-		buf_fini(&c->small);
-	}
-	return true;
+	if (!p->last)
+		return true;
+	ok = intake_values(c);
+	buf_fini(&c->small);
+	return ok;
 }
 
 /* FCGI_BEGIN_REQUEST (section 5.1); its content is always 8 bytes. */
@@ -83,6 +87,7 @@ intake_begin(struct conn *c, const struct record_piece *p)
 {
 	const uint8_t *content;
 	unsigned role;
+	bool	 ok = true;
 
 	if (p->record_len != RECORD_HEAD ||
 	    buf_append(&c->small, p->data, p->len) != ERR_NONE)
@@ -94,9 +99,9 @@ intake_begin(struct conn *c, const struct record_piece *p)
 	if (c->state != CONN_IDLE) {
 		if (p->id == c->id)
 			return false;
-		intake_refuse(c, p->id, FCGI_CANT_MPX_CONN);
+		ok = intake_refuse(c, p->id, FCGI_CANT_MPX_CONN);
 	} else if (role != FCGI_RESPONDER)
-		intake_refuse(c, p->id, FCGI_UNKNOWN_ROLE);
+		ok = intake_refuse(c, p->id, FCGI_UNKNOWN_ROLE);
 	else {
 		c->id = p->id;
 		c->keep = (content[2] & FCGI_KEEP_CONN) != 0;
@@ -104,7 +109,7 @@ intake_begin(struct conn *c, const struct record_piece *p)
 		c->since_ms = uv_now(c->front->loop);
 	}
 	buf_fini(&c->small);
-	return true;
+	return ok;
 }
 
 static bool

@@ -245,6 +245,8 @@ response_end(struct response *r, const void *bytes, size_t n)
 	record_head(end, FCGI_STDOUT, r->id, 0);
 	record_head(end + RECORD_HEAD, FCGI_END_REQUEST, r->id, RECORD_HEAD);
 	end[2 * RECORD_HEAD + 4] = FCGI_REQUEST_COMPLETE;
+	/* The last piece is as large as it is; nothing can be added to it. */
+	r->out.max += n + n / RECORD_CONTENT_MAX * RECORD_HEAD;
 	response_send_all(r, bytes, n, end, r->id == 0 ? 0 : sizeof end);
 	r->state = RESPONSE_DONE;
 }

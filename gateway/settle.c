@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-enum { LINE_MAX_BYTES = 16384, TEXT_MAX_BYTES = 1024 };
+enum { TEXT_MAX_BYTES = 1024, LINE_MAX_BYTES = 64 * TEXT_MAX_BYTES };
 
 static void
 put_name(struct buf *line, const char *name)
@@ -82,7 +82,7 @@ settle(struct journal *journal, const struct call *c)
 		buf_puts(&line, ",\"ttfb_ms\":null");
 	put_number(&line, "bytes", c->bytes);
 	if (buf_puts(&line, "}\n") == ERR_NONE)
-		journal_append(journal, c->start_wall_us, buf_data(&line),
+		journal_append(journal, clock_wall_us(), buf_data(&line),
 		    buf_len(&line));
 	buf_fini(&line);
 }

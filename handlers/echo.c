@@ -31,25 +31,43 @@ struct echo {
 	size_t		 prompt_tokens, answer_tokens;
 };
 
-/* The echo provider whose key the client showed, or NULL after an error reply. */
+/* The echo provider whose key the client shows, or NULL; *ANY: there is one at all. */
 static const struct conf_provider *
-echo_find_provider(struct exchange *x)
+echo_find_provider(const struct exchange *x, bool *any)
 {
 	const struct conf *conf = x->call.snapshot->conf;
-	bool	 any = false;
 
+	*any = false;
 	for (size_t i = 0; i < conf->provider_count; i++) {
 		const struct conf_provider *p = conf->providers[i];
 
 		if (p->kind != CONF_KIND_ECHO)
 			continue;
-		any = true;
+		*any = true;
 		if (p->api_key_env != NULL && gate_equal(x->credential,
 		    conf_getenv(conf, p->api_key_env)))
 			return p;
 	}
-	reply_error(x, any ? ERR_INVALID_API_KEY : ERR_NOT_FOUND, NULL);
 	return NULL;
+}
+
+enum err
+echo_check(const struct exchange *x)
+{
+	bool	 any;
+
+	if (echo_find_provider(x, &any) != NULL)
+		return ERR_NONE;
+	return any ? ERR_INVALID_API_KEY : ERR_NOT_FOUND;
+}
+
+/* After echo_check: never NULL. */
+static const struct conf_provider *
+echo_get_provider(const struct exchange *x)
+{
+	bool	 any;
+
+	return echo_find_provider(x, &any);
 }
 
 /* The request body as a tree, which the caller frees; NULL after an error reply. */
@@ -243,13 +261,13 @@ echo_whole(struct exchange *x, const struct echo *e)
 static void
 echo_answer(struct exchange *x, bool is_chat)
 {
-	const struct conf_provider *p = echo_find_provider(x);
+	const struct conf_provider *p = echo_get_provider(x);
 	struct arena *arena = x->call.arena;
 	yajl_val tree;
 	const char *prompt;
 	struct echo e = { .x = x, .is_chat = is_chat };
 
-	if (p == NULL || (tree = echo_parse(x)) == NULL)
+	if ((tree = echo_parse(x)) == NULL)
 		return;
 	prompt = is_chat ? echo_text_last_message(arena, tree) :
 	    echo_text_prompt(arena, tree);
@@ -288,7 +306,7 @@ echo_handle_embedding(struct exchange *x)
 	yajl_val tree;
 	struct buf out;
 
-	if (echo_find_provider(x) == NULL || (tree = echo_parse(x)) == NULL)
+	if ((tree = echo_parse(x)) == NULL)
 		return;
 	buf_init(&out, LIMIT_ECHO_BYTES);
 	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
@@ -304,11 +322,9 @@ echo_handle_embedding(struct exchange *x)
 void
 echo_handle_models(struct exchange *x)
 {
-	const struct conf_provider *p = echo_find_provider(x);
+	const struct conf_provider *p = echo_get_provider(x);
 	struct buf out;
 
-	if (p == NULL)
-		return;
 	buf_init(&out, LIMIT_ECHO_BYTES);
 	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
 	for (size_t i = 0; i < p->model_count; i++) {

@@ -10,6 +10,12 @@
 
 #include "handlers/exchange.h"
 
+/*
+ * Who may use it: ERR_NOT_FOUND where no echo provider is configured,
+ * ERR_INVALID_API_KEY without the key of one.
+ */
+enum err echo_check(const struct exchange *);
+
 void	echo_handle_chat(struct exchange *);
 void	echo_handle_completion(struct exchange *);
 void	echo_handle_embedding(struct exchange *);

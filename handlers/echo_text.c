@@ -37,15 +37,21 @@ echo_text_model(struct arena *arena, yajl_val request)
 static const char *
 join_parts(struct arena *arena, yajl_val parts)
 {
-	const char *joined = "", *text;
+	struct buf joined;
+	const char *text;
 
+	buf_init(&joined, LIMIT_ECHO_BYTES);
 	for (size_t i = 0; i < parts->u.array.len; i++) {
 		text = member_text(parts->u.array.values[i], "text");
-		if (text != NULL)
-			joined = arena_printf(arena, "%s%s%s", joined,
-			    *joined == '\0' ? "" : " ", text);
+		if (text == NULL)
+			continue;
+		if (buf_len(&joined) > 0)
+			buf_puts(&joined, " ");
+		buf_puts(&joined, text);
 	}
-	return joined;
+	text = arena_strndup(arena, buf_data(&joined), buf_len(&joined));
+	buf_fini(&joined);
+	return text;
 }
 
 const char *

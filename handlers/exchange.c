@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "gateway/gate.h"
 #include "gateway/settle.h"
+#include "handlers/echo.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
@@ -35,29 +36,32 @@ exchange_set_app(struct app *app)
  * with REDIRECT_ in front; the other two are what Azure's and Anthropic's
  * client libraries send.
  */
-static const char *const credential_params[] = {
-	"HTTP_AUTHORIZATION", "REDIRECT_HTTP_AUTHORIZATION",
-	"REDIRECT_REDIRECT_HTTP_AUTHORIZATION", "HTTP_X_API_KEY",
-	"HTTP_API_KEY",
+static const struct { const char *name; bool has_scheme; }
+credential_params[] = {
+	{ "HTTP_AUTHORIZATION", true },
+	{ "REDIRECT_HTTP_AUTHORIZATION", true },
+	{ "REDIRECT_REDIRECT_HTTP_AUTHORIZATION", true },
+	{ "HTTP_X_API_KEY", false },
+	{ "HTTP_API_KEY", false },
 };
 
-/* "Bearer KEY" (RFC 6750 section 2.1) or the bare key. */
+/* "Bearer KEY" (RFC 6750 section 2.1); a bare key is taken as well (P45). */
 static const char *
 find_credential(const struct params *p)
 {
-	const char *value = NULL;
+	const char *value;
 
-	for (size_t i = 0; value == NULL &&
-	    i < sizeof credential_params / sizeof *credential_params; i++) {
-		value = params_get(p, credential_params[i]);
-		if (value != NULL && *value == '\0')
-			value = NULL;
+	for (size_t i = 0; i < sizeof credential_params /
+	    sizeof *credential_params; i++) {
+		value = params_get(p, credential_params[i].name);
+		if (value == NULL || *value == '\0')
+			continue;
+		if (credential_params[i].has_scheme &&
+		    strncasecmp(value, "Bearer ", 7) == 0)
+			value += 7;
+		return value + strspn(value, " ");
 	}
-	if (value == NULL)
-		return NULL;
-	if (strncasecmp(value, "Bearer ", 7) == 0)
-		value += 7;
-	return value + strspn(value, " ");
+	return NULL;
 }
 
 static const char *
@@ -109,6 +113,8 @@ check_gate(const struct exchange *x)
 		break;
 	case ROUTE_KEY_CLIENT:
 		break;
+	case ROUTE_KEY_ECHO:
+		return echo_check(x);
 	default:
 		return ERR_NONE;
 	}

@@ -123,6 +123,8 @@ relay_on_head(void *arg, struct attempt *a)
 		return;
 	relay->mode = find_mode(a);
 	relay->close_delimited = a->close_delimited;
+	if (relay->mode != RELAY_SSE)
+		attempt_note_token(a);	/* there are no tokens to wait for */
 	reply_begin(relay->x, a->status);
 	copy_fields(relay, a);
 	if (relay->mode == RELAY_SSE) {

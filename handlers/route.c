@@ -15,7 +15,7 @@
 	.body = ROUTE_BODY_JSON, .relayed = true, .handle = relay_handle, \
 	.help = text }
 #define ECHO_ROUTE(m, path, b, f, text) {					\
-	.method = m, .pattern = path, .key = ROUTE_KEY_OWN, .body = b,	\
+	.method = m, .pattern = path, .key = ROUTE_KEY_ECHO, .body = b,	\
 	.handle = f, .help = text }
 
 const struct route routes[] = {

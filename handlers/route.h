@@ -13,7 +13,7 @@ enum route_key {
 	ROUTE_KEY_NONE,			/* anybody */
 	ROUTE_KEY_CLIENT,		/* a client key */
 	ROUTE_KEY_MODELS,		/* a client key unless auth.models_open */
-	ROUTE_KEY_OWN			/* the handler checks a key of its own */
+	ROUTE_KEY_ECHO			/* the echo provider's own */
 };
 
 struct route {

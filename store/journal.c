@@ -12,8 +12,6 @@
 
 #include "base/log.h"
 
-#define HOUR_US 3600000000ull
-
 void
 journal_open(struct journal *j, const char *dir)
 {
@@ -39,40 +37,42 @@ journal_warn(struct journal *j)
 	j->warned = true;
 }
 
-/* Is the right file open? Its place is looked at once a second. */
-static bool
-journal_is_open(struct journal *j, uint64_t wall_us)
-{
-	struct stat st;
-
-	if (j->fd < 0 || j->hour != wall_us / HOUR_US)
-		return false;
-	if (j->second == wall_us / 1000000)
-		return true;
-	j->second = wall_us / 1000000;
-	return stat(j->path, &st) == 0 && st.st_ino == j->inode;
-}
-
-static bool
-journal_ready(struct journal *j, uint64_t wall_us)
+static void
+journal_name(const struct journal *j, uint64_t wall_us, char *path, size_t size)
 {
 	time_t	 second = (time_t)(wall_us / 1000000);
 	struct tm tm;
 	char	 name[32];
-	struct stat st;
 
-	if (journal_is_open(j, wall_us))
-		return true;
-	journal_close(j);
 	localtime_r(&second, &tm);
 	strftime(name, sizeof name, "%Y%m%d%H.log", &tm);
-	snprintf(j->path, sizeof j->path, "%s/%s", j->dir, name);
+	snprintf(path, size, "%s/%s", j->dir, name);
+}
+
+/*
+ * Open the local hour's file, unless it is open and still in its place. That is
+ * looked at once a second.
+ */
+static bool
+journal_ready(struct journal *j, uint64_t wall_us)
+{
+	char	 path[sizeof j->path];
+	struct stat st;
+
+	if (j->fd >= 0 && j->second == wall_us / 1000000)
+		return true;
+	j->second = wall_us / 1000000;
+	journal_name(j, wall_us, path, sizeof path);
+	if (j->fd >= 0 && strcmp(path, j->path) == 0 &&
+	    stat(path, &st) == 0 && st.st_ino == j->inode)
+		return true;
+	journal_close(j);
+	memcpy(j->path, path, sizeof path);
 	mkdir(j->dir, 0750);
-	j->fd = open(j->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	j->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 	if (j->fd < 0 || fstat(j->fd, &st) != 0)
 		return false;
 	j->inode = st.st_ino;
-	j->hour = wall_us / HOUR_US;
 	return true;
 }
 

@@ -11,8 +11,7 @@ struct journal {
 	int		 fd;		/* -1 = closed */
 	char		 path[4128];	/* of the open file... */
 	uint64_t	 inode;
-	uint64_t	 hour;		/* ...its hour since 1970 */
-	uint64_t	 second;	/* ...and when it was last seen in its place */
+	uint64_t	 second;	/* ...since 1970, when it was last looked at */
 	bool		 warned;	/* that it cannot be written */
 };
 

@@ -19,6 +19,7 @@ static const struct { CURLoption option; long value; } fixed_options[] = {
 	{ CURLOPT_FOLLOWLOCATION,	 0 },	/* a redirect could carry our key away */
 	{ CURLOPT_SUPPRESS_CONNECT_HEADERS, 1 },
 	{ CURLOPT_PATH_AS_IS,		 1 },
+	{ CURLOPT_QUICK_EXIT,		 1 },	/* else a cancelled look-up blocks until it is answered */
 };
 
 static const struct { CURLcode code; enum err before_head, after_head; }
@@ -148,7 +149,7 @@ attempt_end_head(struct attempt *a)
 {
 	curl_off_t length = -1;
 
-	if (a->status >= 100 && a->status < 200)
+	if (a->status >= 100 && a->status < 200 && a->status != 101)
 		return true;
 	if (a->status < 200 || a->status > 599) {
 		a->failure = ERR_UPSTREAM_GARBAGE;
@@ -210,6 +211,8 @@ attempt_on_data(char *bytes, size_t size, size_t count, void *arg)
 	struct attempt *a = arg;
 	size_t	 n = size * count;
 
+	if (!a->head_done)
+		return (size_t)-1;
 	if (a->want_pause) {
 		a->paused = true;
 		return CURL_WRITEFUNC_PAUSE;

@@ -70,6 +70,46 @@ client_set_timer(CURLM *multi, long timeout_ms, void *arg)
 	return 0;
 }
 
+static struct client_socket *
+client_find_socket(struct client *c, curl_socket_t fd)
+{
+	return fd >= 0 && (size_t)fd < c->socket_slots ? c->sockets[fd] : NULL;
+}
+
+static void client_on_poll(uv_poll_t *, int, int);
+
+static void
+client_watch(struct client_socket *s, int events)
+{
+	s->events = events;
+	if (events == 0)
+		uv_poll_stop(&s->poll);
+	else
+		uv_poll_start(&s->poll, events, client_on_poll);
+}
+
+/*
+ * A reset: libuv reports it as an error and has stopped watching. libcurl is
+ * told that the socket is ready instead, for then it reads: an answer that
+ * arrived before the reset is not lost, and a dead pooled connection is retried.
+ */
+static void
+client_on_error(struct client_socket *s)
+{
+	struct client *c = s->client;
+	curl_socket_t fd = s->fd;
+	int	 running;
+
+	s->events = 0;
+	if (s->wanted == 0)
+		return;
+	curl_multi_socket_action(c->multi, fd,
+	    CURL_CSELECT_IN | CURL_CSELECT_OUT, &running);
+	client_check_done(c);
+	if (client_find_socket(c, fd) == s && s->events == 0 && s->wanted != 0)
+		client_watch(s, s->wanted);
+}
+
 static void
 client_on_poll(uv_poll_t *poll, int status, int events)
 {
@@ -77,16 +117,14 @@ client_on_poll(uv_poll_t *poll, int status, int events)
 	struct client *c = s->client;
 	int	 flags = 0, running;
 
-	if (s->wanted == 0 || (status >= 0 && (events & s->wanted) == 0)) {
-		s->events = s->wanted;
-		if (s->events == 0)
-			uv_poll_stop(poll);
-		else
-			uv_poll_start(poll, s->events, client_on_poll);
+	if (status < 0) {
+		client_on_error(s);
 		return;
 	}
-	if (status < 0)
-		flags = CURL_CSELECT_ERR;
+	if ((events & s->wanted) == 0) {
+		client_watch(s, s->wanted);
+		return;
+	}
 	if ((events & UV_READABLE) != 0)
 		flags |= CURL_CSELECT_IN;
 	if ((events & UV_WRITABLE) != 0)
@@ -114,12 +152,6 @@ client_has_slot(struct client *c, curl_socket_t fd)
 	c->sockets = sockets;
 	c->socket_slots = slots;
 	return true;
-}
-
-static struct client_socket *
-client_find_socket(struct client *c, curl_socket_t fd)
-{
-	return fd >= 0 && (size_t)fd < c->socket_slots ? c->sockets[fd] : NULL;
 }
 
 static struct client_socket *
@@ -186,10 +218,9 @@ client_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 	    ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0);
 	if (s->wanted == UV_READABLE)
 		s->connected = true;
-	if ((s->wanted & ~s->events) == 0)
-		return 0;
-	s->events = s->wanted;
-	return uv_poll_start(&s->poll, s->events, client_on_poll);
+	if ((s->wanted & ~s->events) != 0)
+		client_watch(s, s->wanted);
+	return 0;
 }
 
 /* CURLOPT_OPENSOCKETFUNCTION and CURLOPT_CLOSESOCKETFUNCTION: a pooled socket's life. */

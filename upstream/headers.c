@@ -16,7 +16,8 @@ static const char *const hidden_response_fields[] = {
 	"keep-alive", "location", "proxy-", "refresh", "server", "set-cookie",
 	"set-cookie2", "status", "strict-transport-security", "te", "trailer",
 	"transfer-encoding", "upgrade", "via", "x-accel-", "x-lighttpd-",
-	"x-powered-by", "x-request-id", "x-sendfile", "x-sendfile2",
+	"x-powered-by", "x-request-id", "x-sendfile", "x-sendfile-",
+	"x-sendfile2",
 };
 
 static bool

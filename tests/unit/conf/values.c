@@ -159,7 +159,10 @@ static const struct sample {
 	{ values_health_path, "/", true },
 	{ values_health_path, "models", false },
 	{ values_health_path, "/a b", false },
-	{ values_health_path, "/a?b", false },
+	{ values_health_path, "/a?b=c&d", true },
+	{ values_health_path, "/a?b c", false },
+	{ values_health_path, "/a?b?c", false },
+	{ values_health_path, "/a?#b", false },
 	{ values_health_path, "/a\r\nb", false },
 };
 
