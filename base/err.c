@@ -30,6 +30,8 @@ static const struct err_info infos[ERR__MAX] = {
 	    "A member of the request body appears twice." },
 	[ERR_JSON_TRUNCATED] = { "json_truncated", 400, REQUEST,
 	    "invalid_json", NULL, "The request body ends in mid-JSON." },
+	[ERR_MULTIPART] = { "multipart", 400, REQUEST, "invalid_multipart",
+	    NULL, "The request body is not valid multipart/form-data." },
 	[ERR_MODEL_MISSING] = { "model_missing", 400, REQUEST,
 	    "missing_required_parameter", "model",
 	    "You must provide a model parameter." },

@@ -59,6 +59,9 @@ find_credential(const struct params *p)
 		if (credential_params[i].has_scheme &&
 		    strncasecmp(value, "Bearer ", 7) == 0)
 			value += 7;
+		else if (credential_params[i].has_scheme &&
+		    strchr(value, ' ') != NULL)
+			continue;	/* "Basic ...": the site's own, not for us */
 		return value + strspn(value, " ");
 	}
 	return NULL;
