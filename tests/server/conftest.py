@@ -5,6 +5,7 @@ A test that takes `server` runs behind every kind in its module's SERVERS
 PROVIDERS (a function of the upstream that returns {name: dict}).
 """
 import os
+import signal
 import sys
 
 import pytest
@@ -13,6 +14,11 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from servers import ALL, Server       # noqa: E402
 from upstream import Upstream         # noqa: E402
+
+
+def pytest_configure(config):
+    """A terminated run still ends its servers."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated"))
 
 
 def provider(upstream, **settings):

@@ -79,7 +79,7 @@ class Server:
     """One web server. CONF and PROVIDERS are dicts (or text, for bad files)."""
 
     def __init__(self, kind, conf=None, providers=None, env=None, procs=2,
-                 keep_stderr=True):
+                 keep_stderr=True, files=None):
         self.kind = kind
         self.procs = procs
         self.keep_stderr = keep_stderr
@@ -97,6 +97,8 @@ class Server:
         self.write_conf(conf or {})
         for name, provider in (providers or {}).items():
             self.write_provider(name, provider)
+        for name, (text, mode) in (files or {}).items():
+            self.write(name, text, mode)
 
     # The responder and its configuration.
 
@@ -162,6 +164,7 @@ class Server:
             try:
                 getattr(self, "_start_" + self.kind.replace("-", "_"))()
                 until(self._listens, f"{self.kind} to listen")
+                until(self._answers, "the responders to answer")
                 return self
             except AssertionError as error:
                 last = error
@@ -178,6 +181,18 @@ class Server:
             return self.client().get("/not-ours").status == 404
         except (OSError, AssertionError):
             return False
+
+    def _answers(self):
+        """Many at once, so that every responder of the pool has its turn."""
+        replies = [self.client().open("GET", "/health")
+                   for _ in range(4 * self.procs)]
+        try:
+            return all(r.finish().status == 200 for r in replies)
+        except AssertionError:
+            return False
+        finally:
+            for reply in replies:
+                reply.close()
 
     def _run(self, name, argv, env=None):
         with open(f"{self.tmp}/{name}.out", "ab") as out:
@@ -219,7 +234,7 @@ class Server:
         """
         self.write("etc/sluice.local.conf", local)
         conf = self.write("etc/lighttpd.conf", f'''
-server.modules = ( "mod_indexfile", "mod_access", "mod_deflate" )
+server.modules = ( "mod_indexfile", "mod_access" )
 server.port = {self.port}
 server.bind = "127.0.0.1"
 server.document-root = "{self.tmp}/htdocs"

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from client import PATIENCE, until
+from conftest import standard_providers
 from upstream import chat_chunk, manual
 
 CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "Hi"}]}
@@ -176,3 +177,20 @@ def test_it_is_journaled(server, client, upstream):
     assert line["outcome"] == "client_gone"
     assert line["request_model_name"] == "gpt-test"
     assert line["stream"] is True
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", ["lighttpd", "lighttpd-spawned", "nginx"])
+def test_told_by_the_server(make_server, upstream, measured, kind, stream):
+    """These pass the client's FIN on at once; no look at the kernel needed."""
+    server = make_server(kind, {"timeouts": {"hangup_probe": 60.0}},
+                         standard_providers(upstream))
+    upstream.script = manual
+    reply = server.client().open("POST", "/v1/chat/completions",
+                                 STREAM if stream else CHAT)
+    x = upstream.wait()
+    if stream:
+        x.sse()
+        x.event(chat_chunk("word"))
+        assert reply.event()
+    leaves(reply, "close", x, measured)

@@ -171,7 +171,7 @@ def chat_chunk(content=None, role=None, finish=None, model="served"):
 def answer(x):
     """The proper upstream: what each path of the API gives back."""
     path = x.path.split("?")[0].removeprefix("/v1")
-    if x.method == "GET" and path == "/models":
+    if x.method == "GET" and path.endswith("/models"):
         return x.json({"object": "list", "data": []})
     try:
         data = json.loads(x.body)
@@ -233,6 +233,8 @@ class Upstream:
         self.on_accept = None   # called with the socket; True = it is handled
         self.requests = []
         self.connections = 0
+        self.idle = set()       # kept connections without a request
+        self.epoch = 0          # counts clear(); older connections end
         self.lock = threading.Condition()
         self.context = None
         if tls:
@@ -245,11 +247,20 @@ class Upstream:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def clear(self):
-        """Forget what was recorded and let go of everything that is held."""
+        """
+        Forget what was recorded, let go of everything that is held, and close
+        the connections that wait for a next request.
+        """
         with self.lock:
             for x in self.requests:
                 x.over.set()
             self.requests.clear()
+            self.epoch += 1
+            for sock in self.idle:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
         self.script = answer
         self.on_accept = None
 
@@ -296,10 +307,18 @@ class Upstream:
     def _requests(self, sock):
         with self.lock:
             self.connections += 1
-            connection = self.connections
+            connection, epoch = self.connections, self.epoch
         stream = sock.makefile("rb")
         while True:
-            x = self._read(sock, stream)
+            with self.lock:
+                if epoch != self.epoch:
+                    return
+                self.idle.add(sock)
+            try:
+                x = self._read(sock, stream)
+            finally:
+                with self.lock:
+                    self.idle.discard(sock)
             if x is None:
                 return
             x.connection = connection
