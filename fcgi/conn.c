@@ -544,8 +544,7 @@ conn_open_cgi(struct front *front)
 	conn_set_nonblocking(c->in_fd);
 	conn_set_nonblocking(c->out_fd);
 	params_from_environ(&c->request.params, &c->request.arena);
-	if (request_init_length(&c->request) != ERR_NONE)
-		c->request.content_length = 0;
+	c->request.err = request_init_length(&c->request);
 	method = params_get(&c->request.params, "REQUEST_METHOD");
 	c->until_eof = !c->request.has_length && method != NULL &&
 	    strcmp(method, "POST") == 0;

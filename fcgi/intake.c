@@ -116,19 +116,20 @@ static bool
 intake_params(struct conn *c, const struct record_piece *p)
 {
 	struct request *r = &c->request;
-	enum err err;
 
 	if (c->state != CONN_PARAMS)
 		return false;
-	if (p->record_len > 0)
-		return buf_append(&c->params, p->data, p->len) == ERR_NONE;
-	err = params_parse(&r->params, &r->arena, buf_data(&c->params),
-	    buf_len(&c->params));
+	if (p->record_len > 0) {
+		if (buf_append(&c->params, p->data, p->len) != ERR_NONE)
+			r->err = ERR_FIELDS_TOO_LARGE;
+		return true;
+	}
+	if (r->err == ERR_NONE)
+		r->err = params_parse(&r->params, &r->arena,
+		    buf_data(&c->params), buf_len(&c->params));
 	buf_fini(&c->params);
-	if (err == ERR_NONE)
-		err = request_init_length(r);
-	if (err != ERR_NONE)
-		return false;
+	if (r->err == ERR_NONE)
+		r->err = request_init_length(r);
 	conn_take_head(c);
 	return true;
 }

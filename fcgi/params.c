@@ -43,22 +43,22 @@ params_length(const uint8_t **p, const uint8_t *end, size_t *out)
  * libfcgi allocates what a length says before it reads; so lengths are held
  * against the bytes that are really there first.
  */
-static bool
+static enum err
 params_add_up(const char *raw, size_t n)
 {
 	const uint8_t *p = (const uint8_t *)raw, *end = p + n;
 	size_t	 name, value, count = 0;
 
 	while (p < end) {
-		if (++count > PARAMS_COUNT_MAX ||
-		    !params_length(&p, end, &name) ||
+		count++;
+		if (!params_length(&p, end, &name) ||
 		    !params_length(&p, end, &value) ||
 		    name > (size_t)(end - p) ||
 		    value > (size_t)(end - p) - name)
-			return false;
+			return ERR_BAD_REQUEST;
 		p += name + value;
 	}
-	return true;
+	return count > PARAMS_COUNT_MAX ? ERR_FIELDS_TOO_LARGE : ERR_NONE;
 }
 
 /* BEGIN_REQUEST, the parameters and their empty last record, as libfcgi expects them. */
@@ -122,8 +122,10 @@ params_parse(struct params *p, struct arena *arena, const char *raw, size_t n)
 	FCGX_Request fcgx;
 	enum err err = ERR_NONE;
 
-	if (n > PARAMS_BYTES_MAX || !params_add_up(raw, n))
-		return ERR_BAD_REQUEST;
+	if (n > PARAMS_BYTES_MAX)
+		return ERR_FIELDS_TOO_LARGE;
+	if ((err = params_add_up(raw, n)) != ERR_NONE)
+		return err;
 	if (!params_write(raw, n))
 		return ERR_NO_MEMORY;
 	FCGX_InitRequest(&fcgx, -1, 0);

@@ -18,7 +18,8 @@ struct params {
 /*
  * Decode the content of FCGI_PARAMS records (N bytes at RAW, joined) with
  * libfcgi, which reads them from a memory file. Pairs are copied into ARENA.
- * ERR_BAD_REQUEST when lengths do not add up or there are too many.
+ * ERR_BAD_REQUEST when lengths do not add up, ERR_FIELDS_TOO_LARGE when there
+ * are too many.
  */
 enum err params_parse(struct params *, struct arena *, const char *raw,
 	    size_t n);

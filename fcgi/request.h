@@ -18,6 +18,7 @@ struct request {
 	uint64_t	 content_length;	/* bytes */
 	uint64_t	 received;	/* body bytes so far */
 	bool		 gone;		/* the client has left */
+	enum err	 err;		/* not ERR_NONE: params could not be read and are empty */
 	void		*state;		/* the handler's */
 	void		(*changed)(struct request *);	/* private: the edge looks at response again */
 };

@@ -184,7 +184,7 @@ on_head(struct request *request)
 	x->credential = find_credential(&request->params);
 	x->origin = find_allowed_origin(x);
 	request->response.no_body = strcmp(x->call.method, "HEAD") == 0;
-	err = judge_head(x);
+	err = request->err != ERR_NONE ? request->err : judge_head(x);
 	if (err == ERR_METHOD_NOT_ALLOWED &&
 	    strcmp(x->call.method, "OPTIONS") == 0)
 		answer_options(x);
