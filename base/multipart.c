@@ -145,8 +145,7 @@ boundary_find(const char *type, struct param_text *boundary)
 		found = true;
 	}
 	if (result == PARAM_BAD)
-		return found || strcasestr(type, "boundary=") == NULL ?
-		    bad_type : bad_boundary;
+		return bad_type;
 	return found ? NULL : no_boundary;
 }
 

@@ -94,5 +94,5 @@ param_next(struct param_text *rest, struct param *param)
 	if (param->quoted)
 		return quoted_take(rest, &param->value) ? PARAM_FOUND : PARAM_BAD;
 	param->value = take(rest, length_to(*rest, "; \t\""));
-	return param->value.n > 0 ? PARAM_FOUND : PARAM_BAD;
+	return PARAM_FOUND;
 }

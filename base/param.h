@@ -35,7 +35,7 @@ struct param_text param_first(struct param_text *rest);
  * liberties none: no comments, no space around the equals sign). A semicolon
  * may stand at the end. In a quoted value a backslash hides the byte after it;
  * any other value goes up to white space, a semicolon or a quote and may be
- * more than a token. PARAM_BAD: neither a parameter nor the end.
+ * more than a token, or nothing. PARAM_BAD: neither a parameter nor the end.
  */
 enum param_result param_next(struct param_text *rest, struct param *);
 #endif
