@@ -95,8 +95,7 @@ class Server:
         self.log_marks = {}
         self._install()
         self.write_conf(conf or {})
-        for name, provider in (providers or {}).items():
-            self.write_provider(name, provider)
+        self.providers = providers or {}
         for name, (text, mode) in (files or {}).items():
             self.write(name, text, mode)
 
@@ -141,7 +140,9 @@ class Server:
         return self.write("sluice/sluice.conf", conf_text(whole))
 
     def write_provider(self, name, provider):
+        """A provider file; @PORT@ in it is this server's own port."""
         text = provider if isinstance(provider, str) else conf_text(provider)
+        text = text.replace("@PORT@", str(self.port))
         return self.write(f"sluice/providers.d/{name}.conf", text)
 
     def remove_provider(self, name):
@@ -161,6 +162,8 @@ class Server:
         last = None
         for _ in range(3):          # another test may snatch the port
             self.port = free_port()
+            for name, provider in self.providers.items():
+                self.write_provider(name, provider)
             try:
                 getattr(self, "_start_" + self.kind.replace("-", "_"))()
                 until(self._listens, f"{self.kind} to listen")

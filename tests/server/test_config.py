@@ -4,7 +4,7 @@ import threading
 import pytest
 
 from client import until
-from conftest import provider
+from fixtures import provider
 from servers import KEY, LOGIC, UP_KEY, read_tail
 from upstream import Upstream, chat_chunk, manual
 

@@ -8,7 +8,7 @@ import termios
 import pytest
 
 from client import PATIENCE, until
-from conftest import provider
+from fixtures import provider
 from servers import LOGIC
 from upstream import (Upstream, chat_chunk, closed_port, make_certificate,
                       manual)
@@ -242,20 +242,6 @@ def test_json_chunked_without_an_end(client, upstream):
         x.close()
     upstream.script = script
     assert_error(chat(client), 502, "upstream_cut")
-
-
-@pytest.mark.parametrize("framing", ["length", "chunked"])
-def test_audio_cut_after_its_head(client, upstream, framing):
-    """What has begun cannot become a 502, but it must not seem whole."""
-    def script(x):
-        x.head(200, [("Content-Type", "audio/mpeg"),
-                     ("Content-Length", "1000000") if framing == "length"
-                     else ("Transfer-Encoding", "chunked")])
-        (x.send if framing == "length" else x.chunk)(b"m" * 300 * KB)
-        x.close()
-    upstream.script = script
-    reply = client.post("/v1/audio/speech", body())
-    assert not reply.complete or reply.status == 502, reply
 
 
 @pytest.mark.parametrize("how", ["close", "reset"])

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from client import PATIENCE, until
-from conftest import standard_providers
+from fixtures import standard_providers
 from upstream import chat_chunk, manual
 
 CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "Hi"}]}

@@ -1,7 +1,7 @@
 """Which headers pass, in both directions."""
 import pytest
 
-from conftest import provider
+from fixtures import provider
 from servers import KEY, LOGIC, UP_KEY
 
 SERVERS = LOGIC

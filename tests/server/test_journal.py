@@ -4,7 +4,7 @@ import re
 import stat
 
 from client import until
-from conftest import provider
+from fixtures import provider
 from servers import KEY, UP_KEY
 from upstream import chat_chunk, manual
 

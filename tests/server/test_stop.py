@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from client import PATIENCE, Timeout, until
-from conftest import standard_providers
+from fixtures import standard_providers
 from servers import LOGIC
 from upstream import chat_chunk, manual
 

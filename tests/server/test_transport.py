@@ -8,7 +8,7 @@ import pytest
 
 from client import until
 from servers import KEY, UP_KEY
-from upstream import chat_answer, chat_chunk, manual
+from upstream import answer, chat_answer, chat_chunk, manual
 
 CHAT = {"model": "gpt-test", "messages": [{"role": "user", "content": "Hi"}]}
 STREAM = dict(CHAT, stream=True)
@@ -310,6 +310,54 @@ def test_connection_serves_many_requests(client, upstream):
         assert reply.status == 200
         assert reply.complete
         assert client.get("/v1/models/none", sock=sock).status == 404
+    sock.close()
+
+
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+def test_cut_answer_does_not_seem_whole(server, client, upstream, framing):
+    """What has begun cannot become a 502, so the connection is broken off."""
+    if framing == "chunked" and server.kind in ("apache-cgi", "apache-fcgid"):
+        pytest.skip("platform: mod_cgid and mod_fcgid end every answer well")
+    upstream.script = manual
+    reply = client.open("POST", "/v1/audio/speech", CHAT)
+    x = upstream.wait()
+    x.head(200, [("Content-Type", "audio/mpeg"),
+                 ("Content-Length", str(MB)) if framing == "length"
+                 else ("Transfer-Encoding", "chunked")])
+    (x.send if framing == "length" else x.chunk)(b"m" * 200000)
+    assert reply.take(100000) == b"m" * 100000
+    x.close()
+    reply.finish()
+    assert reply.status == 200
+    assert not reply.complete
+    upstream.script = answer
+    assert client.post("/v1/chat/completions", CHAT).status == 200
+
+
+def test_expect_100_continue(client, upstream):
+    """As curl asks before larger bodies; granted or not, the answer comes."""
+    body = json.dumps(CHAT).encode()
+    sock = client.connect()
+    reply = client.exchange(sock, client.head_bytes(
+        "POST", "/v1/chat/completions", [
+            ("Expect", "100-continue"), ("Content-Type", "application/json"),
+            ("Content-Length", str(len(body)))]) + body)
+    assert reply.status == 200, reply
+    assert upstream.wait().header("expect") is None
+    sock.close()
+
+
+def test_http_1_0(client, upstream):
+    """No chunks for such a client; the end of the answer is the close."""
+    body = json.dumps(STREAM).encode()
+    sock = client.connect()
+    head = client.head_bytes("POST", "/v1/chat/completions", [
+        ("Content-Length", str(len(body)))])
+    reply = client.exchange(
+        sock, head.replace(b"HTTP/1.1", b"HTTP/1.0", 1) + body)
+    assert reply.status == 200
+    assert reply.header("transfer-encoding") is None
+    assert reply.body.endswith(b"data: [DONE]\n\n")
     sock.close()
 
 
