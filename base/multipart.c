@@ -190,7 +190,6 @@ delimiter_found(struct multipart_scan *s, uint64_t offset)
 	if (s->watching >= 0) {
 		s->ranges[s->watching].end = start - 2;
 		s->ranges[s->watching].found = true;
-		s->watching = -1;
 	}
 	s->state = STATE_DELIMITER;
 	return true;
@@ -296,6 +295,7 @@ part_open(struct multipart_scan *s)
 	if (s->parts == MULTIPART_PARTS_MAX)
 		return fail(s, many_parts) != NULL;
 	s->parts++;
+	s->watching = -1;
 	s->has_disposition = false;
 	s->is_encoded = false;
 	s->header_len = 0;
@@ -368,6 +368,10 @@ field_read(struct multipart_scan *s, size_t n)
 	if (s->line[0] == ' ' || s->line[0] == '\t')
 		return folded_header;
 	if (colon == NULL || !http_is_field_value(s->line, n))
+		return bad_header;
+	/* Who splits the body at its delimiters first would split it here. */
+	if (n >= s->delimiter_len &&
+	    memcmp(s->line, s->delimiter, s->delimiter_len) == 0)
 		return bad_header;
 	name.n = (size_t)(colon - s->line);
 	value = (struct param_text){ colon + 1, n - name.n - 1 };

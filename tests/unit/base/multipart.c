@@ -47,6 +47,8 @@ static const struct { const char *text; size_t n; const char *model; } good[] = 
 	{ TEXT("--b\r\n" FORM "\"model\"\r\n\r\n\r\n---b\r\n --b\r\n" END),
 	    "\r\n---b\r\n --b" },
 	{ TEXT("--b\r\n" FORM "\"model\"\r\n\r\n\r\n--B--\r\n" END), "\r\n--B--" },
+	{ TEXT("--b\r\n" FORM "\"model\"\r\n\r\nm--b\r\n--b\r\n" FORM
+	    "x\r\n\r\nb--\r\n" END), "m--b" },
 	/* Names, however they are spelled. */
 	{ TEXT("--b\r\ncontent-disposition:FORM-DATA;NAME=model\r\n\r\nm\r\n" END), "m" },
 	{ TEXT("--b\r\nContent-Disposition: \tform-data ;\t name=\"model\" ; \r\n\r\nm\r\n" END), "m" },
@@ -71,7 +73,7 @@ static const struct { const char *text; size_t n; const char *model; } good[] = 
 	{ TEXT("--b\r\n" FORM "\"file\"; filename=\"a;b \\\"c\\\" %22.mp3\"; "
 	    "filename*=UTF-8''a%20b\r\nContent-Type: audio/mpeg\r\n\r\n\0\xFF\n\r\r\n" END), NULL },
 	{ TEXT("--b\r\n" FORM "\"file\"; filename=\"name=\xC3\xA9.png\"\r\n"
-	    "Content-Transfer-Encoding: base64\r\n\r\nAA==\r\n" END), NULL },
+	    "Content-Transfer-Encoding: base64\r\n\r\nAA==\r\n" MODEL_PART END), "m-1" },
 };
 
 /* Bodies that must not, with a piece of what is said. */
@@ -103,6 +105,7 @@ static const struct { const char *text; size_t n; const char *reason; } bad[] = 
 	{ TEXT("--b\r\n" FORM "\"x\"\r\n\r\nm\r" MODEL_PART END), "CR LF" },
 	{ TEXT("--b\r\n" FORM "\"x\"\r\n\r\nm\r\n\n" MODEL_PART END), "CR LF" },
 	{ TEXT("--b\r\n" FORM "\"x\"\r\n\r\n\n" MODEL_PART END), "CR LF" },
+	{ TEXT("--b\r\n" FORM "\"x\"\r\n\r\nm\r--\n" MODEL_PART END), "CR LF" },
 	{ TEXT(MODEL_PART "--b--\n"), "CR LF" },
 	{ TEXT(MODEL_PART "--b--\rx"), "CR LF" },
 	{ TEXT("--b\r\n" FORM "\"model\"\r\r\n\r\nm\r\n" END), "not well-formed" },
@@ -125,6 +128,8 @@ static const struct { const char *text; size_t n; const char *reason; } bad[] = 
 	{ TEXT("--b\r\n\r\nm\r\n" END), "no Content-Disposition" },
 	{ TEXT("--b\r\nContent-Type: text/plain\r\n\r\nm\r\n" END), "no Content-Disposition" },
 	{ TEXT("--b\r\nX\r\n\r\nm\r\n" END), "not well-formed" },
+	{ TEXT("--b\r\n--b: x\r\n" FORM "x\r\n\r\nm\r\n" END), "not well-formed" },
+	{ TEXT("--b\r\n" FORM "x\r\n--bc: x\r\n\r\nm\r\n" END), "not well-formed" },
 	{ TEXT("--b\r\n: x\r\n\r\nm\r\n" END), "not well-formed" },
 	{ TEXT("--b\r\nContent-Disposition : form-data; name=x\r\n\r\nm\r\n" END), "not well-formed" },
 	{ TEXT("--b\r\n" FORM "\"mo\0del\"\r\n\r\nm\r\n" END), "not well-formed" },
