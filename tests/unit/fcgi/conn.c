@@ -60,8 +60,10 @@ on_head(struct request *r)
 	seen.requests++;
 	seen.current = r;
 	seen.body_len = 0;
-	snprintf(seen.path, sizeof(seen.path), "%s", path);
-	if (seen.early)
+	snprintf(seen.path, sizeof(seen.path), "%s", path == NULL ? "-" : path);
+	if (r->err != ERR_NONE)
+		answer(r, err_get(r->err)->status, "unread");
+	else if (seen.early)
 		answer(r, 401, "early");
 }
 
@@ -616,7 +618,6 @@ nonsense[] = {
 	{ "BEGIN twice", FCGI_BEGIN_REQUEST, 1, 8 },
 	{ "BEGIN too long", FCGI_BEGIN_REQUEST, 2, 9 },
 	{ "BEGIN too short", FCGI_BEGIN_REQUEST, 2, 0 },
-	{ "PARAMS that lie", FCGI_PARAMS, 1, 5 },
 	{ "GET_VALUES without end", FCGI_GET_VALUES, 0, 2000 },
 };
 
@@ -651,8 +652,36 @@ another_protocol_closes_the_connection(void **state)
 	assert_int_equal(t->front.conn_count, 0);
 }
 
+/* ---- Parameters that cannot be read: the handler says so. ---- */
+
 static void
-params_without_end_close_the_connection(void **state)
+a_length_that_is_none_is_a_400(void **state)
+{
+	struct talk *t = *state;
+
+	wire_head(&t->out, 1, true, "/", "many");
+	wire_end(&t->out, 1);
+	take_answer(t, 1, "400 Bad Request", "/", "unread");
+	wire_head(&t->out, 1, true, "/next", "0");
+	wire_end(&t->out, 1);
+	take_answer(t, 1, "200 OK", "/next", "hello");
+}
+
+static void
+parameters_that_lie_are_a_400(void **state)
+{
+	struct talk *t = *state;
+
+	wire_begin(&t->out, 1, FCGI_RESPONDER, true);
+	wire_record(&t->out, FCGI_PARAMS, 1, "ddddd", 5, 0);
+	wire_record(&t->out, FCGI_PARAMS, 1, "", 0, 0);
+	wire_end(&t->out, 1);
+	take_answer(t, 1, "400 Bad Request", "-", "unread");
+	assert_int_equal(t->front.conn_count, 1);
+}
+
+static void
+too_many_parameters_are_a_431(void **state)
 {
 	static char bytes[60000];
 	struct talk *t = *state;
@@ -660,8 +689,13 @@ params_without_end_close_the_connection(void **state)
 	wire_begin(&t->out, 1, FCGI_RESPONDER, true);
 	for (int i = 0; i < 6; i++)
 		wire_record(&t->out, FCGI_PARAMS, 1, bytes, sizeof(bytes), 0);
-	TURN_UNTIL(t, t->front.conn_count == 0 && t->eof);
-	assert_int_equal(seen.requests, 0);
+	wire_record(&t->out, FCGI_PARAMS, 1, "", 0, 0);
+	wire_end(&t->out, 1);
+	take_answer(t, 1, "431 Request Header Fields Too Large", "-",
+	    "unread");
+	wire_head(&t->out, 1, true, "/next", "0");
+	wire_end(&t->out, 1);
+	take_answer(t, 1, "200 OK", "/next", "hello");
 }
 
 /* ---- The web server leaves, in every state. ---- */
@@ -892,7 +926,9 @@ main(void)
 		TEST(an_abort_ends_the_request),
 		TEST(nonsense_closes_the_connection),
 		TEST(another_protocol_closes_the_connection),
-		TEST(params_without_end_close_the_connection),
+		TEST(a_length_that_is_none_is_a_400),
+		TEST(parameters_that_lie_are_a_400),
+		TEST(too_many_parameters_are_a_431),
 		TEST(leaving_while_idle),
 		TEST(leaving_in_mid_record),
 		TEST(leaving_in_mid_body),

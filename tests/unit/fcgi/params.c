@@ -213,7 +213,7 @@ the_number_is_bounded(void **state)
 	}
 	assert_int_equal(parse(&p), ERR_NONE);
 	wire_pair(&p.raw, "ONE", "more");
-	assert_int_equal(parse(&p), ERR_BAD_REQUEST);
+	assert_int_equal(parse(&p), ERR_FIELDS_TOO_LARGE);
 	parsed_fini(&p);
 }
 
@@ -233,7 +233,8 @@ the_size_is_bounded(void **state)
 		wire_length(&p.raw, len, true);
 		buf_puts(&p.raw, "N");
 		buf_append(&p.raw, value, len);
-		assert_int_equal(parse(&p), over ? ERR_BAD_REQUEST : ERR_NONE);
+		assert_int_equal(parse(&p), over ? ERR_FIELDS_TOO_LARGE :
+		    ERR_NONE);
 		if (!over)
 			assert_int_equal(strlen(params_get(&p.params, "N")),
 			    len);

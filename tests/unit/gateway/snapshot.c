@@ -1,0 +1,338 @@
+/* From configuration files to models: names, order, merging. */
+#include "config.h"
+
+#include "gateway/snapshot.h"
+
+#include "tests/unit/conf/dir.h"
+
+#define URL "base_url = \"http://one/v1\";\n"
+
+static struct snapshot *
+load(struct dir *d)
+{
+	return snapshot_create(dir_load_good(d));
+}
+
+static const struct model *
+find(const struct snapshot *s, const char *name)
+{
+	const char *rest;
+
+	return snapshot_find(s, name, &rest);
+}
+
+static void
+no_providers_make_no_models(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "");
+	s = load(*state);
+	assert_int_equal(s->model_count, 0);
+	assert_null(find(s, "any"));
+	assert_null(find(s, ""));
+	assert_null(s->default_model);
+	snapshot_unref(s);
+	snapshot_unref(NULL);
+}
+
+static void
+one_name_in_two_files_is_one_model(void **state)
+{
+	struct snapshot *s;
+	const struct model *m;
+	struct stat st;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/b.conf", "base_url = \"http://b/v1\";\n"
+	    "models = ( { name = \"same\"; target = \"other\"; } );");
+	dir_write(*state, "providers.d/a.conf", "base_url = \"http://a/v1/\";\n"
+	    "name = \"first\"; models = ( { name = \"same\"; } );");
+	s = load(*state);
+	assert_int_equal(s->model_count, 1);
+	m = find(s, "same");
+	assert_non_null(m);
+	assert_string_equal(m->id, "same");
+	assert_int_equal(m->target_count, 2);
+	assert_string_equal(m->targets[0].base_url, "http://a/v1");
+	assert_string_equal(m->targets[0].model, "same");
+	assert_string_equal(m->targets[1].base_url, "http://b/v1");
+	assert_string_equal(m->targets[1].model, "other");
+	assert_string_equal(m->owned_by, "first");
+	assert_int_equal(stat(dir_path(*state, "providers.d/a.conf"), &st), 0);
+	assert_int_equal(m->created, st.st_mtime);
+	assert_string_equal(m->targets[1].provider->name, "b");
+	snapshot_unref(s);
+}
+
+static void
+names_are_put_together(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL
+	    "namespace = \"team\"; prefix = \"x-\"; models = ( "
+	    "{ name = \"m\"; }, { name = \"Qwen/Qwen2.5-7B\"; } );");
+	dir_write(*state, "providers.d/b.conf", URL
+	    "prefix = \"p/\"; models = ( { name = \"m\"; }, "
+	    "{ name = \"a/b/c\"; } );");
+	s = load(*state);
+	assert_int_equal(s->model_count, 4);
+	assert_non_null(find(s, "team/x-m"));
+	assert_non_null(find(s, "team/x-Qwen/Qwen2.5-7B"));
+	assert_non_null(find(s, "p/m"));
+	assert_non_null(find(s, "p/a/b/c"));
+	assert_string_equal(find(s, "team/x-m")->targets[0].model, "m");
+	assert_null(find(s, "m"));
+	assert_null(find(s, "x-m"));
+	assert_null(find(s, "team/m"));
+	assert_null(find(s, "default/team/x-"));
+	assert_null(find(s, "P/M"));
+	snapshot_unref(s);
+}
+
+static void
+a_leading_default_is_stripped(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL
+	    "models = ( { name = \"m\"; }, { name = \"default/d\"; } );");
+	s = load(*state);
+	assert_ptr_equal(find(s, "default/m"), find(s, "m"));
+	assert_non_null(find(s, "m"));
+	assert_non_null(find(s, "default/d"));
+	assert_null(find(s, "default/"));
+	assert_null(find(s, "default"));
+	assert_null(find(s, "default/default/m"));
+	snapshot_unref(s);
+}
+
+static void
+wildcards_take_the_rest(void **state)
+{
+	struct snapshot *s;
+	const char *rest;
+	const struct model *m;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL
+	    "models = ( { name = \"exact\"; }, { name = \"*\"; } );");
+	dir_write(*state, "providers.d/b.conf", URL
+	    "prefix = \"my-\"; models = ( { name = \"*\"; } );");
+	dir_write(*state, "providers.d/c.conf", URL
+	    "namespace = \"ns\"; models = ( { name = \"*\"; "
+	    "target = \"fixed\"; } );");
+	s = load(*state);
+	assert_int_equal(s->model_count, 1);
+	m = snapshot_find(s, "exact", &rest);
+	assert_null(rest);
+	assert_false(m->is_wildcard);
+	m = snapshot_find(s, "my-thing", &rest);
+	assert_string_equal(m->owned_by, "b");
+	assert_string_equal(rest, "thing");
+	m = snapshot_find(s, "my-", &rest);
+	assert_string_equal(m->owned_by, "a");
+	assert_string_equal(rest, "my-");
+	m = snapshot_find(s, "ns/x/y", &rest);
+	assert_string_equal(m->owned_by, "c");
+	assert_string_equal(rest, "x/y");
+	assert_string_equal(m->targets[0].model, "fixed");
+	m = snapshot_find(s, "default/any", &rest);
+	assert_string_equal(m->owned_by, "a");
+	assert_string_equal(rest, "any");
+	assert_null(m->targets[0].model);
+	assert_null(snapshot_find(s, "", &rest));
+	snapshot_unref(s);
+}
+
+static void
+endpoints_are_targets_of_their_own(void **state)
+{
+	struct snapshot *s;
+	const struct model *m;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL "models = ( "
+	    "{ name = \"m\"; target = \"t\"; paths = [ \"embeddings\" ]; "
+	    "endpoints = ( { path = \"chat/completions\"; "
+	    "base_url = \"http://gpu:8000/v1/\"; target = \"llama\"; }, "
+	    "{ path = \"completions\"; } ); }, "
+	    "{ name = \"only\"; endpoints = ( { path = \"responses\"; } ); } );");
+	s = load(*state);
+	m = find(s, "m");
+	assert_int_equal(m->target_count, 3);
+	assert_string_equal(m->targets[0].path, "chat/completions");
+	assert_string_equal(m->targets[0].base_url, "http://gpu:8000/v1");
+	assert_string_equal(m->targets[0].model, "llama");
+	assert_string_equal(m->targets[1].path, "completions");
+	assert_string_equal(m->targets[1].base_url, "http://one/v1");
+	assert_string_equal(m->targets[1].model, "t");
+	assert_null(m->targets[2].path);
+	assert_int_equal(m->targets[2].path_count, 1);
+	assert_string_equal(m->targets[2].paths[0], "embeddings");
+	assert_int_equal(find(s, "only")->target_count, 1);
+	snapshot_unref(s);
+}
+
+static void
+the_nearest_timeout_counts(void **state)
+{
+	struct snapshot *s;
+	const struct target *t;
+
+	dir_write(*state, "sluice.conf", "timeouts: { connect = 1.0; "
+	    "first_token = 1.5; idle = 1.0; total = 1.0; };");
+	dir_write(*state, "providers.d/a.conf", URL
+	    "timeouts: { idle = 2.0; total = 2.0; headers = 2.0; };\n"
+	    "models = ( { name = \"m\"; timeouts: { total = 3.0; "
+	    "headers = 3.0; }; endpoints = ( { path = \"chat/completions\"; "
+	    "timeouts: { headers = 4.0; }; }, { path = \"completions\"; } ); },"
+	    "{ name = \"n\"; } );");
+	s = load(*state);
+	t = find(s, "m")->targets;
+	assert_int_equal(t[0].timeouts.connect_ms, 1000);
+	assert_int_equal(t[0].timeouts.first_token_ms, 1500);
+	assert_int_equal(t[0].timeouts.idle_ms, 2000);
+	assert_int_equal(t[0].timeouts.total_ms, 3000);
+	assert_int_equal(t[0].timeouts.headers_ms, 4000);
+	assert_int_equal(t[1].timeouts.headers_ms, 3000);
+	t = find(s, "n")->targets;
+	assert_int_equal(t[0].timeouts.headers_ms, 2000);
+	assert_int_equal(t[0].timeouts.total_ms, 2000);
+	snapshot_unref(s);
+}
+
+static void
+headers_stay_unset_unless_a_file_sets_them(void **state)
+{
+	struct snapshot *s;
+	const struct target *t;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL
+	    "models = ( { name = \"m\"; } );");
+	s = load(*state);
+	t = find(s, "m")->targets;
+	assert_int_equal(t->timeouts.headers_ms, 0);
+	assert_int_equal(t->timeouts.total_ms, 900000);
+	assert_null(t->key);
+	snapshot_unref(s);
+}
+
+static void
+keys_come_from_the_environment(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL
+	    "api_key_env = \"SNAPSHOT_TEST_KEY\"; "
+	    "models = ( { name = \"m\"; } );");
+	setenv("SNAPSHOT_TEST_KEY", "sk-secret", 1);
+	s = load(*state);
+	assert_string_equal(find(s, "m")->targets[0].key, "sk-secret");
+	snapshot_unref(s);
+	unsetenv("SNAPSHOT_TEST_KEY");
+}
+
+static void
+client_keys_are_split_and_trimmed(void **state)
+{
+	static const struct { const char *list; size_t count; } lists[] = {
+		{ "one", 1 }, { "one,two", 2 }, { " one , two\t,three ", 3 },
+		{ ",,one,, ,", 1 }, { " ", 0 }, { ",", 0 }, { "a b,c", 2 },
+	};
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf",
+	    "auth: { keys_env = \"SNAPSHOT_TEST_KEYS\"; };");
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++) {
+		setenv("SNAPSHOT_TEST_KEYS", lists[i].list, 1);
+		s = load(*state);
+		assert_int_equal(s->key_count, lists[i].count);
+		snapshot_unref(s);
+	}
+	unsetenv("SNAPSHOT_TEST_KEYS");
+	s = load(*state);
+	assert_int_equal(s->key_count, 0);
+	snapshot_unref(s);
+}
+
+static void
+a_default_model_is_kept(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "default_model = \"m\";");
+	s = load(*state);
+	assert_string_equal(s->default_model, "m");
+	snapshot_unref(s);
+}
+
+/* A request holds what it began with. */
+static void
+references_keep_it_alive(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL
+	    "models = ( { name = \"m\"; } );");
+	s = load(*state);
+	assert_ptr_equal(snapshot_ref(s), s);
+	snapshot_unref(s);
+	assert_string_equal(find(s, "m")->id, "m");
+	snapshot_unref(s);
+}
+
+static void
+many_models_are_all_found(void **state)
+{
+	static char text[200000];
+	struct snapshot *s;
+	size_t	 len;
+	char	 name[16];
+
+	len = (size_t)sprintf(text, URL "models = (");
+	for (int i = 0; i < 2000; i++)
+		len += (size_t)sprintf(text + len, "%s{ name = \"m%d\"; }",
+		    i > 0 ? ", " : "", (i * 7919) % 2000);
+	sprintf(text + len, ");");
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", text);
+	s = load(*state);
+	assert_int_equal(s->model_count, 2000);
+	for (int i = 0; i < 2000; i++) {
+		snprintf(name, sizeof(name), "m%d", i);
+		assert_string_equal(find(s, name)->id, name);
+	}
+	for (size_t i = 1; i < s->model_count; i++)
+		assert_true(strcmp(s->models[i - 1].id, s->models[i].id) < 0);
+	snapshot_unref(s);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, dir_setup, dir_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(no_providers_make_no_models),
+		TEST(one_name_in_two_files_is_one_model),
+		TEST(names_are_put_together),
+		TEST(a_leading_default_is_stripped),
+		TEST(wildcards_take_the_rest),
+		TEST(endpoints_are_targets_of_their_own),
+		TEST(the_nearest_timeout_counts),
+		TEST(headers_stay_unset_unless_a_file_sets_them),
+		TEST(keys_come_from_the_environment),
+		TEST(client_keys_are_split_and_trimmed),
+		TEST(a_default_model_is_kept),
+		TEST(references_keep_it_alive),
+		TEST(many_models_are_all_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
