@@ -239,6 +239,7 @@ responder_close(struct responder *r)
 	uv_run(r->app.loop, UV_RUN_DEFAULT);
 	uv_loop_close(r->app.loop);
 	journal_close(&r->app.journal);
+	db_free(r->app.db);
 	snapshot_unref(r->app.snapshot);
 	curl_global_cleanup();
 }
@@ -277,6 +278,7 @@ main(void)
 	conf = load_or_die(r.conf_path);
 	r.app.loop = uv_default_loop();
 	journal_open(&r.app.journal, conf->log.dir);
+	r.app.db = db_create(conf->state_dir);
 	if (client_open(&r.app.client, r.app.loop) != ERR_NONE)
 		return 1;
 	responder_use(&r, conf);

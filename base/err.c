@@ -52,6 +52,8 @@ static const struct err_info infos[ERR__MAX] = {
 	    "There is nothing at this path." },
 	[ERR_MODEL_NOT_FOUND] = { "model_not_found", 404, REQUEST,
 	    "model_not_found", "model", "The model does not exist." },
+	[ERR_OBJECT_NOT_FOUND] = { "object_not_found", 404, REQUEST,
+	    "not_found", NULL, "There is no such object." },
 	[ERR_METHOD_NOT_ALLOWED] = { "method_not_allowed", 405, REQUEST,
 	    "method_not_allowed", NULL,
 	    "This path does not take this method." },

@@ -23,7 +23,10 @@ struct conf_timeouts {
 	unsigned	 hangup_probe_ms;	/* sluice.conf only */
 };
 
-enum conf_kind { CONF_KIND_OPENAI, CONF_KIND_ECHO, CONF_KIND__MAX };
+enum conf_kind {
+	CONF_KIND_OPENAI, CONF_KIND_ECHO, CONF_KIND_AZURE, CONF_KIND_ANTHROPIC,
+	CONF_KIND__MAX
+};
 
 struct conf_header {
 	const char	*name;
@@ -41,6 +44,7 @@ struct conf_endpoint {			/* one API path of a model with its own target */
 struct conf_model {
 	const char	*name;		/* "*" = any other name */
 	const char	*target;	/* name upstream; NULL = the same name */
+	const char	*deployment;	/* kind azure; NULL = the provider's, else the target */
 	const char	**paths;	/* API paths it serves; count 0 = every path */
 	size_t		 path_count;
 	struct conf_endpoint *endpoints; /* when there are any, only these paths (and paths[]) are served */
@@ -59,7 +63,11 @@ struct conf_provider {
 	enum conf_kind	 kind;
 	const char	*base_url;	/* no trailing slash */
 	const char	*api_key_env;	/* NULL: no key is sent */
-	const char	*key_header;	/* "Authorization" sends "Bearer KEY", any other header the bare key */
+	const char	*api_version;	/* kind azure; NULL = the v1 API, which has none */
+	const char	*deployment;	/* kind azure: of all models; NULL = each model's target */
+	const char	*force_model;	/* every request's model upstream; NULL = off */
+	bool		 passthrough;	/* takes requests that name no model */
+	const char	*key_header;	/* never NULL: "Authorization" sends "Bearer KEY", any other header the bare key */
 	struct conf_header *headers;
 	size_t		 header_count;
 	const char	*proxy;		/* NULL or "": none */
@@ -78,6 +86,7 @@ struct conf_provider {
 struct conf {
 	struct arena	 arena;
 	char		*file;		/* absolute path of sluice.conf; "" when there is none */
+	const char	*base_url;	/* as clients reach us, no trailing slash */
 	const char	*providers_dir;	/* absolute */
 	const char	*state_dir;	/* absolute */
 	const char	*env_file;	/* absolute, or NULL */
@@ -89,6 +98,7 @@ struct conf {
 	struct {
 		const char *dir;	/* absolute, never NULL: state_dir/log by default */
 		enum log_level level;
+		bool	 bodies;	/* requests and answers go into the journal too */
 	} log;
 	struct conf_timeouts timeouts;	/* headers_ms is 0 unless a file sets it; headers_default_ms holds then */
 	unsigned	 headers_default_ms;

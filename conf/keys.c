@@ -49,10 +49,17 @@
 static const char *const log_levels[] = {
 	"error", "warn", "info", "debug", NULL
 };
-static const char *const kinds[] = { "openai", "echo", NULL };
+static const char *const kinds[] = {
+	"openai", "echo", "azure", "anthropic", NULL
+};
 
 const struct key keys[] = {
 	/* sluice.conf */
+	{ .name = "base_url", MAIN(base_url), .type = KEYS_URL,
+	  .max = STRING_MAX_BYTES, .value = values_base_url,
+	  .fallback = "http://localhost:8080",
+	  .help = "how clients reach the gateway, without /v1; links to images "
+	  "that need the provider's key begin with it" },
 	{ .name = "providers", MAIN(providers_dir), .type = KEYS_PATH,
 	  .max = PATH_MAX_BYTES, .fallback = "providers.d",
 	  .help = "directory of the provider files: every *.conf in it is one "
@@ -84,6 +91,10 @@ const struct key keys[] = {
 	{ .name = "log.level", MAIN(log.level), .type = KEYS_CHOICE,
 	  .choices = log_levels, .fallback = "info",
 	  .help = "how much the diagnostics say" },
+	{ .name = "log.bodies", MAIN(log.bodies), .type = KEYS_BOOL,
+	  .fallback = "false",
+	  .help = "true writes requests and answers into the journal, up to "
+	  "131072 bytes of each, known keys masked" },
 	{ .name = "timeouts.connect", MAIN(timeouts.connect_ms),
 	  SECONDS(0.001, DAY), .fallback = "5.0",
 	  .help = "until the connection to the upstream stands: name look-up, "
@@ -141,10 +152,27 @@ const struct key keys[] = {
 	  .help = "environment variable with the upstream's API key; while it "
 	  "is not set the provider is disabled; empty means that no key is "
 	  "sent" },
-	{ .name = "key_header", PROVIDER(key_header), STRING("Authorization"),
+	{ .name = "key_header", PROVIDER(key_header), STRING(""),
 	  .value = values_header_name,
 	  .help = "header that carries the key: Authorization sends \"Bearer "
-	  "KEY\", any other header the bare key" },
+	  "KEY\", any other header the bare key; empty means what the kind "
+	  "uses: api-key for azure, x-api-key for anthropic, else "
+	  "Authorization" },
+	{ .name = "api_version", PROVIDER(api_version), STRING(""),
+	  .value = values_name,
+	  .help = "kind azure only, and needed there unless base_url ends in "
+	  "/openai/v1: the api-version of every URL" },
+	{ .name = "deployment", PROVIDER(deployment), STRING(""),
+	  .value = values_name,
+	  .help = "kind azure only: the deployment of all models; empty means "
+	  "each model's target" },
+	{ .name = "force_model", PROVIDER(force_model), STRING(""),
+	  .help = "the model of every request, whatever name the client gives; "
+	  "the one model that the provider lists" },
+	{ .name = "passthrough", PROVIDER(passthrough), .type = KEYS_BOOL,
+	  .fallback = "false",
+	  .help = "true lets requests through that name no model, such as "
+	  "files and batches" },
 	{ .name = "headers", PROVIDER(headers), .type = KEYS_GROUPS,
 	  .element = KEYS_HEADER, COUNT(conf_provider, header_count), .max = 64,
 	  .fallback = "( )",
@@ -194,6 +222,10 @@ const struct key keys[] = {
 	  .help = "the name that clients ask for; \"*\" is any other name" },
 	{ .name = "target", MODEL(target), STRING(""),
 	  .help = "the model's name upstream; empty means the same name" },
+	{ .name = "deployment", MODEL(deployment), STRING(""),
+	  .value = values_name,
+	  .help = "kind azure only: its deployment; empty means the provider's, "
+	  "or else the target" },
 	{ .name = "paths", MODEL(paths), .type = KEYS_STRINGS,
 	  COUNT(conf_model, path_count), .max = 64, .value = values_api_path,
 	  .fallback = "[ ]",

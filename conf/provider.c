@@ -57,6 +57,54 @@ check_delay(struct reader *r, const struct conf_provider *p)
 		    "delay_ms: for kind = \"echo\" only");
 }
 
+/* As the kinds' own documentation names them. */
+static const char *const key_headers[CONF_KIND__MAX] = {
+	[CONF_KIND_OPENAI] = "Authorization",
+	[CONF_KIND_ECHO] = "Authorization",
+	[CONF_KIND_AZURE] = "api-key",
+	[CONF_KIND_ANTHROPIC] = "x-api-key",
+};
+
+static bool
+ends_with(const char *text, const char *end)
+{
+	size_t n = text == NULL ? 0 : strlen(text), len = strlen(end);
+
+	return n >= len && strcmp(text + n - len, end) == 0;
+}
+
+static void
+check_azure(struct reader *r, const struct conf_provider *p)
+{
+	if (p->kind == CONF_KIND_AZURE) {
+		if (p->api_version == NULL && p->base_url != NULL &&
+		    !ends_with(p->base_url, "/openai/v1"))
+			reader_report(r, reader_line(r, "kind"),
+			    "api_version is missing: kind = \"azure\" needs it "
+			    "unless base_url ends in /openai/v1");
+		return;
+	}
+	if (p->api_version != NULL)
+		reader_report(r, reader_line(r, "api_version"),
+		    "api_version: for kind = \"azure\" only");
+	if (p->deployment != NULL)
+		reader_report(r, reader_line(r, "deployment"),
+		    "deployment: for kind = \"azure\" only");
+	for (size_t i = 0; i < p->model_count; i++)
+		if (p->models[i].deployment != NULL)
+			reader_report(r, reader_line(r,
+			    "models.[%zu].deployment", i),
+			    "deployment: for kind = \"azure\" only");
+}
+
+static void
+check_force_model(struct reader *r, const struct conf_provider *p)
+{
+	if (p->force_model != NULL && p->model_count > 0)
+		reader_report(r, reader_line(r, "force_model"),
+		    "force_model stands instead of models");
+}
+
 /* The header at INDEX among those before it. */
 static void
 check_header(struct reader *r, const struct conf_provider *p, size_t index)
@@ -183,7 +231,11 @@ read_tree(struct reader *r, struct conf_provider *p, const struct conf *conf)
 	if (p->prefix == NULL)
 		p->prefix = "";
 	check_name(r, p, conf);
+	if (p->key_header == NULL)
+		p->key_header = key_headers[p->kind];
 	check_delay(r, p);
+	check_azure(r, p);
+	check_force_model(r, p);
 	for (size_t i = 0; i < p->header_count; i++)
 		check_header(r, p, i);
 	check_models(r, p);

@@ -392,6 +392,7 @@ conn_close(struct conn *c)
 	if (c->next != NULL)
 		c->next->link = c->link;
 	front->conn_count--;
+	front_resume(front);
 	c->closed = true;
 	conn_free_if_unused(c);
 	if (front->conn_count == 0 && front->stopping)

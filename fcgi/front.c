@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@
 #include "base/log.h"
 #include "fcgi/conn.h"
 
-enum { ACCEPTS_AT_ONCE = 64, SWEEP_MS = 1000 };
+enum { ACCEPTS_AT_ONCE = 64, SWEEP_MS = 1000, RESERVED_FDS = 32 };
 
 static void front_on_listen(uv_poll_t *, int, int);
 
@@ -37,13 +38,37 @@ front_init_library(void)
 	FCGX_Init();
 }
 
-/* Out of descriptors: wait for the next sweep instead of spinning. */
+/* Wait for a connection to close, or the next sweep, instead of spinning. */
 static void
-front_pause_accepting(struct front *f)
+front_pause(struct front *f)
 {
-	log_warn("cannot accept connections: %s", uv_strerror(-errno));
 	uv_poll_stop(&f->listen_poll);
 	f->accepting = false;
+}
+
+void
+front_resume(struct front *f)
+{
+	if (f->listen_fd < 0 || f->accepting || f->stopping ||
+	    f->conn_count >= f->conn_max)
+		return;
+	f->accepting = true;
+	uv_poll_start(&f->listen_poll, UV_READABLE, front_on_listen);
+}
+
+/*
+ * Each request needs a descriptor towards its provider too, and some are needed
+ * for spools and the journal. What is not accepted waits in the backlog.
+ */
+static size_t
+front_find_conn_max(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 ||
+	    limit.rlim_cur <= 2 * RESERVED_FDS)
+		return RESERVED_FDS / 2;
+	return (size_t)(limit.rlim_cur - RESERVED_FDS) / 2;
 }
 
 /* FastCGI 1.0 section 3.2: who may connect where the socket is a TCP port. */
@@ -97,6 +122,10 @@ front_on_listen(uv_poll_t *poll, int status, int events)
 	(void)status;
 	(void)events;
 	for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+		if (f->conn_count >= f->conn_max) {
+			front_pause(f);
+			return;
+		}
 		len = sizeof peer;
 		fd = accept4(f->listen_fd, (struct sockaddr *)&peer, &len,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -104,7 +133,9 @@ front_on_listen(uv_poll_t *poll, int status, int events)
 			front_take(f, fd, &peer);
 		else if (errno == EMFILE || errno == ENFILE ||
 		    errno == ENOMEM || errno == ENOBUFS) {
-			front_pause_accepting(f);
+			log_warn("cannot accept connections: %s",
+			    uv_strerror(-errno));
+			front_pause(f);
 			return;
 		} else if (errno != EINTR && errno != ECONNABORTED)
 			return;
@@ -134,10 +165,7 @@ front_on_sweep(uv_timer_t *timer)
 		next = c->next;
 		conn_sweep(c, now);
 	}
-	if (f->listen_fd >= 0 && !f->accepting && !f->stopping) {
-		f->accepting = true;
-		uv_poll_start(&f->listen_poll, UV_READABLE, front_on_listen);
-	}
+	front_resume(f);
 }
 
 static int
@@ -168,6 +196,7 @@ front_open(struct front *f, uv_loop_t *loop, int listen_fd,
 	f->handler = handler;
 	f->limits = *limits;
 	f->listen_fd = listen_fd;
+	f->conn_max = front_find_conn_max();
 	hangup_init(&f->hangup, loop, probe_ms);
 	uv_prepare_init(loop, &f->prepare);
 	f->prepare.data = f;

@@ -39,7 +39,7 @@ struct front {
 	uv_timer_t	 sweep;
 	struct conn	*conns;		/* all */
 	struct conn	*due;		/* to be looked at before the loop waits */
-	size_t		 conn_count;
+	size_t		 conn_count, conn_max;
 	bool		 stopping, accepting;
 };
 
@@ -60,6 +60,9 @@ void	front_init_library(void);
 int	front_open(struct front *, uv_loop_t *, int listen_fd,
 	    const struct request_handler *, const struct front_limits *,
 	    unsigned probe_ms);
+
+/* A connection has closed: one that waits may be accepted again. */
+void	front_resume(struct front *);
 
 /* Accept no more; idle connections close, requests in flight finish. */
 void	front_stop(struct front *);

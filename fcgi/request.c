@@ -28,6 +28,8 @@ request_write(struct request *r, const void *bytes, size_t n)
 {
 	enum err err = response_write(&r->response, bytes, n);
 
+	if (r->tap != NULL)
+		r->tap(r, bytes, n);
 	r->changed(r);
 	return err;
 }
@@ -36,6 +38,8 @@ void
 request_end(struct request *r, const void *bytes, size_t n)
 {
 	response_end(&r->response, bytes, n);
+	if (r->tap != NULL)
+		r->tap(r, bytes, n);
 	r->changed(r);
 }
 

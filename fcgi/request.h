@@ -20,6 +20,7 @@ struct request {
 	bool		 gone;		/* the client has left */
 	enum err	 err;		/* not ERR_NONE: params could not be read and are empty */
 	void		*state;		/* the handler's */
+	void		(*tap)(struct request *, const char *, size_t);	/* sees every body byte of the answer, or NULL */
 	void		(*changed)(struct request *);	/* private: the edge looks at response again */
 };
 

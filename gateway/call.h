@@ -6,9 +6,16 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
 #include "gateway/snapshot.h"
+
+/* Text for the journal where log.bodies is set. */
+struct call_text {
+	struct buf	 buf;
+	bool		 is_cut;	/* there was more */
+};
 
 struct call {
 	struct arena	*arena;		/* the request's */
@@ -29,5 +36,6 @@ struct call {
 	enum err	 outcome;	/* ERR_NONE: the answer is complete, whatever its status */
 	uint64_t	 first_byte_us;	/* monotonic; 0 = no answer byte was sent */
 	uint64_t	 bytes;		/* of the answer's body */
+	const struct call_text *request_text, *answer_text;	/* NULL: not logged */
 };
 #endif

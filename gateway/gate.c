@@ -36,3 +36,15 @@ gate_equal(const char *credential, const char *secret)
 	crypto_hash_sha256(b, (const unsigned char *)secret, strlen(secret));
 	return sodium_memcmp(a, b, sizeof a) == 0;
 }
+
+const char *
+gate_key_id(struct arena *arena, const char *credential)
+{
+	unsigned char hash[SNAPSHOT_KEY_HASH];
+	char	 hex[2 * SNAPSHOT_KEY_HASH + 1];
+
+	crypto_hash_sha256(hash, (const unsigned char *)credential,
+	    strlen(credential));
+	sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
+	return arena_strndup(arena, hex, SNAPSHOT_KEY_HASH);
+}

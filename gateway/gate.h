@@ -2,6 +2,7 @@
 #ifndef GATEWAY_GATE_H
 #define GATEWAY_GATE_H
 
+#include "base/arena.h"
 #include "base/err.h"
 #include "gateway/snapshot.h"
 
@@ -11,6 +12,9 @@
  * one does.
  */
 enum err gate_check(const struct snapshot *, const char *credential);
+
+/* A name for CREDENTIAL's holder from which the key cannot be found: 32 hex digits of its SHA-256. */
+const char *gate_key_id(struct arena *, const char *credential);
 
 /* Does CREDENTIAL equal SECRET? In constant time. NULL never equals. */
 bool	gate_equal(const char *credential, const char *secret);

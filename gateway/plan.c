@@ -16,6 +16,18 @@ target_serves(const struct target *t, const char *api_path)
 	return t->path_count == 0;
 }
 
+static struct plan_step
+step_to(const struct target *t, const char *rest)
+{
+	const char *model = t->model != NULL ? t->model : rest;
+
+	return (struct plan_step){
+		.target = t, .model = model,
+		.deployment = t->provider->kind != CONF_KIND_AZURE ? NULL :
+		    t->deployment != NULL ? t->deployment : model,
+	};
+}
+
 enum err
 plan_make(struct plan *plan, struct arena *arena, const struct snapshot *s,
     const char *model, const char *api_path)
@@ -32,8 +44,7 @@ plan_make(struct plan *plan, struct arena *arena, const struct snapshot *s,
 		const struct target *t = &m->targets[i];
 
 		if (target_serves(t, api_path))
-			plan->steps[plan->count++] = (struct plan_step){
-				t, t->model != NULL ? t->model : rest };
+			plan->steps[plan->count++] = step_to(t, rest);
 	}
 	return plan->count > 0 ? ERR_NONE : ERR_MODEL_NOT_FOUND;
 }

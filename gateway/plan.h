@@ -11,6 +11,7 @@
 struct plan_step {
 	const struct target *target;
 	const char	*model;		/* name upstream, never NULL */
+	const char	*deployment;	/* kind azure; NULL otherwise */
 };
 
 struct plan {

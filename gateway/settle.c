@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 
-enum { TEXT_MAX_BYTES = 1024, LINE_MAX_BYTES = 64 * TEXT_MAX_BYTES };
+enum { TEXT_MAX_BYTES = 1024, LINE_MAX_BYTES = 2048 * TEXT_MAX_BYTES };
 
 static void
 put_name(struct buf *line, const char *name)
@@ -36,6 +36,21 @@ put_number(struct buf *line, const char *name, uint64_t number)
 {
 	put_name(line, name);
 	buf_put_number(line, number);
+}
+
+/* P20's members, where log.bodies is set. */
+static void
+put_body(struct buf *line, const char *name, const struct call_text *text)
+{
+	if (text == NULL)
+		return;
+	put_name(line, name);
+	json_write_string(line, buf_data(&text->buf), buf_len(&text->buf));
+	if (!text->is_cut)
+		return;
+	buf_puts(line, ",\"");
+	buf_puts(line, name);
+	buf_puts(line, "_cut\":true");
 }
 
 static const char *
@@ -81,6 +96,8 @@ settle(struct journal *journal, const struct call *c)
 	else
 		buf_puts(&line, ",\"ttfb_ms\":null");
 	put_number(&line, "bytes", c->bytes);
+	put_body(&line, "request", c->request_text);
+	put_body(&line, "response", c->answer_text);
 	if (buf_puts(&line, "}\n") == ERR_NONE)
 		journal_append(journal, clock_wall_us(), buf_data(&line),
 		    buf_len(&line));

@@ -9,6 +9,8 @@
 
 #define DEFAULT_NAMESPACE "default"
 
+enum { FORCED_MODELS = 2 };
+
 /* A model entry on its way into the table. */
 struct entry {
 	const char	*id;
@@ -59,6 +61,8 @@ target_init(struct target *t, const struct snapshot *s, const struct entry *e,
 		.base_url = endpoint != NULL && endpoint->base_url != NULL ?
 		    endpoint->base_url : p->base_url,
 		.model = model,
+		.deployment = e->model->deployment != NULL ?
+		    e->model->deployment : p->deployment,
 		.key = p->api_key_env == NULL ? NULL :
 		    conf_getenv(s->conf, p->api_key_env),
 		.timeouts = merge_timeouts(
@@ -117,6 +121,23 @@ exposed_id(struct snapshot *s, const struct conf_provider *p,
 	    strcmp(m->name, "*") == 0 ? "" : m->name);
 }
 
+/*
+ * A provider with force_model is one listed model and a wildcard for all other
+ * names, both with that target (S2's single-target mode); what names no model
+ * goes there too unless default_model says otherwise.
+ */
+static const struct conf_model *
+forced_models(struct snapshot *s, const struct conf_provider *p)
+{
+	struct conf_model *m = arena_alloc(&s->arena, 2 * sizeof *m);
+
+	m[0].name = m[0].target = m[1].target = p->force_model;
+	m[1].name = "*";
+	if (s->default_model == NULL && strcmp(p->ns, DEFAULT_NAMESPACE) == 0)
+		s->default_model = exposed_id(s, p, &m[0]);
+	return m;
+}
+
 static size_t
 snapshot_list(struct snapshot *s, struct entry *entries, bool wildcards)
 {
@@ -125,8 +146,15 @@ snapshot_list(struct snapshot *s, struct entry *entries, bool wildcards)
 	for (size_t i = 0; i < s->conf->provider_count; i++) {
 		const struct conf_provider *p = s->conf->providers[i];
 
-		for (size_t j = 0; j < p->model_count; j++) {
-			const struct conf_model *m = &p->models[j];
+		const struct conf_model *models = p->models;
+		size_t	 count = p->model_count;
+
+		if (p->force_model != NULL) {
+			models = forced_models(s, p);
+			count = FORCED_MODELS;
+		}
+		for (size_t j = 0; j < count; j++) {
+			const struct conf_model *m = &models[j];
 
 			if ((strcmp(m->name, "*") == 0) != wildcards)
 				continue;
@@ -175,7 +203,7 @@ snapshot_add_models(struct snapshot *s)
 	struct entry *entries;
 
 	for (size_t i = 0; i < s->conf->provider_count; i++)
-		most += s->conf->providers[i]->model_count;
+		most += s->conf->providers[i]->model_count + FORCED_MODELS;
 	entries = arena_alloc(&s->arena, most * sizeof *entries);
 	s->models = arena_alloc(&s->arena, most * sizeof *s->models);
 	s->wildcards = arena_alloc(&s->arena, most * sizeof *s->wildcards);
@@ -185,6 +213,35 @@ snapshot_add_models(struct snapshot *s)
 	n = snapshot_list(s, entries, true);
 	qsort(entries, n, sizeof *entries, wildcard_compare);
 	s->wildcard_count = snapshot_join(s, entries, n, s->wildcards);
+}
+
+/* A provider as a whole: what is asked of it does not depend on a model. */
+static void
+snapshot_add_providers(struct snapshot *s)
+{
+	static const struct conf_model any;
+	size_t	 n = s->conf->provider_count;
+
+	s->providers = arena_alloc(&s->arena, n * sizeof *s->providers);
+	s->passthroughs = arena_alloc(&s->arena, n * sizeof *s->passthroughs);
+	for (size_t i = 0; i < n; i++) {
+		const struct entry e = { .is_wildcard = true, .model = &any,
+			.provider = s->conf->providers[i] };
+
+		target_init(&s->providers[i], s, &e, NULL);
+		if (e.provider->passthrough)
+			s->passthroughs[s->passthrough_count++] =
+			    s->providers[i];
+	}
+}
+
+const struct target *
+snapshot_find_provider(const struct snapshot *s, const char *name)
+{
+	for (size_t i = 0; i < s->conf->provider_count; i++)
+		if (strcmp(s->providers[i].provider->name, name) == 0)
+			return &s->providers[i];
+	return NULL;
 }
 
 /* Comma-separated, trimmed (P15); only hashes are kept. */
@@ -227,6 +284,7 @@ snapshot_create(struct conf *conf)
 	s->default_model = conf->default_model != NULL &&
 	    conf->default_model[0] != '\0' ? conf->default_model : NULL;
 	snapshot_add_models(s);
+	snapshot_add_providers(s);
 	snapshot_add_keys(s);
 	return s;
 }

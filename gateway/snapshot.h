@@ -19,6 +19,7 @@ struct target {
 	size_t		 path_count;
 	const char	*base_url;	/* no trailing slash */
 	const char	*model;		/* name upstream; NULL = as the client says it */
+	const char	*deployment;	/* kind azure; NULL = the model's name upstream */
 	const char	*key;		/* the provider's key, or NULL = none is sent */
 	struct conf_timeouts timeouts;	/* headers_ms 0 = no file sets it */
 };
@@ -41,6 +42,9 @@ struct snapshot {
 	size_t		 model_count;
 	struct model	*wildcards;	/* longest id first */
 	size_t		 wildcard_count;
+	struct target	*providers;	/* each as a whole, conf->provider_count of them */
+	struct target	*passthroughs;	/* providers that take requests without a model */
+	size_t		 passthrough_count;
 	unsigned char	(*key_hashes)[SNAPSHOT_KEY_HASH];	/* of the client keys */
 	size_t		 key_count;
 	const char	*default_model;	/* NULL = none */
@@ -50,6 +54,10 @@ struct snapshot {
 struct snapshot *snapshot_create(struct conf *);
 struct snapshot *snapshot_ref(struct snapshot *);
 void	snapshot_unref(struct snapshot *);	/* NULL is fine */
+
+/* The provider called NAME as a target of its own, for requests without a model; NULL: none. */
+const struct target *snapshot_find_provider(const struct snapshot *,
+	    const char *name);
 
 /*
  * Find what NAME stands for: an exposed id, the same without a leading

@@ -15,7 +15,7 @@
 #include "handlers/echo_text.h"
 #include "handlers/reply.h"
 
-enum { CHUNK_MAX_BYTES = 1 << 20, DELAY_MAX_MS = 10000 };
+enum { CHUNK_MAX_BYTES = 1 << 20, DELAY_MAX_MS = 10000, STALL_MS = 60000 };
 
 /* An answer that is written word by word. */
 struct echo {
@@ -162,6 +162,16 @@ echo_end(struct echo *e)
 	buf_fini(&out);
 }
 
+/* Nobody has read for too long. */
+static void
+echo_on_stall(uv_timer_t *timer)
+{
+	struct echo *e = timer->data;
+
+	e->x->call.outcome = ERR_TIMEOUT_IDLE;
+	request_abort(e->x->request);
+}
+
 /* The next word with the space before it. */
 static void
 echo_on_timer(uv_timer_t *timer)
@@ -183,7 +193,7 @@ echo_on_timer(uv_timer_t *timer)
 	if (last)
 		echo_end(e);
 	else if (response_is_full(&e->x->request->response))
-		uv_timer_stop(timer);
+		uv_timer_start(timer, echo_on_stall, STALL_MS, 0);
 }
 
 /* Without a delay a word still has a turn of the loop to itself. */
@@ -310,7 +320,13 @@ echo_handle_embedding(struct exchange *x)
 		return;
 	buf_init(&out, LIMIT_ECHO_BYTES);
 	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
-	echo_text_put_embeddings(&out, tree);
+	if (!echo_text_put_embeddings(&out, tree)) {
+		buf_fini(&out);
+		yajl_tree_free(tree);
+		reply_error(x, ERR_BAD_REQUEST,
+		    "The demo upstream does not make that many numbers.");
+		return;
+	}
 	buf_puts(&out, "],\"model\":");
 	json_write_string(&out, x->call.model, strlen(x->call.model));
 	buf_puts(&out, ",\"usage\":{\"prompt_tokens\":0,"

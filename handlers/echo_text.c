@@ -8,7 +8,7 @@
 
 #include <sodium.h>
 
-enum { DIMENSIONS = 16, DIMENSIONS_MAX = 4096 };
+enum { DIMENSIONS = 16, DIMENSIONS_MAX = 4096, NUMBERS_MAX = 65536 };
 
 static yajl_val
 member(yajl_val object, const char *name, yajl_type type)
@@ -186,16 +186,20 @@ put_embedding(struct buf *out, yajl_val request, const char *input,
 	buf_puts(out, dimensions == 0 ? "[]}" : "]}");
 }
 
-void
+bool
 echo_text_put_embeddings(struct buf *out, yajl_val request)
 {
 	yajl_val many = member(request, "input", yajl_t_array);
+	size_t	 dimensions = (size_t)echo_text_number(request, "dimensions",
+		    DIMENSIONS, DIMENSIONS_MAX);
+	size_t	 inputs = many == NULL ? 1 : many->u.array.len;
 
-	if (many == NULL) {
+	if (inputs > NUMBERS_MAX || inputs * dimensions > NUMBERS_MAX)
+		return false;
+	if (many == NULL)
 		put_embedding(out, request, member_text(request, "input"), 0);
-		return;
-	}
-	for (size_t i = 0; i < many->u.array.len; i++)
+	for (size_t i = 0; many != NULL && i < inputs; i++)
 		put_embedding(out, request,
 		    YAJL_GET_STRING(many->u.array.values[i]), i);
+	return true;
 }

@@ -35,7 +35,8 @@ bool	echo_text_wants_usage(yajl_val request);
 /*
  * One embedding object for each input, made from its SHA-256: 16 numbers, or
  * as many as "dimensions" says (at most 4096), as an array or, with
- * "encoding_format": "base64", as little-endian floats.
+ * "encoding_format": "base64", as little-endian floats. False: more than
+ * NUMBERS_MAX in all, which would keep the loop too long.
  */
-void	echo_text_put_embeddings(struct buf *, yajl_val request);
+bool	echo_text_put_embeddings(struct buf *, yajl_val request);
 #endif

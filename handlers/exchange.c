@@ -11,11 +11,16 @@
 #include "base/clock.h"
 #include "gateway/gate.h"
 #include "gateway/settle.h"
+#include "handlers/background.h"
+#include "handlers/capture.h"
 #include "handlers/echo.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
-enum { STATUS_CLIENT_GONE = 499 };	/* in the journal alone, as nginx writes it */
+enum {
+	STATUS_CLIENT_GONE = 499,	/* in the journal alone, as nginx writes it */
+	ASKED_MAX_BYTES = 1024,		/* of Access-Control-Request-Headers */
+};
 
 static const char *const members[MEMBER__MAX] = {
 	[MEMBER_MODEL] = "model", [MEMBER_STREAM] = "stream",
@@ -92,13 +97,15 @@ answer_options(struct exchange *x)
 	const char *asked = params_get(&x->request->params,
 	    "HTTP_ACCESS_CONTROL_REQUEST_HEADERS");
 
+	if (asked == NULL || strlen(asked) > ASKED_MAX_BYTES)
+		asked = "authorization, content-type";
 	reply_begin(x, 204);
 	response_field(r, "Allow", route_allow(x->route));
 	if (x->origin != NULL) {
 		response_field(r, "Access-Control-Allow-Methods",
 		    route_allow(x->route));
 		response_field(r, "Access-Control-Allow-Headers",
-		    asked == NULL ? "authorization, content-type" : asked);
+		    asked);
 		response_field(r, "Access-Control-Max-Age", "600");
 	}
 	request_end(x->request, NULL, 0);
@@ -138,13 +145,15 @@ judge_head(struct exchange *x)
 	err = route_find(&x->route, x->call.method, x->path.decoded);
 	if (err != ERR_NONE)
 		return err;
-	if (x->route->relayed && strncmp(x->path.raw, "/v1/", 4) != 0)
+	if (strncmp(x->path.decoded, "/v1/", 4) == 0 &&
+	    strncmp(x->path.raw, "/v1/", 4) != 0)
 		return ERR_NOT_FOUND;	/* "/v%31/": nobody writes it in good faith */
+	if (x->route->key == ROUTE_KEY_CLIENT &&
+	    params_get(p, "HTTP_X_SLUICE_HOP") != NULL)
+		return ERR_LOOP;
 	err = check_gate(x);
 	if (err != ERR_NONE)
 		return err;
-	if (x->route->relayed && params_get(p, "HTTP_X_SLUICE_HOP") != NULL)
-		return ERR_LOOP;
 	if (x->request->has_length && x->request->content_length >
 	    x->call.snapshot->conf->limits.body_bytes)
 		return ERR_BODY_TOO_LARGE;
@@ -184,6 +193,7 @@ on_head(struct request *request)
 	x->credential = find_credential(&request->params);
 	x->origin = find_allowed_origin(x);
 	request->response.no_body = strcmp(x->call.method, "HEAD") == 0;
+	capture_begin(x);
 	err = request->err != ERR_NONE ? request->err : judge_head(x);
 	if (err == ERR_METHOD_NOT_ALLOWED &&
 	    strcmp(x->call.method, "OPTIONS") == 0)
@@ -210,6 +220,68 @@ reply_json_error(struct exchange *x, enum err err)
 	reply_error(x, err, text);
 }
 
+static bool
+is_form(const char *content_type)
+{
+	static const char form[] = "multipart/form-data";
+
+	return strncasecmp(content_type, form, sizeof form - 1) == 0;
+}
+
+/* Is a body of CONTENT_TYPE taken for JSON? "curl -d" calls everything a form of its own. */
+static bool
+is_json(const char *content_type)
+{
+	return *content_type == '\0' || strcasestr(content_type, "json") !=
+	    NULL || strncasecmp(content_type,
+	    "application/x-www-form-urlencoded", 33) == 0;
+}
+
+/* The first byte of a body is here: decide how it is read. */
+static enum err
+begin_body(struct exchange *x)
+{
+	const char *type = params_get(&x->request->params, "CONTENT_TYPE");
+	enum route_body body = x->route->body;
+
+	x->body_begun = true;
+	if (type == NULL)
+		type = "";
+	if (body >= ROUTE_BODY_MODEL && is_form(type)) {
+		x->multipart = malloc(sizeof *x->multipart);
+		if (x->multipart == NULL)
+			abort();
+		return multipart_scan_init(x->multipart, type, members,
+		    MEMBER__MAX);
+	}
+	if (body == ROUTE_BODY_ANY && !is_json(type))
+		return ERR_NONE;
+	x->scan = malloc(sizeof *x->scan);
+	if (x->scan == NULL)
+		abort();
+	json_scan_init(x->scan, members, MEMBER__MAX);
+	return ERR_NONE;
+}
+
+/* False: it was refused, and that has been told. */
+static bool
+scan_body(struct exchange *x, const char *bytes, size_t n)
+{
+	enum err err = x->body_begun ? ERR_NONE : begin_body(x);
+
+	if (err == ERR_NONE && x->multipart != NULL)
+		err = multipart_scan_feed(x->multipart, bytes, n);
+	if (err != ERR_NONE) {
+		reply_error(x, err, x->multipart->reason);
+		return false;
+	}
+	if (x->scan != NULL)
+		err = json_scan_feed(x->scan, bytes, n);
+	if (err != ERR_NONE)
+		reply_json_error(x, err);
+	return err == ERR_NONE;
+}
+
 static void
 on_body(struct request *request, const char *bytes, size_t n)
 {
@@ -220,21 +292,19 @@ on_body(struct request *request, const char *bytes, size_t n)
 		reply_error(x, ERR_BODY_TOO_LARGE, NULL);
 		return;
 	}
-	if (x->route->body != ROUTE_BODY_JSON)
+	if (x->route->body == ROUTE_BODY_NONE || !scan_body(x, bytes, n))
 		return;
-	if (x->scan == NULL) {
-		if ((x->scan = malloc(sizeof *x->scan)) == NULL)
-			abort();
-		json_scan_init(x->scan, members, MEMBER__MAX);
-	}
-	err = json_scan_feed(x->scan, bytes, n);
-	if (err != ERR_NONE) {
-		reply_json_error(x, err);
-		return;
-	}
+	capture_request(x, bytes, n);
 	err = spool_append(&x->body, bytes, n);
 	if (err != ERR_NONE)
 		reply_error(x, err, NULL);
+}
+
+static bool
+needs_body(const struct exchange *x)
+{
+	return x->route->body == ROUTE_BODY_JSON ||
+	    x->route->body == ROUTE_BODY_MODEL;
 }
 
 static void
@@ -244,15 +314,33 @@ on_body_end(struct request *request, enum err err)
 
 	if (err != ERR_NONE)
 		reply_error(x, err, NULL);
-	else if (x->route->body == ROUTE_BODY_NONE)
-		x->route->handle(x);
-	else if (x->scan == NULL)
+	else if (!x->body_begun && needs_body(x))
 		reply_error(x, ERR_JSON_TRUNCATED,
 		    "The request has no body; a JSON object is expected.");
-	else if ((err = json_scan_end(x->scan)) != ERR_NONE)
+	else if (x->scan != NULL && (err = json_scan_end(x->scan)) != ERR_NONE)
 		reply_json_error(x, err);
+	else if (x->multipart != NULL &&
+	    (err = multipart_scan_end(x->multipart)) != ERR_NONE)
+		reply_error(x, err, x->multipart->reason);
 	else
 		x->route->handle(x);
+}
+
+void
+exchange_forget_scan(struct exchange *x)
+{
+	free(x->scan);
+	free(x->multipart);
+	x->scan = NULL;
+	x->multipart = NULL;
+}
+
+const char *
+exchange_key_id(const struct exchange *x, struct arena *arena)
+{
+	if (x->call.snapshot->conf->auth.open || x->credential == NULL)
+		return "";
+	return gate_key_id(arena, x->credential);
 }
 
 /* ---- While it is answered, and after. ---- */
@@ -288,10 +376,14 @@ on_end(struct request *request)
 			x->call.status = STATUS_CLIENT_GONE;
 	}
 	x->call.bytes = request->response.body_bytes;
+	background_detach(x);
+	buf_fini(&x->first_event);
+	capture_give(x);
 	settle(&x->app->journal, &x->call);
+	capture_end(x);
 	if (x->release != NULL)
 		x->release(x);
-	free(x->scan);
+	exchange_forget_scan(x);
 	spool_fini(&x->body);
 	snapshot_unref(x->call.snapshot);
 }

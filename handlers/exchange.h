@@ -7,11 +7,13 @@
 #include <uv.h>
 
 #include "base/json.h"
+#include "base/multipart.h"
 #include "base/spool.h"
 #include "fcgi/request.h"
 #include "gateway/call.h"
 #include "gateway/snapshot.h"
 #include "handlers/path.h"
+#include "store/db.h"
 #include "store/journal.h"
 #include "upstream/client.h"
 
@@ -20,12 +22,16 @@ struct app {
 	uv_loop_t	*loop;
 	struct client	 client;
 	struct journal	 journal;
+	struct db	*db;		/* on the thread pool only */
 	struct snapshot	*snapshot;	/* the current one; replaced by a reload */
 };
 
-/* Members of a request body that the gateway acts on. */
+/* Members or form fields of a request body that the gateway acts on. */
 enum member { MEMBER_MODEL, MEMBER_STREAM, MEMBER__MAX };
 
+struct background;
+struct capture;
+struct rewriting;
 struct route;
 
 struct exchange {
@@ -37,7 +43,15 @@ struct exchange {
 	const char	*credential;	/* what the client showed, or NULL; never logged */
 	const char	*origin;	/* allowed CORS origin to be told, or NULL */
 	struct spool	 body;
-	struct json_scan *scan;		/* JSON routes */
+	bool		 body_begun;
+	struct json_scan *scan;		/* of a JSON body, or NULL */
+	struct multipart_scan *multipart; /* of a form, or NULL */
+
+	struct capture	*capture;	/* log.bodies, or NULL */
+	struct background *background;	/* work on the thread pool, or NULL */
+	struct buf	 first_event;	/* of a stream that is looked at */
+	bool		 first_event_done;
+	struct rewriting *rewriting;	/* of an answer's links, or NULL */
 
 	/* Set by a handler whose answer takes time; STATE is its own. */
 	void		*state;
@@ -45,6 +59,12 @@ struct exchange {
 	void		(*cancel)(struct exchange *);	/* the client has left: stop work */
 	void		(*release)(struct exchange *);	/* last: free what state holds */
 };
+
+/* The body has been read: its scans are of no more use and are freed. */
+void	exchange_forget_scan(struct exchange *);
+
+/* Who asks, as a short text that reveals nothing of the key; "" when open. In ARENA. */
+const char *exchange_key_id(const struct exchange *, struct arena *);
 
 /* The handler side of the front edge. The app is set once, before the loop runs. */
 void	exchange_set_app(struct app *);

@@ -138,6 +138,20 @@ health_release(struct exchange *x)
 		attempt_free(h->probes[i].attempt);
 }
 
+/* health.path is a path and maybe a query below base_url. */
+static const char *
+probe_url(struct exchange *x, const struct target *t)
+{
+	const char *path = t->provider->health_path;
+	size_t	 len = strcspn(path, "?");
+
+	return outgoing_url(x, &(struct outgoing){
+		.target = t,
+		.path = arena_strndup(x->call.arena, path + 1, len - 1),
+		.query = path + len,
+	});
+}
+
 /* Targets that share a base URL and a provider are one place. */
 static void
 health_add(struct health *h, const struct target *t)
@@ -154,12 +168,11 @@ health_add(struct health *h, const struct target *t)
 		.target = t,
 		.request = {
 			.method = "GET",
-			.url = arena_printf(x->call.arena, "%s%s%s",
-			    t->base_url, provider->health_path[0] == '/' ?
-			    "" : "/", provider->health_path),
+			.url = probe_url(x, t),
 			.proxy = provider->proxy,
 			.http2 = provider->http2,
-			.headers = outgoing_fields(x, t, false),
+			.headers = outgoing_fields(x, &(struct outgoing){
+			    .target = t, .path = "models", .query = "" }),
 			.connect_ms = provider->health_timeout_ms,
 			.idle_ms = provider->health_timeout_ms,
 			.total_ms = provider->health_timeout_ms,

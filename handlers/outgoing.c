@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/http.h"
+#include "upstream/dialect.h"
 #include "upstream/headers.h"
 
 enum { NAME_MAX_BYTES = 64 };
@@ -70,22 +71,32 @@ add_client_fields(struct list *l, const struct params *params,
 
 	for (size_t i = 0; i < params->count; i++)
 		if (field_name(params->pairs[i], name, &value) &&
-		    *value != '\0' && headers_pass_request(name) &&
+		    http_is_token(name, strlen(name)) && *value != '\0' && headers_pass_request(name) &&
 		    !is_set_by_us(p, name) &&
 		    http_is_field_value(value, strlen(value)))
 			list_add_field(l, name, value);
 }
 
+static bool
+list_has(const struct list *l, const char *name)
+{
+	size_t	 len = strlen(name);
+
+	for (const struct curl_slist *i = l->first; i != NULL; i = i->next)
+		if (strncasecmp(i->data, name, len) == 0 && i->data[len] == ':')
+			return true;
+	return false;
+}
+
 static void
 add_provider_fields(struct list *l, const struct exchange *x,
-    const struct target *t)
+    const struct outgoing *o)
 {
-	const struct conf_provider *p = t->provider;
+	const struct conf_provider *p = o->target->provider;
 
-	if (t->key != NULL)
-		list_add(l, arena_concat(l->arena, p->key_header, ": ",
-		    strcasecmp(p->key_header, "Authorization") == 0 ?
-		    "Bearer " : "", t->key, NULL));
+	if (o->target->key != NULL)
+		list_add(l, dialect_key_line(l->arena, p, o->path,
+		    o->target->key));
 	for (size_t i = 0; i < p->header_count; i++) {
 		const char *value = p->headers[i].value;
 
@@ -97,31 +108,68 @@ add_provider_fields(struct list *l, const struct exchange *x,
 	}
 }
 
-/* curl's own default, and "curl -d"'s, is a form: no provider would take it. */
-static void
-add_content_type(struct list *l, const struct params *params)
-{
-	const char *value = params_get(params, "CONTENT_TYPE");
-
-	if (value == NULL || strcasestr(value, "json") == NULL ||
-	    !http_is_field_value(value, strlen(value)))
-		value = "application/json";
-	list_add_field(l, "Content-Type", value);
-}
-
 struct curl_slist *
-outgoing_fields(struct exchange *x, const struct target *t, bool has_body)
+outgoing_fields(struct exchange *x, const struct outgoing *o)
 {
 	static char hop[] = OUTGOING_HOP_FIELD ": 1";
 	static char no_expect[] = "Expect:";	/* else bodies over 1 MB wait a second */
+	const struct conf_provider *p = o->target->provider;
 	struct list l = { .arena = x->call.arena };
+	const char *name, *value;
 
 	l.last = &l.first;
-	add_provider_fields(&l, x, t);
-	add_client_fields(&l, &x->request->params, t->provider);
-	if (has_body)
-		add_content_type(&l, &x->request->params);
+	add_provider_fields(&l, x, o);
+	add_client_fields(&l, &x->request->params, p);
+	name = dialect_required_field(p->kind, &value);
+	if (name != NULL && !list_has(&l, name))
+		list_add_field(&l, name, value);
+	if (o->content_type != NULL &&
+	    http_is_field_value(o->content_type, strlen(o->content_type)))
+		list_add_field(&l, "Content-Type", o->content_type);
 	list_add(&l, hop);
 	list_add(&l, no_expect);
 	return l.first;
+}
+
+const char *
+outgoing_url(struct exchange *x, const struct outgoing *o)
+{
+	const struct dialect_call call = {
+		.provider = o->target->provider,
+		.base_url = o->target->base_url,
+		.deployment = o->deployment,
+		.path = o->path,
+		.query = o->query,
+	};
+
+	return dialect_url(x->call.arena, &call);
+}
+
+const char *
+outgoing_client_path(struct exchange *x)
+{
+	const char *raw = x->path.raw + strlen("/v1/");
+	size_t	 len = x->path.raw_len - strlen("/v1/");
+
+	if (len > 0 && raw[len - 1] == '/')
+		len--;
+	return arena_strndup(x->call.arena, raw, len);
+}
+
+const char *
+outgoing_client_query(struct exchange *x)
+{
+	const char *query = x->path.raw + x->path.raw_len;
+
+	return arena_strndup(x->call.arena, query, strcspn(query, "#"));
+}
+
+/* curl's own default, and "curl -d"'s, is a form: no provider would take it. */
+const char *
+outgoing_json_type(const struct exchange *x)
+{
+	const char *type = params_get(&x->request->params, "CONTENT_TYPE");
+
+	return type != NULL && strcasestr(type, "json") != NULL ? type :
+	    "application/json";
 }

@@ -9,12 +9,30 @@
 /* The field by which a gateway recognises its own requests (value "1"). */
 #define OUTGOING_HOP_FIELD "X-Sluice-Hop"
 
+/* One request to one place; the strings are borrowed. */
+struct outgoing {
+	const struct target *target;
+	const char	*deployment;	/* kind azure, or NULL */
+	const char	*path;		/* what stands after /v1/ */
+	const char	*query;		/* "?a=b" or "" */
+	const char	*content_type;	/* of the body; NULL = no body */
+};
+
+/* The URL and the fields, in the request's arena. */
+const char *outgoing_url(struct exchange *, const struct outgoing *);
+
 /*
- * Fields for TARGET, all in the request's arena: the provider's key and static
- * headers, the hop mark, and those of the client's fields that are allowed to
- * pass. The client's own credentials never are. A body is JSON (it has been
- * checked), so HAS_BODY says so where the client did not.
+ * The provider's key and static headers, the hop mark, and those of the
+ * client's fields that are allowed to pass. The client's own credentials never
+ * are.
  */
 struct curl_slist *outgoing_fields(struct exchange *,
-	    const struct target *, bool has_body);
+	    const struct outgoing *);
+
+/* The client's spelling of what stands after /v1/, and its query ("" or "?..."). In the arena. */
+const char *outgoing_client_path(struct exchange *);
+const char *outgoing_client_query(struct exchange *);
+
+/* The client's Content-Type if it names JSON, else "application/json". */
+const char *outgoing_json_type(const struct exchange *);
 #endif

@@ -55,8 +55,13 @@ has_dot_segment(const char *path)
 	for (const char *s = path; *s != '\0'; s++) {
 		size_t n = strcspn(s, "/");
 
+		/* "..;x" and "..\\x" are two dots to some servers upstream. */
+		if (memchr(s, '\\', n) != NULL)
+			return true;
+		n = strcspn(s, "/;");
 		if (segment_is(s, n, ".") || segment_is(s, n, ".."))
 			return true;
+		n = strcspn(s, "/");
 		s += n;
 		if (*s == '\0')
 			break;

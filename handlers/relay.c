@@ -9,18 +9,14 @@
 
 #include "base/clock.h"
 #include "base/http.h"
-#include "gateway/plan.h"
-#include "gateway/splice.h"
-#include "handlers/outgoing.h"
+#include "handlers/capture.h"
 #include "handlers/reply.h"
+#include "handlers/route.h"
 #include "upstream/attempt.h"
 #include "upstream/headers.h"
 #include "upstream/sse.h"
 
-enum {
-	MODEL_MAX_BYTES = 256,
-	FLAT_MAX_BYTES = 65536,		/* libcurl sends a body of this size with its head */
-};
+enum { FLAT_MAX_BYTES = ATTEMPT_COPIED_MAX };
 
 /* How the answer is passed on. */
 enum relay_mode {
@@ -31,8 +27,7 @@ enum relay_mode {
 
 struct relay {
 	struct exchange		*x;
-	struct plan_step	 step;
-	struct splice		 splice;
+	struct relay_order	 order;
 	struct attempt_request	 request;
 	struct attempt		*attempt;
 	enum relay_mode		 mode;
@@ -123,6 +118,8 @@ relay_on_head(void *arg, struct attempt *a)
 		return;
 	relay->mode = find_mode(a);
 	relay->close_delimited = a->close_delimited;
+	if (relay->mode == RELAY_PLAIN)
+		capture_drop_answer(relay->x);
 	if (relay->mode != RELAY_SSE)
 		attempt_note_token(a);	/* there are no tokens to wait for */
 	reply_begin(relay->x, a->status);
@@ -130,7 +127,7 @@ relay_on_head(void *arg, struct attempt *a)
 	if (relay->mode == RELAY_SSE) {
 		response_field(r, "Cache-Control", "no-cache");
 		response_field(r, "X-Accel-Buffering", "no");
-	} else if (a->content_length >= 0) {
+	} else if (a->content_length >= 0 && relay->order.finish == NULL) {
 		snprintf(length, sizeof length, "%lld",
 		    (long long)a->content_length);
 		response_field(r, "Content-Length", length);
@@ -147,6 +144,16 @@ relay_release_body(struct relay *relay)
 	free(relay->flat);
 	relay->flat = NULL;
 	spool_fini(&relay->x->body);
+}
+
+/* The one Content-Length of an answer that may still be changed. */
+static void
+tell_length(struct relay *relay)
+{
+	char	 length[24];
+
+	snprintf(length, sizeof length, "%zu", buf_len(&relay->held));
+	response_field(&relay->x->request->response, "Content-Length", length);
 }
 
 static bool
@@ -186,6 +193,8 @@ relay_on_data(void *arg, const char *bytes, size_t n)
 	if (relay->mode == RELAY_HELD)
 		return relay_hold(relay, bytes, n);
 	if (relay->mode == RELAY_SSE) {
+		if (relay->order.watch != NULL)
+			relay->order.watch(relay->x, bytes, n);
 		sse_feed(&relay->sse, bytes, n);
 		if (relay->sse.token_seen)
 			attempt_note_token(relay->attempt);
@@ -193,7 +202,10 @@ relay_on_data(void *arg, const char *bytes, size_t n)
 	return relay_write(relay, bytes, n);
 }
 
-/* DESIGN section 7.2: a failure after the head is told as an event of its own, and no [DONE] follows. */
+/*
+ * DESIGN section 7.2: a failure after the head is told as an event of its own,
+ * and no [DONE] follows. Anthropic's streams name their error events.
+ */
 static void
 relay_end_in_band(struct relay *relay, enum err err)
 {
@@ -202,8 +214,10 @@ relay_end_in_band(struct relay *relay, enum err err)
 	buf_init(&event, 8192);
 	if (!relay->sse.at_boundary)
 		buf_puts(&event, "\n\n");
+	if (relay->x->route->is_anthropic)
+		buf_puts(&event, "event: error\n");
 	buf_puts(&event, "data: ");
-	reply_format_error(&event, err, NULL);
+	reply_format_error(&event, relay->x, err, NULL);
 	buf_puts(&event, "\n\n");
 	relay->x->call.outcome = err;
 	request_end(relay->x->request, buf_data(&event), buf_len(&event));
@@ -211,16 +225,38 @@ relay_end_in_band(struct relay *relay, enum err err)
 }
 
 static void
+relay_send_held(struct relay *relay)
+{
+	relay->x->call.first_byte_us = clock_now_us();
+	request_end(relay->x->request, buf_data(&relay->held),
+	    buf_len(&relay->held));
+}
+
+void
+relay_finish(struct exchange *x)
+{
+	struct relay *relay = x->state;
+
+	if (x->request->gone)
+		return;
+	tell_length(relay);
+	relay_send_held(relay);
+}
+
+static void
 relay_end_well(struct relay *relay)
 {
 	struct exchange *x = relay->x;
 
-	if (relay->mode == RELAY_HELD) {
-		x->call.first_byte_us = clock_now_us();
-		request_end(x->request, buf_data(&relay->held),
-		    buf_len(&relay->held));
-	} else
+	if (relay->mode != RELAY_HELD)
 		request_end(x->request, NULL, 0);
+	else if (relay->order.finish != NULL && x->call.status == 200)
+		relay->order.finish(x, &relay->held);
+	else {
+		if (relay->order.finish != NULL)
+			tell_length(relay);
+		relay_send_held(relay);
+	}
 }
 
 static void
@@ -274,64 +310,7 @@ relay_release(struct exchange *x)
 	buf_fini(&relay->held);
 }
 
-/* ---- The request. ---- */
-
-/* What the body says, read back from the spool: "model" and "stream". */
-static enum err
-read_members(struct exchange *x)
-{
-	const struct json_range *model = &x->scan->ranges[MEMBER_MODEL];
-	const struct json_range *stream = &x->scan->ranges[MEMBER_STREAM];
-	char	 raw[6 * MODEL_MAX_BYTES], name[MODEL_MAX_BYTES + 1];
-	size_t	 n = (size_t)(model->end - model->start);
-	int	 len;
-
-	if (stream->kind == JSON_TRUE)
-		x->call.stream = true;
-	else if (stream->kind != JSON_FALSE && stream->kind != JSON_ABSENT &&
-	    stream->kind != JSON_NULL)
-		return ERR_STREAM_TYPE;
-	if (model->kind == JSON_ABSENT) {
-		x->call.model = x->call.snapshot->default_model;
-		return x->call.model == NULL ? ERR_MODEL_MISSING : ERR_NONE;
-	}
-	if (model->kind != JSON_STRING || n > sizeof raw ||
-	    spool_read(&x->body, model->start, raw, n) != (ssize_t)n)
-		return ERR_MODEL_TYPE;
-	len = json_string_decode(raw, n, name, sizeof name);
-	if (len <= 0)
-		return ERR_MODEL_TYPE;
-	x->call.model = arena_strndup(x->call.arena, name, (size_t)len);
-	return ERR_NONE;
-}
-
-/* Put the target's name where the client's was; equal names leave the bytes alone. */
-static void
-splice_model(struct relay *relay)
-{
-	struct exchange *x = relay->x;
-	const struct json_range *range = &x->scan->ranges[MEMBER_MODEL];
-	uint64_t start = range->start, end = range->end;
-	struct buf text;
-	const char *copy;
-
-	splice_init(&relay->splice, &x->body);
-	if (range->kind != JSON_ABSENT &&
-	    strcmp(x->call.model, relay->step.model) == 0)
-		return;
-	buf_init(&text, 8 * MODEL_MAX_BYTES);
-	if (range->kind == JSON_ABSENT) {
-		start = end = x->scan->object_start + 1;
-		buf_puts(&text, "\"model\":");
-	}
-	json_write_string(&text, relay->step.model,
-	    strlen(relay->step.model));
-	if (range->kind == JSON_ABSENT && x->scan->has_members)
-		buf_puts(&text, ",");
-	copy = arena_strndup(x->call.arena, buf_data(&text), buf_len(&text));
-	splice_replace(&relay->splice, start, end, copy, buf_len(&text));
-	buf_fini(&text);
-}
+/* ---- Starting. ---- */
 
 static ssize_t
 relay_read_body(void *arg, uint64_t offset, void *out, size_t n)
@@ -344,67 +323,58 @@ static void
 set_body(struct relay *relay)
 {
 	struct attempt_request *r = &relay->request;
+	const struct splice *splice = &relay->order.body;
 
-	r->body_len = relay->splice.len;
+	r->has_body = true;
+	r->body_len = splice->len;
 	r->body_read = relay_read_body;
-	r->body_arg = &relay->splice;
-	if (relay->splice.len > FLAT_MAX_BYTES)
+	r->body_arg = &relay->order.body;
+	if (splice->len > FLAT_MAX_BYTES)
 		return;
-	if (relay->splice.count == 0) {
+	if (splice->count == 0) {
 		r->body = spool_memory(&relay->x->body);
 		return;
 	}
-	relay->flat = malloc(relay->splice.len);
-	if (relay->flat == NULL)
-		return;
-	splice_read(&relay->splice, 0, relay->flat, relay->splice.len);
-	r->body = relay->flat;
-}
-
-/* base_url + "/" + what the client put behind /v1/, query included. */
-static const char *
-make_url(struct exchange *x, const struct target *t)
-{
-	const char *raw = x->path.raw, *query = raw + x->path.raw_len;
-	size_t	 len = x->path.raw_len;
-
-	raw += strlen("/v1/");
-	len -= strlen("/v1/");
-	if (len > 0 && raw[len - 1] == '/')
-		len--;
-	return arena_concat(x->call.arena, t->base_url, "/",
-	    arena_strndup(x->call.arena, raw, len),
-	    arena_strndup(x->call.arena, query, strcspn(query, "#")), NULL);
+	relay->flat = malloc(splice->len);
+	if (relay->flat != NULL && splice_read(splice, 0, relay->flat,
+	    splice->len) == (ssize_t)splice->len)
+		r->body = relay->flat;
 }
 
 static void
 set_request(struct relay *relay)
 {
 	struct exchange *x = relay->x;
-	const struct target *t = relay->step.target;
-	const struct conf *conf = x->call.snapshot->conf;
-	unsigned headers_ms = t->timeouts.headers_ms;
+	const struct outgoing *o = &relay->order.outgoing;
+	const struct conf_timeouts *timeouts = &o->target->timeouts;
+	unsigned headers_ms = timeouts->headers_ms;
 
 	if (headers_ms == 0 && x->call.stream)
-		headers_ms = conf->headers_default_ms;
+		headers_ms = x->call.snapshot->conf->headers_default_ms;
 	relay->request = (struct attempt_request){
-		.method = "POST",
-		.url = make_url(x, t),
-		.proxy = t->provider->proxy,
-		.http2 = t->provider->http2,
+		.method = relay->order.method,
+		.url = relay->order.url != NULL ? relay->order.url :
+		    outgoing_url(x, o),
+		.proxy = o->target->provider->proxy,
+		.http2 = o->target->provider->http2,
 		.stream = x->call.stream,
-		.headers = outgoing_fields(x, t, true),
-		.connect_ms = t->timeouts.connect_ms,
+		.headers = outgoing_fields(x, o),
+		.connect_ms = timeouts->connect_ms,
 		.headers_ms = headers_ms,
-		.first_token_ms = t->timeouts.first_token_ms,
-		.idle_ms = t->timeouts.idle_ms,
-		.total_ms = t->timeouts.total_ms,
+		.first_token_ms = timeouts->first_token_ms,
+		.idle_ms = timeouts->idle_ms,
+		.total_ms = timeouts->total_ms,
 	};
-	set_body(relay);
+	if (o->content_type != NULL)
+		set_body(relay);
+	else if (strcmp(relay->order.method, "POST") == 0) {
+		relay->request.has_body = true;	/* an empty one, with its length */
+		relay->request.body = "";
+	}
 }
 
-static void
-relay_start(struct exchange *x, const struct plan *plan)
+void
+relay_start(struct exchange *x, const struct relay_order *order)
 {
 	struct relay *relay = arena_alloc(x->call.arena, sizeof *relay);
 	const struct sink sink = {
@@ -413,13 +383,11 @@ relay_start(struct exchange *x, const struct plan *plan)
 	};
 
 	relay->x = x;
-	relay->step = plan->steps[0];
-	x->call.target = relay->step.target;
-	x->call.target_model = relay->step.model;
+	relay->order = *order;
+	x->call.target = order->outgoing.target;
 	buf_init(&relay->held,
 	    x->call.snapshot->conf->limits.client_buffer_bytes);
 	sse_init(&relay->sse);
-	splice_model(relay);
 	set_request(relay);
 	x->state = relay;
 	x->writable = relay_writable;
@@ -429,25 +397,4 @@ relay_start(struct exchange *x, const struct plan *plan)
 	    &sink);
 	if (relay->attempt == NULL)
 		reply_error(x, ERR_INTERNAL, NULL);
-}
-
-void
-relay_handle(struct exchange *x)
-{
-	struct plan plan;
-	enum err err = read_members(x);
-
-	if (err == ERR_NONE)
-		err = plan_make(&plan, x->call.arena, x->call.snapshot,
-		    x->call.model, x->call.path + strlen("/v1/"));
-	if (err == ERR_MODEL_NOT_FOUND)
-		reply_error(x, err, arena_printf(x->call.arena,
-		    "The model '%s' does not exist, or is not served here.",
-		    x->call.model));
-	else if (err != ERR_NONE)
-		reply_error(x, err, NULL);
-	else
-		relay_start(x, &plan);
-	free(x->scan);
-	x->scan = NULL;
 }

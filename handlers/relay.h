@@ -1,9 +1,32 @@
-/* relay.h - POST /v1/...: find the target, splice the body, pass the answer on. */
+/* relay.h - ask one provider and pass its answer on, streams included. */
 #ifndef HANDLERS_RELAY_H
 #define HANDLERS_RELAY_H
 
+#include "gateway/splice.h"
 #include "handlers/exchange.h"
+#include "handlers/outgoing.h"
 
-/* Route handler: the body is complete and scanned. */
-void	relay_handle(struct exchange *);
+/* What is asked. Strings live in the request's arena. */
+struct relay_order {
+	struct outgoing	 outgoing;	/* content_type NULL: no body */
+	const char	*method;
+	const char	*url;		/* NULL: what outgoing says */
+	struct splice	 body;		/* over the exchange's spool */
+
+	/*
+	 * Called with a complete JSON answer of status 200 that is small enough
+	 * to be held (limits.client_buffer); may change it, and leads, now or
+	 * later, to relay_finish. NULL: the answer is sent as it is.
+	 */
+	void		(*finish)(struct exchange *, struct buf *answer);
+
+	/* Sees a stream's bytes before they are passed on; NULL: nobody looks. */
+	void		(*watch)(struct exchange *, const char *, size_t);
+};
+
+/* Ask; the exchange's state is the relay's from now on, and it ends the request. */
+void	relay_start(struct exchange *, const struct relay_order *);
+
+/* The answer that finish was given may be sent. Harmless when the client has left. */
+void	relay_finish(struct exchange *);
 #endif

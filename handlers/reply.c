@@ -56,13 +56,49 @@ put_member(struct buf *out, const char *name, const char *text)
 		json_write_string(out, text, strlen(text));
 }
 
+/* https://docs.anthropic.com/en/api/errors: the type follows from the status. */
+static const struct { int status; const char *type; } anthropic_types[] = {
+	{ 400, "invalid_request_error" }, { 401, "authentication_error" },
+	{ 403, "permission_error" }, { 404, "not_found_error" },
+	{ 405, "invalid_request_error" }, { 408, "timeout_error" },
+	{ 413, "request_too_large" }, { 429, "rate_limit_error" },
+	{ 431, "invalid_request_error" }, { 504, "timeout_error" },
+	{ 529, "overloaded_error" },
+};
+
+static const char *
+anthropic_type(int status)
+{
+	for (size_t i = 0; i < sizeof anthropic_types /
+	    sizeof *anthropic_types; i++)
+		if (anthropic_types[i].status == status)
+			return anthropic_types[i].type;
+	return "api_error";
+}
+
+static enum err
+format_anthropic_error(struct buf *out, const struct exchange *x,
+    const struct err_info *info, const char *text)
+{
+	buf_puts(out, "{\"type\":\"error\",\"error\":{\"type\":\"");
+	buf_puts(out, anthropic_type(info->status));
+	buf_puts(out, "\",\"message\":");
+	json_write_string(out, text, strlen(text));
+	buf_puts(out, "}");
+	put_member(out, "request_id", x->call.id);
+	return buf_puts(out, "}");
+}
+
 enum err
-reply_format_error(struct buf *out, enum err err, const char *text)
+reply_format_error(struct buf *out, const struct exchange *x, enum err err,
+    const char *text)
 {
 	const struct err_info *info = err_get(err);
 
 	if (text == NULL)
 		text = info->text;
+	if (x->route != NULL && x->route->is_anthropic)
+		return format_anthropic_error(out, x, info, text);
 	buf_puts(out, "{\"error\":{\"message\":");
 	json_write_string(out, text, strlen(text));
 	put_member(out, "type", info->type);
@@ -91,6 +127,6 @@ reply_error(struct exchange *x, enum err err, const char *text)
 	if (err == ERR_METHOD_NOT_ALLOWED)
 		response_field(r, "Allow", route_allow(x->route));
 	buf_init(&body, ERROR_BYTES_MAX);
-	reply_format_error(&body, err, text);
+	reply_format_error(&body, x, err, text);
 	reply_body(x, "application/json", &body);
 }

@@ -12,11 +12,12 @@ void	reply_begin(struct exchange *, int status);
 void	reply_json(struct exchange *, int status, struct buf *body);
 
 /*
- * A complete OpenAI error object. TEXT overrides the error's own sentence, NULL
+ * A complete OpenAI error object (Anthropic's on its routes). TEXT overrides the error's own sentence, NULL
  * keeps it. An answer whose head has already been sent is broken off instead.
  */
 void	reply_error(struct exchange *, enum err, const char *text);
 
-/* The error object alone, as in-band stream events need it. */
-enum err reply_format_error(struct buf *out, enum err, const char *text);
+/* The error object alone, in the shape of the exchange's route. */
+enum err reply_format_error(struct buf *out, const struct exchange *, enum err,
+	    const char *text);
 #endif

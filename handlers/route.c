@@ -8,31 +8,62 @@
 #include "handlers/echo.h"
 #include "handlers/health.h"
 #include "handlers/models.h"
-#include "handlers/relay.h"
+#include "handlers/images.h"
+#include "handlers/model_call.h"
+#include "handlers/passthrough.h"
+#include "handlers/responses.h"
 
-#define RELAY(path, text) {						\
+#define CALL(path, f, text) {						\
 	.method = "POST", .pattern = path, .key = ROUTE_KEY_CLIENT,	\
-	.body = ROUTE_BODY_JSON, .relayed = true, .handle = relay_handle, \
-	.help = text }
-#define ECHO_ROUTE(m, path, b, f, text) {					\
+	.body = ROUTE_BODY_MODEL, .handle = f, .help = text }
+#define ANTHROPIC(path, text) {						\
+	.method = "POST", .pattern = path, .key = ROUTE_KEY_CLIENT,	\
+	.body = ROUTE_BODY_MODEL, .is_anthropic = true,			\
+	.handle = model_call_handle, .help = text }
+#define BY_ID(m, text) {						\
+	.method = m, .pattern = "/v1/responses/*",			\
+	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY,		\
+	.handle = responses_handle_by_id, .help = text }
+#define ECHO_ROUTE(m, path, b, f, text) {				\
 	.method = m, .pattern = path, .key = ROUTE_KEY_ECHO, .body = b,	\
 	.handle = f, .help = text }
 
 const struct route routes[] = {
-	RELAY("/v1/chat/completions", "chat, streamed or not"),
-	RELAY("/v1/completions", "text completion, streamed or not"),
-	RELAY("/v1/embeddings", "embeddings"),
-	RELAY("/v1/moderations", "moderation"),
-	RELAY("/v1/responses", "responses, streamed or not"),
+	CALL("/v1/chat/completions", model_call_handle,
+	    "chat, streamed or not"),
+	CALL("/v1/completions", model_call_handle,
+	    "text completion, streamed or not"),
+	CALL("/v1/embeddings", model_call_handle, "embeddings"),
+	CALL("/v1/moderations", model_call_handle, "moderation"),
+	CALL("/v1/rerank", model_call_handle, "reranking"),
+	CALL("/v1/audio/speech", model_call_handle, "speech, streamed"),
+	CALL("/v1/audio/transcriptions", model_call_handle,
+	    "transcription of an upload"),
+	CALL("/v1/audio/translations", model_call_handle,
+	    "translation of an upload"),
+	CALL("/v1/images/generations", images_handle_call, "new images"),
+	CALL("/v1/images/edits", images_handle_call,
+	    "changed images, from an upload"),
+	CALL("/v1/images/variations", images_handle_call,
+	    "varied images, from an upload"),
+	{ .method = "GET", .pattern = "/v1/images/data/*",
+	  .key = ROUTE_KEY_CLIENT, .handle = images_handle_data,
+	  .help = "an image that an answer linked to" },
+	CALL("/v1/responses", responses_handle_create,
+	    "responses, streamed or not"),
+	BY_ID("GET", "a response made before, or its input_items"),
+	BY_ID("DELETE", "forget a response"),
+	BY_ID("POST", "cancel a response"),
+	ANTHROPIC("/v1/messages", "Anthropic's own chat, streamed or not"),
+	ANTHROPIC("/v1/messages/count_tokens", "its count of tokens"),
 	{ .method = "GET", .pattern = "/v1/models", .key = ROUTE_KEY_MODELS,
 	  .handle = models_handle_list, .help = "the configured models" },
 	{ .method = "GET", .pattern = "/v1/models/*", .key = ROUTE_KEY_MODELS,
 	  .handle = models_handle_one,
 	  .help = "one model; its name may hold slashes" },
-	{ .method = "POST", .pattern = "/v1/*", .key = ROUTE_KEY_CLIENT,
-	  .body = ROUTE_BODY_JSON, .relayed = true, .fallback = true,
-	  .handle = relay_handle,
-	  .help = "any other JSON call that names a model" },
+	{ .method = "*", .pattern = "/v1/*", .key = ROUTE_KEY_CLIENT,
+	  .body = ROUTE_BODY_ANY, .handle = passthrough_handle,
+	  .help = "anything else: by the model it names, or passed through" },
 	{ .method = "GET", .pattern = "/health", .key = ROUTE_KEY_NONE,
 	  .handle = health_handle,
 	  .help = "always 200: ok, or degraded when a provider is unusable" },
@@ -74,6 +105,7 @@ static bool
 method_is(const struct route *r, const char *method)
 {
 	return strcmp(r->method, method) == 0 ||
+	    (r->method[0] == '*' && strcmp(method, "OPTIONS") != 0) ||
 	    (strcmp(r->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 
@@ -96,10 +128,7 @@ route_find(const struct route **out, const char *method, const char *path)
 		}
 	}
 	*out = first;
-	if (first == NULL || (first->fallback &&
-	    strcmp(method, "OPTIONS") != 0))
-		return ERR_NOT_FOUND;
-	return ERR_METHOD_NOT_ALLOWED;
+	return first == NULL ? ERR_NOT_FOUND : ERR_METHOD_NOT_ALLOWED;
 }
 
 const char *
@@ -108,9 +137,20 @@ route_rest(const struct route *r, const char *path)
 	return path + pattern_literal(r->pattern);
 }
 
+/* The rows of one pattern, joined. */
 const char *
 route_allow(const struct route *r)
 {
-	return strcmp(r->method, "GET") == 0 ? "GET, HEAD, OPTIONS" :
-	    "POST, OPTIONS";
+	static char list[64];
+	size_t	 len = 0;
+
+	if (r->method[0] == '*')
+		return "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+	for (const struct route *i = routes; i < routes + route_count; i++)
+		if (strcmp(i->pattern, r->pattern) == 0)
+			len += (size_t)snprintf(list + len, sizeof list - len,
+			    "%s, %s", i->method,
+			    strcmp(i->method, "GET") == 0 ? "HEAD, " : "");
+	snprintf(list + len, sizeof list - len, "OPTIONS");
+	return list;
 }

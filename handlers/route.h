@@ -7,7 +7,12 @@
 
 #include "handlers/exchange.h"
 
-enum route_body { ROUTE_BODY_NONE, ROUTE_BODY_JSON };
+enum route_body {
+	ROUTE_BODY_NONE,		/* read and dropped */
+	ROUTE_BODY_JSON,
+	ROUTE_BODY_MODEL,		/* JSON, or a form where Content-Type says so */
+	ROUTE_BODY_ANY			/* those, anything else, or none */
+};
 
 enum route_key {
 	ROUTE_KEY_NONE,			/* anybody */
@@ -17,12 +22,11 @@ enum route_key {
 };
 
 struct route {
-	const char	*method;	/* GET stands for HEAD too */
+	const char	*method;	/* GET stands for HEAD too; "*" = any */
 	const char	*pattern;	/* a path; a final "*" takes any rest that is not empty */
 	enum route_key	 key;
 	enum route_body	 body;
-	bool		 relayed;	/* goes upstream: refused when it has been here before */
-	bool		 fallback;	/* another method on it is 404, not 405 */
+	bool		 is_anthropic;	/* errors have Anthropic's shape */
 	void		(*handle)(struct exchange *);	/* the request is complete */
 	const char	*help;		/* for the documentation */
 };

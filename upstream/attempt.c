@@ -128,29 +128,25 @@ line_is(const char *line, size_t n, const char *name)
 	    strncasecmp(line, name, len) == 0;
 }
 
-/* A new status line: what came before was an interim answer (1xx). */
-static void
-attempt_begin_head(struct attempt *a, const char *line, size_t n)
+/* After an interim answer (1xx) the next head begins. */
+static bool
+attempt_end_interim(struct attempt *a)
 {
-	const char *space = memchr(line, ' ', n);
-
 	buf_fini(&a->fields);
-	a->chunked = false;
-	a->content_length = -1;
-	a->status = 0;
-	if (space != NULL && line + n - space > 3)
-		for (int i = 1; i <= 3; i++)
-			if (space[i] >= '0' && space[i] <= '9')
-				a->status = a->status * 10 + (space[i] - '0');
+	a->chunked = a->in_head = false;
+	return true;
 }
 
 static bool
 attempt_end_head(struct attempt *a)
 {
 	curl_off_t length = -1;
+	long	 status = 0;
 
+	curl_easy_getinfo(a->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
+	a->status = (int)status;
 	if (a->status >= 100 && a->status < 200 && a->status != 101)
-		return true;
+		return attempt_end_interim(a);
 	if (a->status < 200 || a->status > 599) {
 		a->failure = ERR_UPSTREAM_GARBAGE;
 		return false;
@@ -178,8 +174,8 @@ attempt_take_line(struct attempt *a, const char *line, size_t n)
 	}
 	if (a->head_done)
 		return true;			/* a trailer */
-	if (n >= 5 && memcmp(line, "HTTP/", 5) == 0) {
-		attempt_begin_head(a, line, n);
+	if (!a->in_head) {
+		a->in_head = true;		/* by the status line */
 		return true;
 	}
 	while (n > 0 && (line[n - 1] == '\n' || line[n - 1] == '\r'))
@@ -211,10 +207,13 @@ attempt_on_data(char *bytes, size_t size, size_t count, void *arg)
 	struct attempt *a = arg;
 	size_t	 n = size * count;
 
-	if (!a->head_done)
+	if (!a->head_done) {
+		a->failure = ERR_UPSTREAM_GARBAGE;
 		return (size_t)-1;
+	}
 	if (a->want_pause) {
 		a->paused = true;
+		client_note_pause(a->client, &a->transfer);
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	a->last_ms = uv_now(a->timer.loop);
@@ -270,10 +269,13 @@ attempt_set_body(CURL *easy, struct attempt *a)
 {
 	const struct attempt_request *r = a->request;
 
-	if (strcmp(r->method, "POST") != 0) {
+	/* What libcurl calls a POST is any method with a body of known length. */
+	if (strcmp(r->method, "POST") != 0 || !r->has_body)
 		curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, r->method);
+	if (strcmp(r->method, "HEAD") == 0)
+		curl_easy_setopt(easy, CURLOPT_NOBODY, 1L);
+	if (!r->has_body)
 		return;
-	}
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
 	    (curl_off_t)r->body_len);
@@ -371,8 +373,12 @@ attempt_next_field(const struct attempt *a, size_t *at, const char **name,
 bool
 attempt_has_sent(const struct attempt *a)
 {
-	return a->request->body != NULL ||
-	    a->body_offset >= a->request->body_len;
+	const struct attempt_request *r = a->request;
+
+	if (!r->has_body || (r->body != NULL &&
+	    r->body_len <= ATTEMPT_COPIED_MAX))
+		return true;
+	return r->body == NULL && a->body_offset >= a->request->body_len;
 }
 
 void

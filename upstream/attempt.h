@@ -21,7 +21,8 @@ struct attempt_request {
 	bool		 http2;
 	bool		 stream;	/* the client asked for a stream */
 	struct curl_slist *headers;	/* complete lines */
-	const char	*body;		/* BODY_LEN bytes, or NULL: body_read gives them */
+	bool		 has_body;	/* of body_len bytes, which may be 0 */
+	const char	*body;		/* all of it, or NULL: body_read gives it */
 	uint64_t	 body_len;
 	ssize_t		(*body_read)(void *arg, uint64_t offset, void *, size_t);	/* bytes, or -1 */
 	void		*body_arg;
@@ -31,6 +32,12 @@ struct attempt_request {
 	unsigned	 idle_ms;	/* between two reads of the answer's body */
 	unsigned	 total_ms;
 };
+
+/*
+ * Bodies of up to so many bytes are copied by libcurl when it starts to send
+ * (MAX_INITIAL_POST_SIZE is one more); larger ones it reads as it goes.
+ */
+enum { ATTEMPT_COPIED_MAX = 65535 };
 
 struct attempt;
 
@@ -58,7 +65,7 @@ struct attempt {
 	struct sink	 sink;
 	uv_timer_t	 timer;
 	bool		 in_callback, cancelled, running;
-	bool		 head_done, chunked, token_seen;
+	bool		 in_head, head_done, chunked, token_seen;
 	bool		 paused, want_pause;
 	uint64_t	 body_offset;
 	uint64_t	 start_ms, last_ms; /* loop time: of the start, of the last byte either way */

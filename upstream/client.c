@@ -14,8 +14,9 @@ enum { CONNECTIONS_KEPT = 256, SLOTS_MIN = 64 };
 /*
  * One socket of libcurl's. A connection rests in the pool between two requests;
  * what was registered for it stays registered, so that a warm connection costs
- * no system call for polling. Only when it becomes ready with nobody interested
- * (the provider closed it) is the registration taken back.
+ * no system call for polling. When it becomes ready with nobody interested, the
+ * provider has closed it, or said something that nobody asked for: that must
+ * never be taken for the answer to the next request, so the connection is shut.
  */
 struct client_socket {
 	struct client	*client;
@@ -24,6 +25,7 @@ struct client_socket {
 	int		 wanted;	/* by libcurl: UV_READABLE | UV_WRITABLE */
 	int		 events;	/* registered */
 	bool		 pooled;	/* opened by client_open_socket */
+	bool		 paused;	/* in use, though libcurl wants nothing of it */
 	bool		 connected;	/* from then on we are told when it is closed */
 };
 
@@ -121,6 +123,8 @@ client_on_poll(uv_poll_t *poll, int status, int events)
 		client_on_error(s);
 		return;
 	}
+	if (s->wanted == 0 && s->pooled && !s->paused)
+		shutdown(s->fd, SHUT_RDWR);
 	if ((events & s->wanted) == 0) {
 		client_watch(s, s->wanted);
 		return;
@@ -304,9 +308,28 @@ client_remove(struct client *c, struct client_transfer *t)
 	curl_multi_remove_handle(c->multi, t->easy);
 }
 
+static void
+client_set_paused(struct client *c, struct client_transfer *t, bool paused)
+{
+	struct client_socket *s;
+	curl_socket_t fd = CURL_SOCKET_BAD;
+
+	curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
+	s = client_find_socket(c, fd);
+	if (s != NULL)
+		s->paused = paused;
+}
+
+void
+client_note_pause(struct client *c, struct client_transfer *t)
+{
+	client_set_paused(c, t, true);
+}
+
 void
 client_resume(struct client *c, struct client_transfer *t)
 {
+	client_set_paused(c, t, false);
 	curl_easy_pause(t->easy, CURLPAUSE_CONT);
 	client_check_done(c);
 }

@@ -39,6 +39,9 @@ enum err client_start(struct client *, struct client_transfer *);
 /* Take a started transfer out; done is not called. Not from a curl callback. */
 void	client_remove(struct client *, struct client_transfer *);
 
+/* T's write callback is about to pause it: its connection is quiet, not idle. */
+void	client_note_pause(struct client *, struct client_transfer *);
+
 /* Go on with a paused transfer. Not from a curl callback; may call its write callback. */
 void	client_resume(struct client *, struct client_transfer *);
 #endif

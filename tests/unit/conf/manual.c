@@ -77,7 +77,7 @@ the_manual_says_defaults_and_ranges(void **state)
 	(void)state;
 	assert_non_null(strstr(text, "a number of seconds, 0.05 to 60; "
 	    "default 0.5.\n"));
-	assert_non_null(strstr(text, "one of these strings: openai, echo; "
+	assert_non_null(strstr(text, "one of these strings: openai, echo, azure, anthropic; "
 	    "default \"openai\".\n"));
 	assert_non_null(strstr(text, "a URL (string); required.\n"));
 	assert_null(strstr(text, "at the next start"));

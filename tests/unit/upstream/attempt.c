@@ -109,7 +109,8 @@ run_open(struct run *r, const char *url)
 	uv_timer_init(&r->loop, &r->pulse);
 	buf_init(&r->body, BODY_MAX);
 	r->request = (struct attempt_request){
-		.method = "POST", .url = url, .body = "{}", .body_len = 2,
+		.method = "POST", .url = url, .has_body = true,
+		.body = "{}", .body_len = 2,
 		.connect_ms = FAR_MS, .headers_ms = FAR_MS,
 		.first_token_ms = FAR_MS, .idle_ms = FAR_MS,
 		.total_ms = FAR_MS,

@@ -1,0 +1,69 @@
+#include "config.h"
+
+#include "handlers/passthrough.h"
+
+#include <string.h>
+
+#include "handlers/model_call.h"
+#include "handlers/reply.h"
+
+static bool
+is_wanted(const struct target *t, const char *name)
+{
+	const struct conf_provider *p = t->provider;
+
+	return name != NULL ? strcmp(p->name, name) == 0 :
+	    strcmp(p->ns, "default") == 0;
+}
+
+static const struct target *
+find_target(const struct exchange *x)
+{
+	const struct snapshot *s = x->call.snapshot;
+	const char *name = params_get(&x->request->params,
+	    "HTTP_X_SLUICE_PROVIDER");
+
+	for (size_t i = 0; i < s->passthrough_count; i++)
+		if (is_wanted(&s->passthroughs[i], name))
+			return &s->passthroughs[i];
+	return NULL;
+}
+
+static void
+pass(struct exchange *x, const struct target *target)
+{
+	struct relay_order order = {
+		.method = x->call.method,
+		.outgoing = {
+			.target = target,
+			.path = outgoing_client_path(x),
+			.query = outgoing_client_query(x),
+		},
+	};
+
+	splice_init(&order.body, &x->body);
+	if (x->body_begun)
+		order.outgoing.content_type = x->scan != NULL ?
+		    outgoing_json_type(x) :
+		    params_get(&x->request->params, "CONTENT_TYPE");
+	exchange_forget_scan(x);
+	relay_start(x, &order);
+}
+
+void
+passthrough_handle(struct exchange *x)
+{
+	const struct target *target;
+
+	if (model_call_has_model(x)) {
+		model_call_handle(x);
+		return;
+	}
+	target = find_target(x);
+	if (target == NULL)
+		reply_error(x, ERR_NOT_FOUND, "There is nothing at this path, "
+		    "the request names no model, and no provider takes such "
+		    "requests (passthrough).");
+	else
+		pass(x, target);
+}

@@ -1,0 +1,225 @@
+#include "config.h"
+
+#include "handlers/responses.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include <yajl/yajl_tree.h>
+
+#include "base/log.h"
+#include "handlers/background.h"
+#include "handlers/model_call.h"
+#include "handlers/reply.h"
+#include "handlers/route.h"
+
+enum {
+	KEPT_SECONDS = 30 * 86400,	/* as long as OpenAI keeps them */
+	FIRST_EVENT_MAX = 262144,
+};
+
+/* ---- Remembering. ---- */
+
+static void
+set_text(char *out, size_t size, const char *text)
+{
+	snprintf(out, size, "%s", text);
+}
+
+static bool
+make_object(struct exchange *x, struct object *o, const char *id)
+{
+	if (id == NULL || *id == '\0' || strlen(id) >= sizeof o->id)
+		return false;
+	*o = (struct object){ .kind = "response",
+		.expires = time(NULL) + KEPT_SECONDS };
+	set_text(o->id, sizeof o->id, id);
+	set_text(o->provider, sizeof o->provider,
+	    x->call.target->provider->name);
+	set_text(o->key_id, sizeof o->key_id,
+	    exchange_key_id(x, x->call.arena));
+	return true;
+}
+
+static bool
+store_object(struct db *db, struct object *o)
+{
+	return objects_put(db, o);
+}
+
+static void
+on_stored(struct exchange *x, bool ok, const struct object *o)
+{
+	(void)o;
+	if (!ok)
+		log_warn("%s: the response's id could not be stored; it "
+		    "cannot be asked for later", x->call.id);
+	relay_finish(x);
+}
+
+static const char *
+find_id(struct arena *arena, const char *json, const char **path)
+{
+	yajl_val tree = yajl_tree_parse(json, NULL, 0);
+	const char *id = tree == NULL ? NULL :
+	    YAJL_GET_STRING(yajl_tree_get(tree, path, yajl_t_string));
+
+	id = arena_strdup(arena, id);
+	yajl_tree_free(tree);
+	return id;
+}
+
+/* The whole answer is here; it is sent when its id is stored. */
+static void
+remember_answer(struct exchange *x, struct buf *answer)
+{
+	const char *path[] = { "id", NULL };
+	struct object o;
+
+	if (buf_append(answer, "", 1) != ERR_NONE) {	/* yajl wants a string */
+		relay_finish(x);
+		return;
+	}
+	answer->end--;
+	if (make_object(x, &o, find_id(x->call.arena, buf_data(answer), path)))
+		background_run(x, &o, store_object, on_stored);
+	else
+		relay_finish(x);
+}
+
+static void
+on_stream_stored(struct exchange *x, bool ok, const struct object *o)
+{
+	(void)o;
+	if (!ok)
+		log_warn("%s: the response's id could not be stored; it "
+		    "cannot be asked for later", x->call.id);
+}
+
+/* The data line of the first event ("response.created") names the response. */
+static void
+remember_first_event(struct exchange *x, struct buf *event)
+{
+	const char *path[] = { "response", "id", NULL };
+	char	*text = arena_strndup(x->call.arena, buf_data(event),
+		    buf_len(event));
+	char	*data = strncmp(text, "data:", 5) == 0 ? text :
+		    strstr(text, "\ndata:");
+	struct object o;
+
+	if (data == NULL)
+		return;
+	data = strchr(data, ':') + 1;
+	data[strcspn(data, "\r\n")] = '\0';
+	if (make_object(x, &o, find_id(x->call.arena, data, path)))
+		background_run(x, &o, store_object, on_stream_stored);
+}
+
+static bool
+event_is_complete(const struct buf *event)
+{
+	return memmem(buf_data(event), buf_len(event), "\n\n", 2) != NULL ||
+	    memmem(buf_data(event), buf_len(event), "\r\n\r\n", 4) != NULL;
+}
+
+static void
+watch_stream(struct exchange *x, const char *bytes, size_t n)
+{
+	struct buf *event = &x->first_event;
+
+	if (x->first_event_done)
+		return;
+	if (buf_append(event, bytes, n) != ERR_NONE)
+		x->first_event_done = true;
+	else if (event_is_complete(event)) {
+		x->first_event_done = true;
+		remember_first_event(x, event);
+	}
+	if (x->first_event_done)
+		buf_fini(event);
+}
+
+void
+responses_handle_create(struct exchange *x)
+{
+	static const struct relay_order extras = {
+		.finish = remember_answer, .watch = watch_stream,
+	};
+
+	buf_init(&x->first_event, FIRST_EVENT_MAX);
+	model_call_start(x, &extras);
+}
+
+/* ---- Asking for one later. ---- */
+
+static const struct { const char *method, *suffix; } allowed[] = {
+	{ "GET", "" }, { "DELETE", "" },
+	{ "POST", "cancel" }, { "GET", "input_items" },
+};
+
+static bool
+is_allowed(const struct exchange *x, const char *suffix)
+{
+	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
+		if (strcmp(allowed[i].method, x->call.method) == 0 &&
+		    strcmp(allowed[i].suffix, suffix) == 0)
+			return true;
+	return false;
+}
+
+static bool
+find_object(struct db *db, struct object *o)
+{
+	return objects_find(db, o, time(NULL));
+}
+
+static void
+reply_unknown(struct exchange *x, const char *id)
+{
+	reply_error(x, ERR_OBJECT_NOT_FOUND, arena_printf(x->call.arena,
+	    "Response with id '%.200s' not found.", id));
+}
+
+static void
+on_found(struct exchange *x, bool ok, const struct object *o)
+{
+	struct relay_order order = {
+		.method = x->call.method,
+		.outgoing = {
+			.path = outgoing_client_path(x),
+			.query = outgoing_client_query(x),
+		},
+	};
+
+	order.outgoing.target = !ok ? NULL :
+	    snapshot_find_provider(x->call.snapshot, o->provider);
+	if (order.outgoing.target == NULL) {
+		reply_unknown(x, o->id);
+		return;
+	}
+	splice_init(&order.body, &x->body);
+	if (x->body_begun)
+		order.outgoing.content_type = outgoing_json_type(x);
+	relay_start(x, &order);
+}
+
+void
+responses_handle_by_id(struct exchange *x)
+{
+	const char *rest = route_rest(x->route, x->call.path);
+	const char *slash = strchr(rest, '/');
+	size_t	 len = slash == NULL ? strlen(rest) : (size_t)(slash - rest);
+	struct object o = { .kind = "response" };
+
+	exchange_forget_scan(x);
+	if (len == 0 || len >= sizeof o.id ||
+	    !is_allowed(x, slash == NULL ? "" : slash + 1)) {
+		reply_error(x, ERR_NOT_FOUND, NULL);
+		return;
+	}
+	memcpy(o.id, rest, len);
+	set_text(o.key_id, sizeof o.key_id,
+	    exchange_key_id(x, x->call.arena));
+	background_run(x, &o, find_object, on_found);
+}

@@ -1,0 +1,116 @@
+#include "config.h"
+
+#include "store/db.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+
+enum { BUSY_MS = 2000 };
+
+/* Each entry takes the schema one version up; user_version counts them. */
+static const char *const migrations[] = {
+	"CREATE TABLE objects ("
+	"  kind TEXT NOT NULL, id TEXT NOT NULL, provider TEXT NOT NULL,"
+	"  url TEXT NOT NULL, key_id TEXT NOT NULL, expires INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, id)) WITHOUT ROWID;"
+	"CREATE INDEX objects_expires ON objects (expires);",
+};
+enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
+
+struct db {
+	char		 path[4128];
+	pthread_mutex_t	 lock;		/* of opening alone */
+	sqlite3		*sqlite;
+	bool		 warned;
+};
+
+struct db *
+db_create(const char *state_dir)
+{
+	struct db *db = calloc(1, sizeof *db);
+
+	if (db == NULL)
+		abort();
+	pthread_mutex_init(&db->lock, NULL);
+	snprintf(db->path, sizeof db->path, "%s/sluice.db", state_dir);
+	return db;
+}
+
+void
+db_free(struct db *db)
+{
+	if (db == NULL)
+		return;
+	sqlite3_close(db->sqlite);
+	pthread_mutex_destroy(&db->lock);
+	free(db);
+}
+
+static int
+db_read_version(void *arg, int count, char **values, char **names)
+{
+	(void)count;
+	(void)names;
+	*(int *)arg = atoi(values[0]);
+	return 0;
+}
+
+/* Bring the schema up to date. The write lock keeps two processes apart. */
+static bool
+db_migrate(sqlite3 *sqlite)
+{
+	int	 version = 0;
+	char	 set[64];
+	bool	 ok;
+
+	if (sqlite3_exec(sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL) !=
+	    SQLITE_OK)
+		return false;
+	ok = sqlite3_exec(sqlite, "PRAGMA user_version", db_read_version,
+	    &version, NULL) == SQLITE_OK && version <= SCHEMA_VERSION;
+	for (; ok && version < SCHEMA_VERSION; version++)
+		ok = sqlite3_exec(sqlite, migrations[version], NULL, NULL,
+		    NULL) == SQLITE_OK;
+	snprintf(set, sizeof set, "PRAGMA user_version = %d", (int)SCHEMA_VERSION);
+	ok = ok && sqlite3_exec(sqlite, set, NULL, NULL, NULL) == SQLITE_OK;
+	if (sqlite3_exec(sqlite, ok ? "COMMIT" : "ROLLBACK", NULL, NULL,
+	    NULL) != SQLITE_OK)
+		return false;
+	return ok;
+}
+
+static sqlite3 *
+db_open(const char *path)
+{
+	sqlite3	*sqlite = NULL;
+
+	if (sqlite3_open_v2(path, &sqlite, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL) == SQLITE_OK) {
+		sqlite3_busy_timeout(sqlite, BUSY_MS);
+		sqlite3_exec(sqlite, "PRAGMA journal_mode = WAL;"
+		    "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON",
+		    NULL, NULL, NULL);
+		if (db_migrate(sqlite))
+			return sqlite;
+	}
+	sqlite3_close(sqlite);
+	return NULL;
+}
+
+sqlite3 *
+db_get(struct db *db)
+{
+	pthread_mutex_lock(&db->lock);
+	if (db->sqlite == NULL) {
+		db->sqlite = db_open(db->path);
+		if (db->sqlite == NULL && !db->warned)
+			log_error("cannot use the database %s", db->path);
+		db->warned = db->sqlite == NULL;
+	}
+	pthread_mutex_unlock(&db->lock);
+	return db->sqlite;
+}
