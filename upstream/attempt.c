@@ -213,7 +213,7 @@ attempt_on_data(char *bytes, size_t size, size_t count, void *arg)
 	}
 	if (a->want_pause) {
 		a->paused = true;
-		client_note_pause(a->client, &a->transfer);
+		a->transfer.paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	a->last_ms = uv_now(a->timer.loop);

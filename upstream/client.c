@@ -199,6 +199,15 @@ client_is_resting(const struct client_socket *s)
 	return s->pooled && (s->connected || fcntl(s->fd, F_GETFD) >= 0);
 }
 
+static bool
+client_is_paused(CURL *easy)
+{
+	struct client_transfer *t = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
+	return t != NULL && t->paused;
+}
+
 /* CURLMOPT_SOCKETFUNCTION: what libcurl wants to know of FD from now on. */
 static int
 client_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
@@ -207,17 +216,19 @@ client_set_socket(CURL *easy, curl_socket_t fd, int what, void *arg,
 	struct client *c = arg;
 	struct client_socket *s = client_find_socket(c, fd);
 
-	(void)easy;
 	(void)unused;
 	if (what == CURL_POLL_REMOVE) {
-		if (s != NULL && client_is_resting(s))
+		if (s != NULL && client_is_resting(s)) {
 			s->wanted = 0;
+			s->paused = client_is_paused(easy);
+		}
 		else if (s != NULL)
 			client_drop_socket(s);
 		return 0;
 	}
 	if (s == NULL && (s = client_add_socket(c, fd, false)) == NULL)
 		return -1;
+	s->paused = false;
 	s->wanted = ((what & CURL_POLL_IN) != 0 ? UV_READABLE : 0) |
 	    ((what & CURL_POLL_OUT) != 0 ? UV_WRITABLE : 0);
 	if (s->wanted == UV_READABLE)
@@ -308,28 +319,10 @@ client_remove(struct client *c, struct client_transfer *t)
 	curl_multi_remove_handle(c->multi, t->easy);
 }
 
-static void
-client_set_paused(struct client *c, struct client_transfer *t, bool paused)
-{
-	struct client_socket *s;
-	curl_socket_t fd = CURL_SOCKET_BAD;
-
-	curl_easy_getinfo(t->easy, CURLINFO_ACTIVESOCKET, &fd);
-	s = client_find_socket(c, fd);
-	if (s != NULL)
-		s->paused = paused;
-}
-
-void
-client_note_pause(struct client *c, struct client_transfer *t)
-{
-	client_set_paused(c, t, true);
-}
-
 void
 client_resume(struct client *c, struct client_transfer *t)
 {
-	client_set_paused(c, t, false);
+	t->paused = false;
 	curl_easy_pause(t->easy, CURLPAUSE_CONT);
 	client_check_done(c);
 }

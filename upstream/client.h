@@ -2,6 +2,7 @@
 #ifndef UPSTREAM_CLIENT_H
 #define UPSTREAM_CLIENT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <curl/curl.h>
@@ -23,6 +24,7 @@ struct client {
 /* One transfer; embedded by its owner, found through CURLOPT_PRIVATE. */
 struct client_transfer {
 	CURL		*easy;
+	bool		 paused;	/* its write callback has said so: the connection is quiet, not idle */
 	void		(*done)(struct client_transfer *, CURLcode);	/* once; easy is out of the multi by then */
 };
 
@@ -38,9 +40,6 @@ enum err client_start(struct client *, struct client_transfer *);
 
 /* Take a started transfer out; done is not called. Not from a curl callback. */
 void	client_remove(struct client *, struct client_transfer *);
-
-/* T's write callback is about to pause it: its connection is quiet, not idle. */
-void	client_note_pause(struct client *, struct client_transfer *);
 
 /* Go on with a paused transfer. Not from a curl callback; may call its write callback. */
 void	client_resume(struct client *, struct client_transfer *);
