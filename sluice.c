@@ -1,6 +1,7 @@
 /* sluice.c - the responder: FastCGI, or CGI where the server starts it so. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
@@ -80,6 +81,18 @@ problems_log(const struct problems *p)
 		log_problem(&p->kept[i]);
 	if (p->count > most)
 		log_error("and %zu problems more", p->count - most);
+}
+
+/* Or a connection would get the number of stderr, and our diagnostics. */
+static void
+open_standard_files(void)
+{
+	int	 fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	close(fd);
 }
 
 static void
@@ -269,6 +282,7 @@ main(void)
 	int	 err;
 
 	signal(SIGHUP, SIG_IGN);	/* until the loop takes it */
+	open_standard_files();
 	raise_file_limit();
 	keep_heap_slack();
 	front_init_library();
