@@ -503,6 +503,21 @@ def test_abort_before_the_answer(responder, upstream):
     assert not upstream.requests
 
 
+def test_out_of_descriptors(start, upstream):
+    """More connections than fit: those that are in are served."""
+    one = start({"up": provider(upstream, models=({"name": "m"},))}, files=64)
+    held = [one.connect() for _ in range(100)]
+    held[0].sendall(whole(parameters("GET", "/v1/models"), keep=True))
+    assert read(held[0]).status == 200      # accepting has come to its end
+    for sock in held[:5]:
+        sock.sendall(whole(parameters(body=CHAT), CHAT))
+        answer = read(sock)
+        assert answer.status == 200, answer
+    for sock in held:
+        sock.close()
+    until(lambda: one.ask().status == 200, "it to recover")
+
+
 # ---- The client. ----
 
 EVIL = "x\r\nX-Evil: 1"
@@ -510,7 +525,9 @@ EVIL = "x\r\nX-Evil: 1"
 
 @pytest.mark.parametrize("name, value", [
     ("HTTP_USER_AGENT", EVIL), ("HTTP_OPENAI_BETA", EVIL),
-    ("HTTP_TRACEPARENT", "x\nX-Evil: 1"), ("CONTENT_TYPE", "json" + EVIL)])
+    ("HTTP_TRACEPARENT", "x\nX-Evil: 1"), ("CONTENT_TYPE", "json" + EVIL),
+    ("HTTP_OPENAI_X: 1\r\nX-EVIL", "1"), ("HTTP_ANTHROPIC_: X-EVIL", "1"),
+    ("HTTP_OPENAI_ X-EVIL", "1")])
 def test_no_line_ends_go_upstream(start, raw, name, value):
     seen = []
 
@@ -604,7 +621,8 @@ def test_nonsense_is_502(bad, data):
     assert answer.code.startswith("upstream_")
 
 
-@pytest.mark.parametrize("line", [b"HTTP/: 100 X", b"HTTP/1.1: 100 X"])
+@pytest.mark.parametrize("line", [
+    b"HTTP/: 100 X", b"HTTP/: 500 X", b"HTTP/1.1: 100 X"])
 def test_a_field_that_looks_like_a_status_line(bad, line):
     """It once had the process abort: data came, but no head."""
     answer = bad(b"HTTP/1.1 200 Fine\r\nContent-Type: application/json\r\n"
@@ -639,7 +657,31 @@ def test_length_and_chunks(bad):
     assert "Content-Length: 3" not in answer.head
 
 
-@pytest.mark.parametrize("size", [100, 65535, 65537, 1000000])
+def test_stray_answer(start, raw):
+    """
+    What a provider writes on a connection that rests (a 408 before it
+    closes, a doubled answer) is no answer to the next request.
+    """
+    answered, strayed = threading.Event(), threading.Event()
+
+    def script(sock):
+        while receive(sock):
+            sock.sendall(OK + b"Content-Length: 4\r\n\r\nmine")
+            if not strayed.is_set():
+                answered.wait(PATIENCE)
+                sock.sendall(OK + b"Content-Length: 5\r\n\r\nstray")
+                strayed.set()
+    raw.script = script
+    one = start({"raw": provider(raw, models=({"name": "m"},))})
+    assert one.ask().body == b"mine"
+    answered.set()
+    assert strayed.wait(PATIENCE)
+    for _ in range(3):
+        one.works()             # the loop has been round
+        assert one.ask().body == b"mine"
+
+
+@pytest.mark.parametrize("size", [100, 65535, 65536, 65537, 1000000])
 @pytest.mark.parametrize("model", ["m", "other"])
 def test_answer_before_the_body(start, raw, size, model):
     """A body may not be let go of while libcurl still has to send it."""
@@ -720,14 +762,28 @@ def bridge(raw, target):
     return count
 
 
-def test_a_provider_that_is_the_gateway(start, raw):
+@pytest.mark.parametrize("key", [KEY, "no-client-key"])
+def test_a_provider_that_is_the_gateway(start, raw, key):
     made = []
     count = bridge(raw, lambda: made[0])
     made.append(start({"self": provider(raw, models=({"name": "m"},))},
-                      env={"UP_KEY": KEY}))
+                      env={"UP_KEY": key}))
     answer = made[0].ask()
     assert (answer.status, answer.code) == (508, "loop_detected")
     assert count == [1]
+
+
+def test_a_health_path_that_is_the_gateway(start, raw):
+    """Two such providers would double the requests with every round."""
+    made = []
+    count = bridge(raw, lambda: made[0])
+    whole_url = {"base_url": raw.url.removesuffix("/v1"),
+                 "models": ({"name": "m"},), "api_key_env": "UP_KEY",
+                 "health": {"path": "/health/m", "timeout": 1.0}}
+    made.append(start({"one": whole_url, "two": whole_url},
+                      env={"UP_KEY": KEY}))
+    assert made[0].get("/health/m").status == 503
+    assert count[0] <= 2
 
 
 def test_nothing_secret_is_written_down(start, upstream):
