@@ -54,7 +54,10 @@ def server(request, the_upstream):
     started = Server(request.param, getattr(module, "CONF", {}),
                      providers(the_upstream), env).start()
     yield started
+    alive = len(started.responders())
     started.stop()
+    if started.kind not in ("apache-fcgid", "apache-cgi"):
+        assert alive == started.procs, "a responder died on the way"
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ class Server:
         self.kind = kind
         self.procs = procs
         self.keep_stderr = keep_stderr
+        self.may_crash = False      # set by a test that kills responders
         self.port = 0
         self.tmp = tempfile.mkdtemp(prefix=f"sluice-{kind}-")
         self.env = {"SLUICE_API_KEYS": KEY, "UP_KEY": UP_KEY}
@@ -411,7 +412,11 @@ Include {SRC}/apache/sluice-server.conf
         self.spawned = []
 
     def _judge(self):
-        """What sanitizers and valgrind had to say is a failure."""
+        """What sanitizers and valgrind had to say is a failure, and a crash."""
+        crashes = [line for line in read_tail(
+            f"{self.tmp}/server.log", 0).splitlines()
+            if "child signalled" in line or "core dump" in line]
+        assert self.may_crash or not crashes, crashes
         text = read_tail(f"{self.tmp}/responder.err", 0)
         for word in ("AddressSanitizer", "LeakSanitizer", "runtime error:",
                      "Invalid read", "Invalid write", "definitely lost: "):

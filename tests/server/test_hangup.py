@@ -179,10 +179,14 @@ def test_it_is_journaled(server, client, upstream):
     assert line["stream"] is True
 
 
-@pytest.mark.parametrize("stream", [False, True])
-@pytest.mark.parametrize("kind", ["lighttpd", "lighttpd-spawned", "nginx"])
+@pytest.mark.parametrize("kind, stream", [
+    ("nginx", False), ("nginx", True),
+    ("lighttpd", True), ("lighttpd-spawned", True)])
 def test_told_by_the_server(make_server, upstream, measured, kind, stream):
-    """These pass the client's FIN on at once; no look at the kernel needed."""
+    """
+    These pass the client's FIN on at once; no look at the kernel is needed.
+    (lighttpd 1.4.69 may not watch a new connection before its answer begins.)
+    """
     server = make_server(kind, {"timeouts": {"hangup_probe": 60.0}},
                          standard_providers(upstream))
     upstream.script = manual

@@ -191,6 +191,7 @@ def test_lighttpd_takes_its_responders_along(started, upstream):
 
 def test_lighttpd_starts_a_dead_responder_again(started, upstream):
     server = started("lighttpd")
+    server.may_crash = True
     client = server.client()
     pids = server.responders()
     for pid in pids:
