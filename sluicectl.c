@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "conf/conf.h"
+#include "conf/import_run.h"
 #include "conf/manual.h"
 #include "conf/show.h"
 #include "handlers/route.h"
@@ -18,6 +19,7 @@ enum { EXIT_USAGE = 2 };
 struct options {
 	const char	*file;		/* -c, else the default path */
 	bool		 man;		/* --man */
+	char		**words;	/* all of it, for a command that takes words */
 };
 
 struct command {
@@ -25,13 +27,16 @@ struct command {
 	const char	*operands;
 	int		 (*run)(const struct options *);
 	const char	*help;
+	void		 (*details)(FILE *);	/* of the operands, where they need more */
 	bool		 takes_file;
 	bool		 takes_man;
+	bool		 takes_words;	/* reads them itself, and may return EXIT_USAGE */
 };
 
 static int	check(const struct options *);
 static int	show_config(const struct options *);
 static int	print_keys(const struct options *);
+static int	import(const struct options *);
 static int	print_routes(const struct options *);
 static int	print_version(const struct options *);
 static int	print_help(const struct options *);
@@ -46,6 +51,10 @@ static const struct command commands[] = {
 	{ .name = "keys", .operands = "[--man]", .run = print_keys,
 	  .takes_man = true,
 	  .help = "list every configuration key; --man: for the manual" },
+	{ .name = "import", .operands = "KIND [SOURCE ...] -o DIR [-e FILE] "
+	  "[--force]", .run = import, .details = import_print_kinds,
+	  .takes_words = true,
+	  .help = "turn another gateway's settings into files of ours" },
 	{ .name = "routes", .operands = "", .run = print_routes,
 	  .help = "list every route: method, path, what it is" },
 	{ .name = "version", .operands = "", .run = print_version,
@@ -128,6 +137,12 @@ print_keys(const struct options *options)
 }
 
 static int
+import(const struct options *options)
+{
+	return import_run(options->words, stdout, stderr);
+}
+
+static int
 print_routes(const struct options *options)
 {
 	(void)options;
@@ -183,6 +198,9 @@ static bool
 options_parse(struct options *options, const struct command *command,
     char **args)
 {
+	options->words = args;
+	if (command->takes_words)
+		return true;
 	for (; *args != NULL; args++)
 		if (command->takes_man && strcmp(*args, "--man") == 0)
 			options->man = true;
@@ -205,12 +223,14 @@ main(int argc, char **argv)
 		print_usage(stderr);
 		return EXIT_USAGE;
 	}
-	if (!options_parse(&options, command, argv + 2)) {
+	status = options_parse(&options, command, argv + 2) ?
+	    command->run(&options) : EXIT_USAGE;
+	if (status == EXIT_USAGE) {
 		fprintf(stderr, "usage: sluicectl %s %s\n", command->name,
 		    command->operands);
-		return EXIT_USAGE;
+		if (command->details != NULL)
+			command->details(stderr);
 	}
-	status = command->run(&options);
 	if (fflush(stdout) != 0 || ferror(stdout)) {
 		perror("sluicectl: stdout");
 		return EXIT_FAILURE;

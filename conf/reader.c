@@ -91,9 +91,8 @@ expect(struct reader *r, const struct key *key, const config_setting_t *s)
 	    keys_type_text(key->type));
 }
 
-/* What is wrong with VALUE for KEY, or NULL. NEEDED: it must not be empty. */
-static const char *
-string_problem(const struct key *key, const char *value, bool needed)
+const char *
+reader_string_problem(const struct key *key, const char *value, bool needed)
 {
 	size_t n = strlen(value);
 
@@ -117,7 +116,7 @@ get_string(struct reader *r, const struct key *key, const config_setting_t *s,
 		expect(r, key, s);
 		return NULL;
 	}
-	problem = string_problem(key, value, needed);
+	problem = reader_string_problem(key, value, needed);
 	if (problem == NULL)
 		return value;
 	reader_report(r, line_of(s), "%s: %s", key->name, problem);

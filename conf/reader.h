@@ -38,6 +38,11 @@ void	reader_close(struct reader *);
  */
 void	reader_read(struct reader *, enum keys_scope, void *structure);
 
+/* What is wrong with VALUE for the string KEY, or NULL. NEEDED: it must not be
+ * empty. Static, and never holds the value. */
+const char *reader_string_problem(const struct key *, const char *value,
+	    bool needed);
+
 /* The defaults of SCOPE alone. */
 void	reader_set_defaults(struct reader *, enum keys_scope, void *structure);
 

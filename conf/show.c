@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf.h"
@@ -19,6 +20,7 @@ struct show {
 	int			 depth;		/* tabs */
 	const char		*group;		/* begins with the name of the group */
 	size_t			 group_length;	/* 0 = in no group */
+	bool			 changed;	/* only what is no default, nothing masked */
 };
 
 #define MEMBER(structure, offset, type) \
@@ -55,9 +57,9 @@ show_string(struct show *s, const struct key *key, const void *structure)
 	size_t start = 0, user = 0;
 
 	putc('"', s->out);
-	if (text != NULL && key->value == values_proxy)
+	if (text != NULL && !s->changed && key->value == values_proxy)
 		user = values_userinfo(text, &start);
-	if (text != NULL && (key->secret || user > 0)) {
+	if (text != NULL && ((key->secret && !s->changed) || user > 0)) {
 		put_string(s, text, start);
 		fprintf(s->out, "%s%s", mask, user > 0 ? "@" : "");
 		if (user > 0)
@@ -169,7 +171,7 @@ show_variable(struct show *s, const struct key *key, const void *structure)
 {
 	const char *name;
 
-	if (key->value != values_env)
+	if (key->value != values_env || s->changed)
 		return;
 	name = *MEMBER(structure, key->offset, char *);
 	if (name != NULL)
@@ -183,6 +185,45 @@ is_unset(const struct key *key, const void *structure)
 {
 	return key->type == KEYS_SECONDS &&
 	    *MEMBER(structure, key->offset, unsigned) == 0;
+}
+
+static bool
+is_same_number(const struct key *key, const void *structure)
+{
+	double fallback = strtod(key->fallback, NULL);
+
+	if (key->type == KEYS_BYTES)
+		return *MEMBER(structure, key->offset, uint64_t) ==
+		    (uint64_t)fallback;
+	if (key->type == KEYS_SECONDS)
+		fallback = fallback * 1000.0 + 0.5;
+	return *MEMBER(structure, key->offset, unsigned) == (unsigned)fallback;
+}
+
+/* True when the member says what a file without this key would say. */
+static bool
+is_default(const struct key *key, const void *structure)
+{
+	const char *text;
+
+	switch (key->type) {
+	case KEYS_STRING:
+	case KEYS_PATH:
+	case KEYS_URL:
+		text = *MEMBER(structure, key->offset, char *);
+		return strcmp(text == NULL ? "" : text, key->fallback) == 0;
+	case KEYS_CHOICE:
+		return strcmp(key->choices[*MEMBER(structure, key->offset,
+		    int)], key->fallback) == 0;
+	case KEYS_BOOL:
+		return *MEMBER(structure, key->offset, bool) ==
+		    (strcmp(key->fallback, "true") == 0);
+	case KEYS_STRINGS:
+	case KEYS_GROUPS:
+		return *MEMBER(structure, key->count_offset, size_t) == 0;
+	default:
+		return is_same_number(key, structure);
+	}
 }
 
 /* NAME is the key's name without its group. */
@@ -233,7 +274,8 @@ show_group(struct show *s, enum keys_scope scope, const void *structure)
 {
 	for (const struct key *key = keys; key->name != NULL; key++) {
 		if (key->scope != scope ||
-		    (is_unset(key, structure) && key->fallback[0] == '\0'))
+		    (is_unset(key, structure) && key->fallback[0] == '\0') ||
+		    (s->changed && is_default(key, structure)))
 			continue;
 		enter_group(s, key->name);
 		show_key(s, key, key->name + (s->group_length > 0 ?
@@ -254,6 +296,22 @@ void
 show_provider(FILE *out, const struct conf *conf, const struct conf_provider *p)
 {
 	struct show s = { .out = out, .conf = conf, .group = "" };
+
+	show_group(&s, KEYS_PROVIDER, p);
+}
+
+void
+show_changed_main(FILE *out, const struct conf *conf)
+{
+	struct show s = { .out = out, .group = "", .changed = true };
+
+	show_group(&s, KEYS_MAIN, conf);
+}
+
+void
+show_changed_provider(FILE *out, const struct conf_provider *p)
+{
+	struct show s = { .out = out, .group = "", .changed = true };
 
 	show_group(&s, KEYS_PROVIDER, p);
 }

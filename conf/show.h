@@ -14,4 +14,11 @@ struct conf_provider;
  */
 void	show_main(FILE *, const struct conf *);
 void	show_provider(FILE *, const struct conf *, const struct conf_provider *);
+
+/*
+ * For a new file: only what differs from the defaults, nothing masked. The
+ * structure may hold relative paths, and NULL or "" where nothing is set.
+ */
+void	show_changed_main(FILE *, const struct conf *);
+void	show_changed_provider(FILE *, const struct conf_provider *);
 #endif
