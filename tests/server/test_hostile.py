@@ -518,6 +518,13 @@ def test_out_of_descriptors(start, upstream):
     until(lambda: one.ask().status == 200, "it to recover")
 
 
+def test_closed_standard_descriptors(start, upstream):
+    """FastCGI 1.0 section 2.2 promises descriptor 0 alone."""
+    one = start({"up": provider(upstream, models=({"name": "m"},))},
+                closed=(1, 2))
+    assert one.ask().status == 200
+
+
 # ---- The client. ----
 
 EVIL = "x\r\nX-Evil: 1"
