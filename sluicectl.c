@@ -1,12 +1,14 @@
 /* sluicectl.c - the operator's tool: check, show and explain the configuration. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "conf/add.h"
 #include "conf/conf.h"
 #include "conf/import_run.h"
 #include "conf/manual.h"
@@ -37,6 +39,7 @@ static int	check(const struct options *);
 static int	show_config(const struct options *);
 static int	print_keys(const struct options *);
 static int	import(const struct options *);
+static int	add(const struct options *);
 static int	print_routes(const struct options *);
 static int	print_version(const struct options *);
 static int	print_help(const struct options *);
@@ -55,6 +58,11 @@ static const struct command commands[] = {
 	  "[--force]", .run = import, .details = import_print_kinds,
 	  .takes_words = true,
 	  .help = "turn another gateway's settings into files of ours" },
+	{ .name = "add", .operands = "provider [-c FILE] [--name NAME] "
+	  "[--kind KIND] [--base-url URL] [--api-version VERSION] "
+	  "[--key-env VARIABLE|-] [--key-stdin] [--model NAME ...]",
+	  .run = add, .takes_words = true,
+	  .help = "write a new provider file; asks for what is not given" },
 	{ .name = "routes", .operands = "", .run = print_routes,
 	  .help = "list every route: method, path, what it is" },
 	{ .name = "version", .operands = "", .run = print_version,
@@ -142,6 +150,20 @@ import(const struct options *options)
 	return import_run(options->words, stdout, stderr);
 }
 
+/* Only somebody who types is asked. */
+static int
+add(const struct options *options)
+{
+	int terminal = !isatty(STDIN_FILENO) ? -1 :
+	    open("/dev/tty", O_RDWR | O_CLOEXEC), status;
+
+	status = add_run(options->words, options->file, terminal, stdout,
+	    stderr);
+	if (terminal >= 0)
+		close(terminal);
+	return status;
+}
+
 static int
 print_routes(const struct options *options)
 {
@@ -166,7 +188,8 @@ print_usage(FILE *out)
 	fputs("usage: sluicectl COMMAND\n", out);
 	for (const struct command *c = commands; c < commands + COMMAND_COUNT;
 	    c++)
-		fprintf(out, "  %-12s %-10s %s\n", c->name, c->operands,
+		fprintf(out, "  %-12s %s%s%s\n", c->name, c->operands,
+		    strlen(c->operands) > 10 ? "\n               " : "\t",
 		    c->help);
 }
 

@@ -26,7 +26,12 @@ struct show {
 #define MEMBER(structure, offset, type) \
 	((const type *)(const void *)((const char *)(structure) + (offset)))
 
+typedef void show_fn(struct show *, const struct key *, const void *);
+
+static show_fn *const showers[KEYS_TYPE__MAX];
+
 static void show_group(struct show *, enum keys_scope, const void *structure);
+static bool is_default(const struct key *, const void *structure);
 
 static void
 put_indent(struct show *s)
@@ -127,6 +132,48 @@ show_strings(struct show *s, const struct key *key, const void *structure)
 	fputs(" ]", s->out);
 }
 
+/* True for a group that is written on one line: { name = "x"; } */
+static bool
+is_short(const struct show *s, enum keys_scope scope, const void *structure)
+{
+	for (const struct key *key = keys; s->changed && key->name != NULL;
+	    key++)
+		if (key->scope == scope && !is_default(key, structure) &&
+		    (key->type == KEYS_GROUPS || strchr(key->name, '.')))
+			return false;
+	return s->changed;
+}
+
+static void
+show_short(struct show *s, enum keys_scope scope, const void *structure)
+{
+	fputs("{ ", s->out);
+	for (const struct key *key = keys; key->name != NULL; key++) {
+		if (key->scope != scope || is_default(key, structure))
+			continue;
+		fprintf(s->out, "%s = ", key->name);
+		showers[key->type](s, key, structure);
+		fputs("; ", s->out);
+	}
+	putc('}', s->out);
+}
+
+static void
+show_element(struct show *s, enum keys_scope scope, const void *structure)
+{
+	put_indent(s);
+	if (is_short(s, scope, structure)) {
+		show_short(s, scope, structure);
+		return;
+	}
+	fputs("{\n", s->out);
+	s->depth++;
+	show_group(s, scope, structure);
+	s->depth--;
+	put_indent(s);
+	putc('}', s->out);
+}
+
 static void
 show_groups(struct show *s, const struct key *key, const void *structure)
 {
@@ -137,22 +184,14 @@ show_groups(struct show *s, const struct key *key, const void *structure)
 	s->depth++;
 	for (size_t i = 0; i < n; i++) {
 		fputs(i == 0 ? "\n" : ",\n", s->out);
-		put_indent(s);
-		fputs("{\n", s->out);
-		s->depth++;
-		show_group(s, key->element,
+		show_element(s, key->element,
 		    list + i * keys_scope_size(key->element));
-		s->depth--;
-		put_indent(s);
-		putc('}', s->out);
 	}
 	s->depth--;
 	fputs(" )", s->out);
 }
 
-typedef void show_fn(struct show *, const struct key *, const void *);
-
-static show_fn *const showers[] = {
+static show_fn *const showers[KEYS_TYPE__MAX] = {
 	[KEYS_STRING] = show_string,
 	[KEYS_PATH] = show_string,
 	[KEYS_URL] = show_string,
