@@ -453,6 +453,7 @@ Include {SRC}/apache/sluice-server.conf
                     name = os.readlink(path)
                     if (name.endswith("(deleted)")
                             and not name.startswith("/memfd:")
+                            and "/valgrind_proc_" not in name
                             and stat.S_ISREG(os.stat(path).st_mode)):
                         found.append((pid, name))
             except OSError:
