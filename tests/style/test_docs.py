@@ -18,12 +18,21 @@ def sluicectl(*words, **env):
 
 def test_readme_names_files_that_exist():
     text = (SRC / "README.md").read_text()
-    names = set(re.findall(r"(?<![/\w])((?:lighttpd|nginx|apache|deploy)/[\w.@/*-]*\w)", text))
-    names |= set(re.findall(r"\]\((\w+\.md)\)", text))
-    assert len(names) >= 8
+    names = set(re.findall(r"(?<![/\w])((?:lighttpd|nginx|apache|deploy|conf)/[\w.@/*-]*\w)", text))
+    names |= set(re.findall(r"\]\(([^):]+)\)", text))
+    assert len(names) >= 12
     missing = [name for name in sorted(names)
                if not list(SRC.glob(name)) and not (SRC / (name + ".in")).exists()]
     assert missing == []
+
+
+def test_readme_installs_the_libraries_that_quickstart_does():
+    wanted = set(re.findall(r"^\tneed_library (lib\S+-dev) ",
+                            (SRC / "quickstart").read_text(), re.M))
+    wanted.discard("libcmocka-dev")     # for the tests
+    named = set(re.findall(r"\blib\w[\w-]*-dev\b", (SRC / "README.md").read_text()))
+    assert len(wanted) >= 6
+    assert named == wanted
 
 
 def test_hacking_names_folders_that_exist():
