@@ -553,10 +553,13 @@ def test_connection_that_was_closed_while_kept(client, upstream):
         assert chat(client).status == 200
 
 
-def test_upstream_connections_are_kept(server, client, upstream):
+@pytest.mark.parametrize("size", [0, 300 * KB, 3000 * KB])
+def test_upstream_connections_are_kept(server, client, upstream, size):
+    """After small bodies, large ones in memory, and spooled ones."""
     before = upstream.connections
-    for _ in range(30):
-        assert chat(client).status == 200
+    for number in range(20):
+        whole = dict(body(stream=number % 2 == 0), pad="p" * size)
+        assert client.post("/v1/chat/completions", whole).status == 200
     assert upstream.connections - before <= server.procs
 
 

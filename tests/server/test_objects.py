@@ -105,7 +105,8 @@ def test_id_is_known_while_its_stream_runs(client, upstream):
                             {"model": "m2", "stream": True})
         x = upstream.wait()
         x.sse()
-        x.event({"type": "response.created", "response": {"id": f"resp_r{i}"}})
+        x.event({"type": "response.created", "sequence_number": 0,
+                 "response": {"id": f"resp_r{i}", "status": "in_progress"}})
         assert f"resp_r{i}".encode() in reply.event()
         upstream.script = lambda x: x.json({"cancelled": True})
         told = client.post(f"/v1/responses/resp_r{i}/cancel", b"")
@@ -349,7 +350,9 @@ def test_links_of_forms(client, upstream, path):
 @pytest.mark.parametrize("model, written", [
     ("Org/painter", "Org/painter"), ("default/m1", "default/m1"),
     ("a b\u00e4?#%", "a%20b%C3%A4%3F%23%25")])
-def test_names_in_links(client, upstream, model, written):
+def test_names_in_links(server, client, upstream, model, written):
+    if server.kind == "apache-cgi" and "%3F" in written:
+        pytest.skip("platform: mod_rewrite in .htaccess refuses %3F")
     data = links(client, upstream, [{"url": upstream.url + "/n"}], model)
     picture(upstream)
     reply = client.get(local(data[0]["url"], written))
