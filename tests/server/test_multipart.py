@@ -305,7 +305,7 @@ BAD = {
     "no name": (FORM, form(named(b"form-data"), field("model", "same")),
                 "name"),
     "folded header": (FORM, form(
-        b'Content-Disposition: form-data; name="x"\r\n ; name="model"\r\n\r\na'),
+        b'Content-Disposition: form-data; name="x"\r\n ; name="model"\r\n\r\n'),
         "folded"),
     "base64 model": (FORM, form(field(
         "model", "c2FtZQ==", b"Content-Transfer-Encoding: base64\r\n")),
