@@ -42,9 +42,12 @@ on_arm(struct hangup_watch *w)
 static void
 on_left(struct hangup_watch *w)
 {
+	struct fixture *x = (struct fixture *)((char *)w -
+	    offsetof(struct fixture, watch));
+
 	assert_null(w->link);
-	((struct fixture *)((char *)w - offsetof(struct fixture, watch)))->
-	    left++;
+	x->left++;
+	uv_stop(&x->loop);
 }
 
 static void

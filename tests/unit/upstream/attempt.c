@@ -43,6 +43,7 @@ on_head(void *arg, struct attempt *a)
 	size_t	 at = 0, name_len, value_len, len = 0;
 
 	assert_int_equal(r->dones, 0);
+	uv_stop(&r->loop);		/* or this turn would wait for another event */
 	r->heads++;
 	r->status = a->status;
 	r->length = a->content_length;
@@ -63,6 +64,7 @@ on_data(void *arg, const char *bytes, size_t n)
 	assert_int_equal(r->heads, 1);
 	assert_int_equal(r->dones, 0);
 	assert_int_equal(buf_append(&r->body, bytes, n), ERR_NONE);
+	uv_stop(&r->loop);
 	if (r->cancel_in_data)
 		attempt_cancel(r->attempt);
 	if (r->note_tokens)
@@ -85,6 +87,7 @@ on_done(void *arg, enum err err)
 
 	r->dones++;
 	r->err = err;
+	uv_stop(&r->loop);
 	if (r->free_in_done) {
 		attempt_free(r->attempt);
 		r->attempt = NULL;

@@ -1,0 +1,258 @@
+/* One line of valid JSON for each request, whatever is in it. */
+#include "config.h"
+
+#include "gateway/settle.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <yajl/yajl_tree.h>
+
+#include "base/clock.h"
+
+struct fixture {
+	char		 dir[64];
+	struct journal	 journal;
+	struct call	 call;
+	struct conf_provider provider;
+	struct target	 target;
+};
+
+static int
+set_up(void **state)
+{
+	struct fixture *x = calloc(1, sizeof(*x));
+
+	strcpy(x->dir, "/tmp/sluice-settle.XXXXXX");
+	if (mkdtemp(x->dir) == NULL)
+		return -1;
+	journal_open(&x->journal, x->dir);
+	x->provider.name = "openai";
+	x->target.provider = &x->provider;
+	x->call = (struct call){
+		.id = "req_0123456789abcdef",
+		.start_us = clock_now_us() - 5000000,
+		.start_wall_us = 1777896000123000,
+		.client_host = "192.0.2.7", .method = "POST",
+		.path = "/v1/chat/completions", .model = "gpt-4o",
+		.stream = true, .target = &x->target,
+		.target_model = "gpt-4o-2024", .status = 200,
+		.bytes = 1234567890123,
+	};
+	x->call.first_byte_us = x->call.start_us + 2500000;
+	*state = x;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *x = *state;
+
+	unlink(x->journal.path);
+	journal_close(&x->journal);
+	rmdir(x->dir);
+	free(x);
+	return 0;
+}
+
+/* Settle, and parse the one line that this makes. */
+static yajl_val
+settled(struct fixture *x)
+{
+	static char text[1 << 20];
+	char	 error[256] = "";
+	FILE	*f;
+	size_t	 n;
+	yajl_val tree;
+
+	settle(&x->journal, &x->call);
+	f = fopen(x->journal.path, "r");
+	assert_non_null(f);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	assert_true(n > 0);
+	assert_ptr_equal(strchr(text, '\n'), text + n - 1);
+	tree = yajl_tree_parse(text, error, sizeof(error));
+	if (tree == NULL)
+		fail_msg("%s: %s", error, text);
+	return tree;
+}
+
+static yajl_val
+member(yajl_val tree, const char *name)
+{
+	const char *path[] = { name, NULL };
+	yajl_val v = yajl_tree_get(tree, path, yajl_t_any);
+
+	assert_non_null(v);
+	return v;
+}
+
+static const char *
+text_of(yajl_val tree, const char *name)
+{
+	yajl_val v = member(tree, name);
+
+	assert_true(YAJL_IS_STRING(v));
+	return v->u.string;
+}
+
+static void
+assert_text(yajl_val tree, const char *name, const char *want)
+{
+	assert_string_equal(text_of(tree, name), want);
+}
+
+static void
+every_field_is_there(void **state)
+{
+	struct fixture *x = *state;
+	yajl_val tree = settled(x);
+
+	assert_int_equal(strlen(text_of(tree, "asctime")), 23);
+	assert_non_null(strstr(text_of(tree, "asctime"),
+	    ":00.123"));
+	assert_text(tree, "levelname", "INFO");
+	assert_true(YAJL_IS_STRING(member(tree, "message")));
+	assert_text(tree, "request_id", "req_0123456789abcdef");
+	assert_text(tree, "client_host", "192.0.2.7");
+	assert_text(tree, "method", "POST");
+	assert_text(tree, "api_path", "/v1/chat/completions");
+	assert_text(tree, "request_model_name", "gpt-4o");
+	assert_text(tree, "target_provider", "openai");
+	assert_text(tree, "target_model_name", "gpt-4o-2024");
+	assert_true(YAJL_IS_TRUE(member(tree, "stream")));
+	assert_int_equal(YAJL_GET_INTEGER(member(tree, "status")), 200);
+	assert_text(tree, "outcome", "ok");
+	assert_true(YAJL_GET_INTEGER(member(tree, "duration_ms")) >= 5000);
+	assert_int_equal(YAJL_GET_INTEGER(member(tree, "ttfb_ms")), 2500);
+	assert_true(YAJL_GET_INTEGER(member(tree, "bytes")) == 1234567890123);
+	yajl_tree_free(tree);
+}
+
+static void
+what_is_not_known_is_null(void **state)
+{
+	struct fixture *x = *state;
+	yajl_val tree;
+
+	x->call.model = x->call.target_model = NULL;
+	x->call.target = NULL;
+	x->call.first_byte_us = 0;
+	x->call.stream = false;
+	x->call.path = "";
+	tree = settled(x);
+	assert_true(YAJL_IS_NULL(member(tree, "request_model_name")));
+	assert_true(YAJL_IS_NULL(member(tree, "target_provider")));
+	assert_true(YAJL_IS_NULL(member(tree, "target_model_name")));
+	assert_true(YAJL_IS_NULL(member(tree, "ttfb_ms")));
+	assert_true(YAJL_IS_FALSE(member(tree, "stream")));
+	assert_text(tree, "api_path", "");
+	yajl_tree_free(tree);
+}
+
+static void
+texts_cannot_break_the_line(void **state)
+{
+	struct fixture *x = *state;
+	yajl_val tree;
+
+	x->call.model = "a\nb\"c\\d\x01\x1f\x7f,\"status\":0}";
+	x->call.path = "/v1/\xff\xc3(\xed\xa0\x80/x";
+	x->call.client_host = "\xc3\xa9\xf0\x9f\x98\x80";
+	tree = settled(x);
+	assert_text(tree, "request_model_name",
+	    "a\nb\"c\\d\x01\x1f\x7f,\"status\":0}");
+	assert_text(tree, "client_host", "\xc3\xa9\xf0\x9f\x98\x80");
+	assert_int_equal(YAJL_GET_INTEGER(member(tree, "status")), 200);
+	assert_non_null(strstr(text_of(tree, "api_path"),
+	    "\xef\xbf\xbd"));
+	yajl_tree_free(tree);
+}
+
+static void
+long_texts_are_cut(void **state)
+{
+	static char path[100000];
+	struct fixture *x = *state;
+	yajl_val tree;
+
+	for (size_t i = 0; i + 2 < sizeof(path); i += 2)
+		memcpy(path + i, "\xc3\xa9", 3);
+	memmove(path + 1, path, sizeof(path) - 2);	/* cut in mid-letter */
+	path[0] = '/';
+	x->call.path = path;
+	tree = settled(x);
+	assert_true(strlen(text_of(tree, "api_path")) < 1100);
+	assert_text(tree, "target_provider", "openai");
+	yajl_tree_free(tree);
+}
+
+static void
+the_level_follows_the_outcome(void **state)
+{
+	static const struct { int status; enum err outcome; const char *level,
+	    *name; } cases[] = {
+		{ 200, ERR_NONE, "INFO", "ok" },
+		{ 404, ERR_NONE, "WARNING", "ok" },
+		{ 401, ERR_INVALID_API_KEY, "WARNING", "invalid_api_key" },
+		{ 500, ERR_NONE, "ERROR", "ok" },
+		{ 502, ERR_UPSTREAM_CONNECT, "ERROR", "upstream_connect" },
+		{ 200, ERR_UPSTREAM_CUT, "ERROR", "upstream_cut" },
+		{ 200, ERR_CLIENT_GONE, "INFO", "client_gone" },
+		{ 499, ERR_CLIENT_GONE, "INFO", "client_gone" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct fixture *x;
+		yajl_val tree;
+
+		tear_down(state);
+		set_up(state);
+		x = *state;
+		x->call.status = cases[i].status;
+		x->call.outcome = cases[i].outcome;
+		tree = settled(x);
+		assert_text(tree, "levelname", cases[i].level);
+		assert_text(tree, "outcome", cases[i].name);
+		yajl_tree_free(tree);
+	}
+}
+
+static void
+every_text_may_be_at_its_worst(void **state)
+{
+	static char worst[5000];
+	struct fixture *x = *state;
+	yajl_val tree;
+
+	memset(worst, 1, sizeof(worst) - 1);
+	x->call.client_host = x->call.method = x->call.path = worst;
+	x->call.model = x->call.target_model = x->provider.name = worst;
+	tree = settled(x);
+	assert_text(tree, "outcome", "ok");
+	yajl_tree_free(tree);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(every_field_is_there),
+		TEST(what_is_not_known_is_null),
+		TEST(texts_cannot_break_the_line),
+		TEST(long_texts_are_cut),
+		TEST(the_level_follows_the_outcome),
+		TEST(every_text_may_be_at_its_worst),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,224 @@
+/* One path, whatever the web server makes of it. */
+#include "config.h"
+
+#include "handlers/path.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *const roots[] = { "v1", "health", "echo", NULL };
+
+enum { PAIRS_MAX = 4 };
+
+/* path_find with these parameters, as "decoded raw". */
+static const char *
+find(struct arena *arena, const char *const *given)
+{
+	const char *pairs[PAIRS_MAX];
+	unsigned lens[PAIRS_MAX];
+	struct params p = { .pairs = pairs, .name_lens = lens };
+	struct path path;
+
+	for (; p.count < PAIRS_MAX && given[p.count] != NULL; p.count++) {
+		pairs[p.count] = given[p.count];
+		lens[p.count] = (unsigned)strcspn(given[p.count], "=");
+	}
+	if (path_find(&path, arena, &p, roots) != ERR_NONE)
+		return "bad";
+	return arena_printf(arena, "%s %.*s", path.decoded,
+	    (int)path.raw_len, path.raw);
+}
+
+static void
+assert_uri(const char *uri, const char *want)
+{
+	struct arena arena;
+	const char *given[2] = { NULL, NULL };
+
+	arena_init(&arena, 1000);
+	given[0] = arena_printf(&arena, "REQUEST_URI=%s", uri);
+	assert_string_equal(find(&arena, given), want);
+	arena_fini(&arena);
+}
+
+static void
+plain_paths_are_themselves(void **state)
+{
+	(void)state;
+	assert_uri("/v1/models", "/v1/models /v1/models");
+	assert_uri("/health", "/health /health");
+	assert_uri("/", "/ /");
+	assert_uri("/favicon.ico", "/favicon.ico /favicon.ico");
+	assert_uri("/v1", "/v1 /v1");
+	assert_uri("/v10/models", "/v10/models /v10/models");
+}
+
+static void
+queries_and_fragments_are_cut_off(void **state)
+{
+	(void)state;
+	assert_uri("/v1/models?a=/v1/b&c=%zz", "/v1/models /v1/models");
+	assert_uri("/v1/models#x", "/v1/models /v1/models");
+	assert_uri("/v1/models?", "/v1/models /v1/models");
+	assert_uri("/?x=/v1/models", "/ /");
+}
+
+static void
+one_trailing_slash_is_cut_off(void **state)
+{
+	(void)state;
+	assert_uri("/v1/models/", "/v1/models /v1/models/");
+	assert_uri("/v1/models//", "/v1/models/ /v1/models//");
+	assert_uri("/v1/", "/v1 /v1/");
+	assert_uri("/v1/models/?x", "/v1/models /v1/models/");
+}
+
+static void
+mounts_are_cut_off(void **state)
+{
+	(void)state;
+	assert_uri("/cgi-bin/sluice.fcgi/v1/models", "/v1/models /v1/models");
+	assert_uri("/ai/health?x", "/health /health");
+	assert_uri("/~me/a%20b/v1/x", "/v1/x /v1/x");
+	assert_uri("/a/v1/models/v1/health", "/v1/models/v1/health "
+	    "/v1/models/v1/health");
+	assert_uri("/mount/other", "/mount/other /mount/other");
+	assert_uri("/mountv1/v1x/xv1", "/mountv1/v1x/xv1 /mountv1/v1x/xv1");
+	assert_uri("//v1/models", "/v1/models /v1/models");
+}
+
+static void
+escapes_are_decoded_once(void **state)
+{
+	(void)state;
+	assert_uri("/v1/models/a%2Fb", "/v1/models/a/b /v1/models/a%2Fb");
+	assert_uri("/v1/models/a%2fb", "/v1/models/a/b /v1/models/a%2fb");
+	assert_uri("/v1/models/%41%7a", "/v1/models/Az /v1/models/%41%7a");
+	assert_uri("/v1/models/%252e", "/v1/models/%2e /v1/models/%252e");
+	assert_uri("/v1/models/%C3%A9", "/v1/models/\xc3\xa9 /v1/models/%C3%A9");
+	assert_uri("/v1/models/a%3Fb", "/v1/models/a?b /v1/models/a%3Fb");
+	assert_uri("/v1/models/a+b", "/v1/models/a+b /v1/models/a+b");
+	assert_uri("/v%31/models", "/v1/models /v%31/models");
+}
+
+static void
+broken_escapes_are_refused(void **state)
+{
+	(void)state;
+	assert_uri("/v1/%", "bad");
+	assert_uri("/v1/%4", "bad");
+	assert_uri("/v1/%g1", "bad");
+	assert_uri("/v1/%1g", "bad");
+	assert_uri("/v1/%4?1", "bad");
+	assert_uri("/v1/%%41", "bad");
+}
+
+static void
+control_characters_are_refused(void **state)
+{
+	(void)state;
+	assert_uri("/v1/a%00b", "bad");
+	assert_uri("/v1/a%0d%0aX:y", "bad");
+	assert_uri("/v1/a%7f", "bad");
+	assert_uri("/v1/a\rb", "bad");
+	assert_uri("/v1/a b", "bad");
+	assert_uri("/v1/a?b\nc", "bad");
+	assert_uri("/v1/a?b c", "bad");
+}
+
+static void
+dot_segments_are_refused(void **state)
+{
+	(void)state;
+	assert_uri("/v1/..", "bad");
+	assert_uri("/v1/../health", "bad");
+	assert_uri("/v1/./models", "bad");
+	assert_uri("/v1/models/.", "bad");
+	assert_uri("/v1/%2e%2e/x", "bad");
+	assert_uri("/v1/.%2E/x", "bad");
+	assert_uri("/v1/x%2f..%2fy", "bad");
+	assert_uri("/v1/models/...", "/v1/models/... /v1/models/...");
+	assert_uri("/v1/models/..a", "/v1/models/..a /v1/models/..a");
+	assert_uri("/v1/models/.a.", "/v1/models/.a. /v1/models/.a.");
+}
+
+static void
+absolute_uris_have_their_path_behind_the_host(void **state)
+{
+	(void)state;
+	assert_uri("http://example.com/v1/models?x", "/v1/models /v1/models");
+	assert_uri("https://user@h:443/m/v1/models/", "/v1/models /v1/models/");
+	assert_uri("http://example.com", "/ /");
+	assert_uri("v1/models", "bad");
+	assert_uri("*", "bad");
+}
+
+/* What each server sends where REQUEST_URI is missing or empty. */
+static const struct { const char *pairs[PAIRS_MAX + 1], *want; } servers[] = {
+	{ { "SCRIPT_NAME=/v1", "PATH_INFO=/models", "QUERY_STRING=a=b" },
+	  "/v1/models /v1/models" },
+	{ { "SCRIPT_NAME=/cgi-bin/sluice.fcgi", "PATH_INFO=/v1/models" },
+	  "/v1/models /v1/models" },
+	{ { "SCRIPT_NAME=/v1/models" }, "/v1/models /v1/models" },
+	{ { "PATH_INFO=/v1/models", "QUERY_STRING=" }, "/v1/models /v1/models" },
+	{ { "REQUEST_URI=", "PATH_INFO=/health" }, "/health /health" },
+	{ { "REQUEST_URI=/v1/models/a%2Fb", "SCRIPT_NAME=/v1/models/a/b",
+	    "PATH_INFO=/other" }, "/v1/models/a/b /v1/models/a%2Fb" },
+	{ { "SCRIPT_NAME=", "PATH_INFO=" }, "bad" },
+	{ { "QUERY_STRING=/v1/models" }, "bad" },
+	{ { NULL }, "bad" },
+};
+
+static void
+other_parameters_stand_in_for_the_uri(void **state)
+{
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 1000);
+	for (size_t i = 0; i < sizeof(servers) / sizeof(*servers); i++)
+		assert_string_equal(find(&arena, servers[i].pairs),
+		    servers[i].want);
+	arena_fini(&arena);
+}
+
+static void
+the_query_stays_behind_the_raw_path(void **state)
+{
+	const char *pair = "REQUEST_URI=/m/v1/x/?a=%2F#b";
+	unsigned len = 11;
+	struct params p = { .pairs = &pair, .name_lens = &len, .count = 1 };
+	struct arena arena;
+	struct path path;
+
+	(void)state;
+	arena_init(&arena, 1000);
+	assert_int_equal(path_find(&path, &arena, &p, roots), ERR_NONE);
+	assert_string_equal(path.raw, "/v1/x/?a=%2F#b");
+	assert_int_equal(path.raw_len, 6);
+	arena_fini(&arena);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plain_paths_are_themselves),
+		cmocka_unit_test(queries_and_fragments_are_cut_off),
+		cmocka_unit_test(one_trailing_slash_is_cut_off),
+		cmocka_unit_test(mounts_are_cut_off),
+		cmocka_unit_test(escapes_are_decoded_once),
+		cmocka_unit_test(broken_escapes_are_refused),
+		cmocka_unit_test(control_characters_are_refused),
+		cmocka_unit_test(dot_segments_are_refused),
+		cmocka_unit_test(absolute_uris_have_their_path_behind_the_host),
+		cmocka_unit_test(other_parameters_stand_in_for_the_uri),
+		cmocka_unit_test(the_query_stays_behind_the_raw_path),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,179 @@
+/* The table of routes, and what is told where it has no row. */
+#include "config.h"
+
+#include "handlers/route.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* A path that the pattern takes. */
+static const char *
+example_of(const char *pattern)
+{
+	static char path[128];
+
+	snprintf(path, sizeof(path), "%s", pattern);
+	if (strchr(path, '*') != NULL)
+		strcpy(strchr(path, '*'), "some/thing");
+	return path;
+}
+
+static void
+every_row_is_found(void **state)
+{
+	const struct route *r;
+
+	(void)state;
+	for (size_t i = 0; i < route_count; i++) {
+		const char *method = strcmp(routes[i].method, "*") == 0 ?
+		    "PUT" : routes[i].method;
+
+		assert_int_equal(route_find(&r, method,
+		    example_of(routes[i].pattern)), ERR_NONE);
+		assert_ptr_equal(r, &routes[i]);
+	}
+}
+
+static void
+every_row_is_complete(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < route_count; i++) {
+		const char *star = strchr(routes[i].pattern, '*');
+
+		assert_non_null(routes[i].handle);
+		assert_true(strlen(routes[i].help) > 3);
+		assert_int_equal(routes[i].pattern[0], '/');
+		assert_true(star == NULL || (star[1] == '\0' &&
+		    star[-1] == '/'));
+	}
+}
+
+/* A mount prefix ends before one of these. */
+static void
+every_row_is_below_a_root(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < route_count; i++) {
+		const char *root = routes[i].pattern + 1;
+		size_t	 len = strcspn(root, "/");
+		bool	 found = len == 0;
+
+		for (size_t j = 0; route_roots[j] != NULL; j++)
+			found |= strlen(route_roots[j]) == len &&
+			    memcmp(route_roots[j], root, len) == 0;
+		assert_true(found);
+	}
+}
+
+static void
+get_stands_for_head(void **state)
+{
+	const struct route *get, *head;
+
+	(void)state;
+	assert_int_equal(route_find(&get, "GET", "/v1/models"), ERR_NONE);
+	assert_int_equal(route_find(&head, "HEAD", "/v1/models"), ERR_NONE);
+	assert_ptr_equal(get, head);
+	assert_int_equal(route_find(&head, "HEAD", "/v1/chat/completions"),
+	    ERR_METHOD_NOT_ALLOWED);
+}
+
+static void
+names_may_hold_slashes(void **state)
+{
+	const struct route *r;
+
+	(void)state;
+	assert_int_equal(route_find(&r, "GET", "/v1/models/Qwen/Qwen2.5-7B"),
+	    ERR_NONE);
+	assert_string_equal(r->pattern, "/v1/models/*");
+	assert_string_equal(route_rest(r, "/v1/models/Qwen/Qwen2.5-7B"),
+	    "Qwen/Qwen2.5-7B");
+	assert_int_equal(route_find(&r, "GET", "/health/a/b"), ERR_NONE);
+	assert_string_equal(route_rest(r, "/health/a/b"), "a/b");
+}
+
+static const struct { const char *method, *path; } not_allowed[] = {
+	{ "GET", "/v1/chat/completions" },
+	{ "PUT", "/v1/embeddings" },
+	{ "POST", "/v1/models" },
+	{ "DELETE", "/v1/models/x" },
+	{ "POST", "/health" },
+	{ "POST", "/health/x" },
+	{ "get", "/health" },
+	{ "", "/health" },
+	{ "OPTIONS", "/v1/chat/completions" },
+	{ "OPTIONS", "/v1/models/x" },
+	{ "OPTIONS", "/v1/anything" },
+};
+
+static void
+other_methods_are_a_405(void **state)
+{
+	const struct route *r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(not_allowed) / sizeof(*not_allowed);
+	    i++) {
+		r = NULL;
+		assert_int_equal(route_find(&r, not_allowed[i].method,
+		    not_allowed[i].path), ERR_METHOD_NOT_ALLOWED);
+		assert_non_null(r);
+	}
+}
+
+static void
+unknown_paths_are_a_404(void **state)
+{
+	static const char *const paths[] = {
+		"", "/", "/v1", "/v2/models", "/v1models", "/healthy",
+		"/V1/models", "/echo", "/echo/v2", "/x/health",
+	};
+	static const char *const methods[] = { "GET", "POST", "OPTIONS", "" };
+	const struct route *r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++)
+		for (size_t j = 0; j < 4; j++)
+			assert_int_equal(route_find(&r, methods[j], paths[i]),
+			    ERR_NOT_FOUND);
+}
+
+static void
+allow_names_what_is_there(void **state)
+{
+	const struct route *r;
+
+	(void)state;
+	route_find(&r, "PUT", "/v1/models");
+	assert_string_equal(route_allow(r), "GET, HEAD, OPTIONS");
+	route_find(&r, "GET", "/v1/chat/completions");
+	assert_string_equal(route_allow(r), "POST, OPTIONS");
+	for (size_t i = 0; i < route_count; i++)
+		if (strcmp(routes[i].method, "*") != 0)
+			assert_non_null(strstr(route_allow(&routes[i]),
+			    routes[i].method));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_row_is_found),
+		cmocka_unit_test(every_row_is_complete),
+		cmocka_unit_test(every_row_is_below_a_root),
+		cmocka_unit_test(get_stands_for_head),
+		cmocka_unit_test(names_may_hold_slashes),
+		cmocka_unit_test(other_methods_are_a_405),
+		cmocka_unit_test(unknown_paths_are_a_404),
+		cmocka_unit_test(allow_names_what_is_there),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,261 @@
+/* Transfers on the loop: side by side, taken out, and nothing left behind. */
+#include "config.h"
+
+#include "upstream/client.h"
+
+#include "tests/unit/upstream/server.h"
+
+#define ANSWER "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+struct fixture {
+	uv_loop_t	 loop;
+	struct client	 client;
+	uv_timer_t	 guard;
+	struct server	 server;
+};
+
+struct load {
+	struct client_transfer transfer;
+	uv_loop_t	*loop;
+	size_t		 bytes;
+	int		 dones;
+	CURLcode	 code;
+};
+
+static void
+on_guard(uv_timer_t *timer)
+{
+	(void)timer;
+	fail_msg("it does not end");
+}
+
+static int
+set_up(void **state)
+{
+	struct fixture *x = calloc(1, sizeof(*x));
+
+	uv_loop_init(&x->loop);
+	assert_int_equal(client_open(&x->client, &x->loop), ERR_NONE);
+	uv_timer_init(&x->loop, &x->guard);
+	uv_timer_start(&x->guard, on_guard, 60000, 0);
+	*state = x;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *x = *state;
+
+	client_close(&x->client);
+	server_stop(&x->server);
+	uv_close((uv_handle_t *)&x->guard, NULL);
+	uv_run(&x->loop, UV_RUN_DEFAULT);
+	assert_int_equal(uv_loop_close(&x->loop), 0);
+	free(x);
+	return 0;
+}
+
+static void
+on_done(struct client_transfer *t, CURLcode code)
+{
+	struct load *l = (struct load *)((char *)t -
+	    offsetof(struct load, transfer));
+
+	l->dones++;
+	l->code = code;
+	uv_stop(l->loop);		/* or this turn would wait for another event */
+}
+
+static size_t
+on_data(char *bytes, size_t size, size_t n, void *arg)
+{
+	(void)bytes;
+	((struct load *)arg)->bytes += size * n;
+	return size * n;
+}
+
+static void
+load_start(struct fixture *x, struct load *l, const char *url)
+{
+	*l = (struct load){ .transfer.done = on_done, .loop = &x->loop };
+	l->transfer.easy = curl_easy_init();
+	assert_non_null(l->transfer.easy);
+	curl_easy_setopt(l->transfer.easy, CURLOPT_URL, url);
+	curl_easy_setopt(l->transfer.easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(l->transfer.easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(l->transfer.easy, CURLOPT_WRITEFUNCTION, on_data);
+	curl_easy_setopt(l->transfer.easy, CURLOPT_WRITEDATA, l);
+	assert_int_equal(client_start(&x->client, &l->transfer), ERR_NONE);
+}
+
+static void
+load_end(struct load *l)
+{
+	curl_easy_cleanup(l->transfer.easy);
+}
+
+static void
+turn_until(struct fixture *x, const int *dones, int want)
+{
+	while (*dones < want)
+		uv_run(&x->loop, UV_RUN_ONCE);
+}
+
+static void
+serve(struct server *s, int fd)
+{
+	while (server_read(s, fd))
+		server_say(fd, ANSWER);
+}
+
+static void
+serve_once(struct server *s, int fd)
+{
+	if (server_read(s, fd))
+		server_say(fd, ANSWER);
+}
+
+static void
+serve_never(struct server *s, int fd)
+{
+	(void)s;
+	server_wait_for_close(fd);
+}
+
+static void
+done_is_not_called_while_starting(void **state)
+{
+	struct fixture *x = *state;
+	struct load l;
+
+	server_start(&x->server, serve);
+	load_start(x, &l, x->server.url);
+	assert_int_equal(l.dones, 0);
+	turn_until(x, &l.dones, 1);
+	assert_int_equal(l.code, CURLE_OK);
+	assert_int_equal(l.bytes, 2);
+	load_end(&l);
+}
+
+static void
+failures_are_told(void **state)
+{
+	struct fixture *x = *state;
+	struct load l;
+
+	server_listen(&x->server, 1);
+	shutdown(x->server.fd, SHUT_RDWR);
+	load_start(x, &l, x->server.url);
+	turn_until(x, &l.dones, 1);
+	assert_int_equal(l.code, CURLE_COULDNT_CONNECT);
+	load_end(&l);
+}
+
+static void
+warm_connections_are_shared(void **state)
+{
+	struct fixture *x = *state;
+	struct load l;
+
+	server_start(&x->server, serve);
+	for (int i = 0; i < 30; i++) {
+		load_start(x, &l, x->server.url);
+		turn_until(x, &l.dones, 1);
+		assert_int_equal(l.code, CURLE_OK);
+		load_end(&l);
+	}
+	assert_int_equal(x->server.connections, 1);
+}
+
+/* The server closes after each answer: every number is used again. */
+static void
+connections_that_die_in_the_pool_are_forgotten(void **state)
+{
+	struct fixture *x = *state;
+	struct load l;
+
+	server_start(&x->server, serve_once);
+	for (int i = 0; i < 30; i++) {
+		load_start(x, &l, x->server.url);
+		turn_until(x, &l.dones, 1);
+		assert_int_equal(l.code, CURLE_OK);
+		load_end(&l);
+		for (int j = 0; j < i % 3; j++)
+			uv_run(&x->loop, UV_RUN_NOWAIT);
+	}
+}
+
+/* One connection at a time is served, so the others wait their turn. */
+static void
+many_run_side_by_side(void **state)
+{
+	enum { COUNT = 100 };
+	static struct load loads[COUNT];
+	struct fixture *x = *state;
+
+	server_start(&x->server, serve_once);
+	for (int i = 0; i < COUNT; i++)
+		load_start(x, &loads[i], x->server.url);
+	for (int i = 0; i < COUNT; i++) {
+		turn_until(x, &loads[i].dones, 1);
+		assert_int_equal(loads[i].code, CURLE_OK);
+		assert_int_equal(loads[i].bytes, 2);
+		load_end(&loads[i]);
+	}
+}
+
+static void
+what_is_taken_out_is_not_told(void **state)
+{
+	struct fixture *x = *state;
+	struct load l, other;
+
+	server_start(&x->server, serve_never);
+	for (int turns = 0; turns < 6; turns++) {
+		load_start(x, &l, x->server.url);
+		for (int i = 0; i < turns; i++)
+			uv_run(&x->loop, UV_RUN_NOWAIT);
+		client_remove(&x->client, &l.transfer);
+		load_end(&l);
+		load_start(x, &other, "http://127.0.0.1:1/");
+		turn_until(x, &other.dones, 1);
+		assert_int_equal(l.dones, 0);
+		load_end(&other);
+	}
+}
+
+static void
+it_may_close_with_a_full_pool(void **state)
+{
+	enum { COUNT = 20 };
+	static struct load loads[COUNT];
+	struct fixture *x = *state;
+
+	server_listen(&x->server, 64);
+	for (int i = 0; i < COUNT; i++)
+		load_start(x, &loads[i], x->server.url);
+	for (int i = 0; i < 20; i++)
+		uv_run(&x->loop, UV_RUN_NOWAIT);
+	for (int i = 0; i < COUNT; i++) {
+		client_remove(&x->client, &loads[i].transfer);
+		load_end(&loads[i]);
+	}
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(done_is_not_called_while_starting),
+		TEST(failures_are_told),
+		TEST(warm_connections_are_shared),
+		TEST(connections_that_die_in_the_pool_are_forgotten),
+		TEST(many_run_side_by_side),
+		TEST(what_is_taken_out_is_not_told),
+		TEST(it_may_close_with_a_full_pool),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
