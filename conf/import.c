@@ -253,11 +253,15 @@ import_add_model(struct import *im, struct conf_provider *p, const char *name)
 
 	if (problem == NULL && strcmp(name, "*") == 0)
 		problem = "\"*\" would stand for every name";
-	if (problem == NULL && im->model_count == IMPORT_MODELS_MAX)
-		problem = "there are too many models";
 	if (problem != NULL) {
 		import_note(im, "%s: model \"%.100s\": %s", p->name, name,
 		    problem);
+		return NULL;
+	}
+	if (im->model_count >= IMPORT_MODELS_MAX) {
+		if (im->model_count++ == IMPORT_MODELS_MAX)
+			import_problem(im, 0, "more than %d models",
+			    IMPORT_MODELS_MAX);
 		return NULL;
 	}
 	p->models = import_grow(im, p->models, p->model_count,

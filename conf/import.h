@@ -11,7 +11,7 @@
 #include "conf/keys.h"
 #include "conf/source.h"
 
-enum { IMPORT_MODELS_MAX = 20000, IMPORT_PROVIDERS_MAX = 1000 };
+enum { IMPORT_MODELS_MAX = 4000, IMPORT_PROVIDERS_MAX = 1000 };
 
 /* TEXT is one line about something that could not be carried over; borrowed. */
 typedef void import_note_fn(void *arg, const char *text);
@@ -37,7 +37,7 @@ struct import {
 	struct conf	 conf;		/* what sluice.conf will say */
 	struct import_provider **providers;
 	size_t		 provider_count;
-	size_t		 model_count;	/* of all of them */
+	size_t		 model_count;	/* of all of them; above the most: it was reported */
 	struct keyfile_variable *variables; /* secrets; value NULL: the user has to fill it in */
 	size_t		 variable_count;
 };
@@ -87,7 +87,8 @@ struct conf_provider *import_add_provider(struct import *, const char *wanted);
 
 /*
  * A new model of it; the pointer is good until the next one is added. NULL: the
- * name cannot be carried over, which was noted.
+ * name cannot be carried over, which was noted, or there are too many, which
+ * was reported once.
  */
 struct conf_model *import_add_model(struct import *, struct conf_provider *,
 	    const char *name);

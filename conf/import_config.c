@@ -63,7 +63,8 @@ read_models(struct import *im, const char *where, struct conf_provider *p,
 		    where);
 		return;
 	}
-	for (size_t i = 0; i < list->u.array.len; i++) {
+	for (size_t i = 0; i < list->u.array.len &&
+	    im->model_count <= IMPORT_MODELS_MAX; i++) {
 		const char *name = YAJL_GET_STRING(list->u.array.values[i]);
 
 		if (name == NULL)

@@ -335,7 +335,8 @@ read_provider(struct import *im, const char *name, yajl_val v)
 	    "health_timeout");
 	if (old.health_ms > 300000)
 		old.health_ms = 300000;
-	for (size_t i = 0; i < models->u.object.len; i++)
+	for (size_t i = 0; i < models->u.object.len &&
+	    im->model_count <= IMPORT_MODELS_MAX; i++)
 		read_model(im, &old, models->u.object.keys[i],
 		    models->u.object.values[i]);
 	import_json_note_others(im, old.where, v, provider_words);

@@ -45,19 +45,23 @@ terminal_read(int fd, char *line)
 	return true;
 }
 
-/* Ctrl-C must not leave the terminal without echo, so it is a character here. */
+/*
+ * Whoever sees the prompt is not seen typing. Ctrl-C must not leave the terminal
+ * without echo, so it is a character here.
+ */
 static bool
-read_secret(int fd, char *line)
+ask_secret(int fd, const char *prompt, char *line)
 {
 	struct termios shown, hidden;
 	bool good;
 
 	if (tcgetattr(fd, &shown) != 0)
-		return terminal_read(fd, line);
+		return false;
 	hidden = shown;
 	hidden.c_lflag &= ~(tcflag_t)(ECHO | ISIG);
 	if (tcsetattr(fd, TCSAFLUSH, &hidden) != 0)
 		return false;
+	dprintf(fd, "%s", prompt);
 	good = terminal_read(fd, line);
 	tcsetattr(fd, TCSAFLUSH, &shown);
 	dprintf(fd, "\n");
@@ -67,6 +71,8 @@ read_secret(int fd, char *line)
 bool
 terminal_ask(int fd, const char *prompt, bool secret, char *line)
 {
+	if (secret)
+		return ask_secret(fd, prompt, line);
 	dprintf(fd, "%s", prompt);
-	return secret ? read_secret(fd, line) : terminal_read(fd, line);
+	return terminal_read(fd, line);
 }

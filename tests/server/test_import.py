@@ -512,6 +512,38 @@ def test_a_file_that_is_too_large(tmp_path):
     assert "too large" in done.stderr
 
 
+def test_too_many_models(tmp_path):
+    config = {"a": [{"models": [f"m{i}" for i in range(9000)],
+                     "api_key": "k", "base_url": "http://h/v1"}]}
+    (tmp_path / "c.json").write_text(json.dumps(config))
+    done = run("import", "openai-gateway-json", tmp_path / "c.json", "-o",
+               tmp_path / "new", env={"API_KEYS": "k"})
+    assert done.returncode == 1
+    assert done.stderr.count("\n") == 2
+    assert "more than 4000 models" in done.stderr
+
+
+def test_the_old_environment_from_a_file(tmp_path):
+    """Then our own does not count."""
+    (tmp_path / "a.json").write_text(FOAP.replace("PORT", "9"))
+    (tmp_path / "old.env").write_text(
+        "OPENAI_API_KEY=sk-hunter2\nAZURE_OPENAI_KEY=az-hunter2\n"
+        "BASE_URL=https://ai.example\nFOAP_PORT=8000\n"
+        "SLUICE_API_KEYS=k-hunter2\n")
+    done = run("import", "foap", tmp_path, "-e", tmp_path / "old.env", "-o",
+               tmp_path / "new", env={"OPENAI_API_KEY": "wrong",
+                                      "FOAP_HOST": "wrong"})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [n.split(":")[0] for n in notes(done)] == [
+        "azureOpenAI", "FOAP_PORT"]
+    assert (tmp_path / "new/keys.env").read_text() == (
+        "OPENAI_API_KEY=sk-hunter2\nAZURE_OPENAI_KEY=az-hunter2\n"
+        "SLUICE_API_KEYS=k-hunter2\n")
+    assert 'base_url = "https://ai.example";' in (
+        tmp_path / "new/sluice.conf").read_text()
+    assert run("check", "-c", tmp_path / "new/sluice.conf").returncode == 0
+
+
 def test_models_that_cannot_be_carried_over(tmp_path):
     config = {"default": [
         {"models": ["ok", "*", "a\u0007b", "twice"], "api_key": "k",
