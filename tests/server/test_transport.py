@@ -102,6 +102,18 @@ def test_parts_of_an_event_arrive_one_by_one(client, upstream):
     assert reply.finish().complete
 
 
+def test_small_events_arrive_one_by_one(client, upstream):
+    """Nobody waits for a buffer to be worth sending."""
+    upstream.script = manual
+    reply = client.open("POST", "/v1/chat/completions", STREAM)
+    x = upstream.wait()
+    x.sse()
+    for _ in range(10):
+        assert x.event("x") == reply.event()
+    x.end()
+    assert reply.finish().complete
+
+
 def test_stream_is_the_upstreams_bytes(client, upstream):
     """Comments, odd line ends, ids, long lines: nothing is tidied up."""
     parts = [b": hello\n\n", b"event: a\nid: 7\ndata: {}\n\n",
