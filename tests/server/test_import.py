@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from client import until
-from servers import BUILD
+from servers import BUILD, LOGIC
 
 SECRET = "hunter2"                  # in every key; nothing may print it
 
@@ -28,7 +28,7 @@ def notes(done):
 @pytest.fixture
 def moved(tmp_path, make_server):
     """Import, check, and serve the result."""
-    def move(*words, env=None, more_keys=""):
+    def move(*words, env=None, more_keys="", kind="lighttpd"):
         target = tmp_path / "new"
         done = run("import", *words, "-o", target, env=env)
         assert (done.returncode, done.stderr) == (0, "")
@@ -43,7 +43,7 @@ def moved(tmp_path, make_server):
                  for path in (target / "providers.d").iterdir()}
         assert SECRET not in str(files)
         files["sluice/keys.env"] = (keys.read_text(), 0o600)
-        server = make_server("lighttpd", files=files, env={
+        server = make_server(kind, files=files, env={
             "SLUICE_API_KEYS": "", "UP_KEY": ""})
         server.write_conf((target / "sluice.conf").read_text()
                           + f'state_dir = "{server.tmp}/state";\n')
@@ -173,13 +173,14 @@ FOAP = """{
 """
 
 
-def test_foap(moved, upstream, tmp_path):
+@pytest.mark.parametrize("kind", LOGIC)
+def test_foap(moved, upstream, tmp_path, kind):
     (tmp_path / "configs").mkdir()
     (tmp_path / "configs/models.json").write_text(
         FOAP.replace("PORT", str(upstream.port)))
     (tmp_path / "configs/other.txt").write_text("{")
     server, done = moved(
-        "foap", tmp_path / "configs", more_keys="SLUICE_API_KEYS=k-hunter2\n",
+        "foap", tmp_path / "configs", kind=kind, more_keys="SLUICE_API_KEYS=k-hunter2\n",
         env={"OPENAI_API_KEY": "sk-hunter2", "AZURE_OPENAI_KEY": "az-hunter2"})
     assert any("api_version" in n for n in notes(done))
     assert any("SLUICE_API_KEYS" in n for n in notes(done))
