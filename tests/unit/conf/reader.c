@@ -355,9 +355,13 @@ unknown_keys_are_reported(void **state)
 
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		struct dir *d = *state;
-		struct conf c = { 0 };
+		union {
+			struct conf main;
+			struct conf_provider provider;
+		} c;
 		struct fixture f;
 
+		memset(&c, 0, sizeof(c));
 		read_text(&f, d, unknown[i].scope, &c, unknown[i].text);
 		fixture_close(&f);
 		if (strstr(d->reports, unknown[i].report) == NULL ||
