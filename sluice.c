@@ -34,6 +34,7 @@ struct responder {
 	uint64_t	 fingerprint;	/* of the configuration in force or last refused */
 	uv_timer_t	 reload_timer;
 	uv_signal_t	 hup, term, usr1;
+	bool		 signalled;	/* told to stop */
 	uint64_t	 trimmed;	/* requests served when memory was last given back */
 };
 
@@ -191,16 +192,20 @@ responder_on_hup(uv_signal_t *signal, int number)
 	responder_reload(signal->data);
 }
 
-/* The first signal lets requests finish, the second ends at once. */
+/*
+ * The first signal lets requests finish, the second ends at once. Apache sends
+ * one to a CGI process that has answered and is still writing its journal.
+ */
 static void
 responder_on_stop(uv_signal_t *signal, int number)
 {
 	struct responder *r = signal->data;
 
-	if (r->front.stopping) {
+	if (r->signalled) {
 		log_warn("signal %d again: ending at once", number);
 		_exit(1);
 	}
+	r->signalled = true;
 	log_info("signal %d: finishing %zu requests", number,
 	    r->front.active);
 	front_stop(&r->front);

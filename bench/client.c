@@ -8,36 +8,72 @@
 
 static char read_buf[1 << 18];
 
+/* What stands around the filling of a body, and what it is called. */
+struct shape {
+	const char	*type;
+	char		 begin[512];
+	const char	*end;
+};
+
+static void
+shape_json(struct shape *s, const char *model)
+{
+	s->type = "application/json";
+	s->end = "\"}]}";
+	snprintf(s->begin, sizeof(s->begin), "{\"model\":\"%s\","
+	    "\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":\"",
+	    model, strncmp(model, "sse-", 4) == 0 ? "true" : "false");
+}
+
+/* An upload, the file before the model as many clients send it. */
+static void
+shape_form(struct shape *s, const char *model)
+{
+	static char end[256];
+
+	s->type = "multipart/form-data; boundary=bench";
+	snprintf(s->begin, sizeof(s->begin), "--bench\r\n"
+	    "Content-Disposition: form-data; name=\"file\"; filename=\"a.wav\""
+	    "\r\nContent-Type: audio/wav\r\n\r\n");
+	snprintf(end, sizeof(end), "\r\n--bench\r\n"
+	    "Content-Disposition: form-data; name=\"model\"\r\n\r\n%s\r\n"
+	    "--bench--\r\n", model);
+	s->end = end;
+}
+
 bool
 client_target_init(struct client_target *target, int port, const char *path,
     const char *key, const char *model, size_t body)
 {
-	static const char end[] = "\"}]}";
-	char begin[512], head[1024];
-	int begin_len, head_len;
-	size_t filling;
+	char head[1024];
+	int head_len;
+	size_t begin_len, end_len, filling;
+	struct shape shape;
 
-	begin_len = snprintf(begin, sizeof(begin), "{\"model\":\"%s\","
-	    "\"stream\":%s,\"messages\":[{\"role\":\"user\",\"content\":\"",
-	    model, strncmp(model, "sse-", 4) == 0 ? "true" : "false");
-	filling = body > (size_t)begin_len + sizeof(end) - 1 ?
-	    body - (size_t)begin_len - (sizeof(end) - 1) : 0;
+	if (strstr(path, "/audio/trans") != NULL)
+		shape_form(&shape, model);
+	else
+		shape_json(&shape, model);
+	begin_len = strlen(shape.begin);
+	end_len = strlen(shape.end);
+	filling = body > begin_len + end_len ? body - begin_len - end_len : 0;
+	body = begin_len + filling + end_len;
 	head_len = snprintf(head, sizeof(head), "POST %s HTTP/1.1\r\n"
 	    "Host: 127.0.0.1:%d\r\nAuthorization: Bearer %s\r\n"
-	    "Content-Type: application/json\r\nAccept: */*\r\n"
+	    "Content-Type: %s\r\nAccept: */*\r\n"
 	    "User-Agent: sluice-bench\r\nContent-Length: %zu\r\n\r\n",
-	    path, port, key, (size_t)begin_len + filling + sizeof(end) - 1);
-	if (begin_len >= (int)sizeof(begin) || head_len >= (int)sizeof(head))
+	    path, port, key, shape.type, body);
+	if (begin_len >= sizeof(shape.begin) - 1 ||
+	    head_len >= (int)sizeof(head))
 		return false;
-	target->request_len = (size_t)head_len + (size_t)begin_len + filling +
-	    sizeof(end) - 1;
+	target->request_len = (size_t)head_len + body;
 	if ((target->request = malloc(target->request_len)) == NULL)
 		return false;
 	memcpy(target->request, head, (size_t)head_len);
-	memcpy(target->request + head_len, begin, (size_t)begin_len);
+	memcpy(target->request + head_len, shape.begin, begin_len);
 	memset(target->request + head_len + begin_len, 'x', filling);
-	memcpy(target->request + target->request_len - (sizeof(end) - 1), end,
-	    sizeof(end) - 1);
+	memcpy(target->request + target->request_len - end_len, shape.end,
+	    end_len);
 	return uv_ip4_addr("127.0.0.1", port, &target->addr) == 0;
 }
 

@@ -46,6 +46,21 @@ def private_kb(pid):
                    if line.startswith("Private_"))
 
 
+def status_kb(pid, *names):
+    with open(f"/proc/{pid}/status") as f:
+        fields = dict(line.split(":", 1) for line in f)
+    return sum(int(fields[name].split()[0]) for name in names)
+
+
+def peak_kb(pid):
+    return status_kb(pid, "VmHWM")
+
+
+def shared_kb(pid):
+    """Resident pages that are not the process's own: libraries."""
+    return status_kb(pid, "VmRSS") - private_kb(pid)
+
+
 def children(pid):
     with open(f"/proc/{pid}/task/{pid}/children") as f:
         return [int(child) for child in f.read().split()]
@@ -158,7 +173,7 @@ daemon off; worker_processes 2; worker_rlimit_nofile 20000;
 error_log {self.dir}/nginx-error.log; pid {self.dir}/nginx.pid;
 events {{ worker_connections 18000; }}
 http {{
-  access_log off; client_max_body_size 32m; client_body_buffer_size 2m;
+  access_log off; client_max_body_size 128m; client_body_buffer_size 2m;
   client_body_temp_path {self.dir}/nb; proxy_temp_path {self.dir}/np;
   fastcgi_temp_path {self.dir}/nf; uwsgi_temp_path {self.dir}/nu;
   scgi_temp_path {self.dir}/ns; keepalive_requests 10000000;

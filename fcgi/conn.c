@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fastcgi.h>
+
 enum {
 	ARENA_FIRST = 4096,
 	READ_SIZE = 65536,
@@ -230,6 +232,26 @@ conn_read(struct conn *c)
 	conn_set_due(c);
 }
 
+/*
+ * Something comes while a request is answered: FCGI_ABORT_REQUEST (FastCGI 1.0
+ * section 5.4) ends it; the next request's beginning waits for its turn.
+ */
+static void
+conn_read_ahead(struct conn *c)
+{
+	uint8_t	 abort[RECORD_HEAD];
+	ssize_t	 n = read(c->in_fd, scratch, sizeof scratch);
+
+	if (n < 0)
+		return;
+	record_head(abort, FCGI_ABORT_REQUEST, c->id, 0);
+	if (n == 0 || (n >= RECORD_HEAD &&
+	    memcmp(scratch, abort, RECORD_HEAD - 2) == 0))
+		conn_take_gone(c);
+	else if (buf_append(&c->leftover, scratch, (size_t)n) != ERR_NONE)
+		conn_lose(c);
+}
+
 static void
 conn_flush(struct conn *c)
 {
@@ -260,7 +282,9 @@ conn_on_event(struct conn *c, int status, int events)
 	}
 	if ((events & UV_WRITABLE) != 0)
 		conn_flush(c);
-	if ((events & UV_READABLE) != 0)
+	if ((events & UV_READABLE) != 0 && c->state == CONN_ANSWER)
+		conn_read_ahead(c);
+	else if ((events & UV_READABLE) != 0)
 		conn_read(c);
 	conn_update(c);
 }
@@ -296,8 +320,8 @@ conn_poll(struct conn *c, uv_poll_t *poll, int fd, bool *open, int *in_force,
 }
 
 /*
- * FastCGI uses one descriptor. While a request is answered, DISCONNECT alone
- * is wanted (readable would spin); until the hang-up watch is armed, what was
+ * FastCGI uses one descriptor. While a request is answered, its end is watched
+ * for, and an abort record; once other bytes have come, reading stops. Until the hang-up watch is armed, what was
  * registered before simply stays, which saves two system calls.
  */
 static void
@@ -308,7 +332,8 @@ conn_update_fastcgi(struct conn *c)
 	if (conn_is_reading(c))
 		want = UV_READABLE;
 	else if (c->watch.armed && !c->request.gone)
-		want = UV_DISCONNECT;
+		want = UV_DISCONNECT | (buf_len(&c->leftover) == 0 ?
+		    UV_READABLE : 0);
 	if (c->active && response_is_pending(&c->request.response))
 		want |= UV_WRITABLE;
 	conn_poll(c, &c->in_poll, c->in_fd, &c->in_open, &c->in_events,
@@ -412,19 +437,26 @@ conn_end_request(struct conn *c)
 	response_fini(&c->request.response);
 }
 
+void
+conn_begin_again(struct conn *c)
+{
+	arena_fini(&c->request.arena);
+	arena_init(&c->request.arena, ARENA_FIRST);
+	c->request = (struct request){
+		.arena = c->request.arena, .changed = conn_changed };
+	c->state = CONN_IDLE;
+	c->answered = c->was_full = c->lingering = false;
+	c->discarded = 0;
+	c->since_ms = c->progress_ms = uv_now(c->front->loop);
+}
+
 /* Back to waiting, as FCGI_KEEP_CONN asks (FastCGI 1.0 section 3.5). */
 static void
 conn_next(struct conn *c)
 {
 	struct buf leftover = c->leftover;
 
-	arena_fini(&c->request.arena);
-	arena_init(&c->request.arena, ARENA_FIRST);
-	c->request = (struct request){
-		.arena = c->request.arena, .changed = conn_changed };
-	c->state = CONN_IDLE;
-	c->answered = c->was_full = false;
-	c->since_ms = c->progress_ms = uv_now(c->front->loop);
+	conn_begin_again(c);
 	buf_init(&c->leftover, READ_SIZE);
 	if (buf_len(&leftover) > 0 &&
 	    !intake_feed(c, buf_data(&leftover), buf_len(&leftover)))
@@ -435,15 +467,18 @@ conn_next(struct conn *c)
 
 /*
  * An early answer (401, 413) is complete, its request is not: shut our side
- * down and go on reading, or the close would take the answer with it.
+ * down and go on reading, or the close would take the answer with it. A server
+ * that keeps connections (mod_proxy_fcgi) may already have sent its next
+ * request on this one, so there only the reading goes on.
  */
 static void
 conn_linger(struct conn *c)
 {
-	if (!c->shut) {
-		c->shut = true;
+	if (!c->lingering) {
+		c->lingering = true;
 		c->since_ms = uv_now(c->front->loop);
-		if (shutdown(c->out_fd, SHUT_WR) != 0 && c->cgi) {
+		c->shut = !c->keep || c->front->stopping;
+		if (c->shut && shutdown(c->out_fd, SHUT_WR) != 0 && c->cgi) {
 			if (c->out_open)
 				uv_close((uv_handle_t *)&c->out_poll,
 				    conn_on_close);
@@ -493,9 +528,9 @@ conn_sweep(struct conn *c, uint64_t now_ms)
 	const struct front_limits *limits = &c->front->limits;
 	bool	 late;
 
-	if (c->shut)
+	if (c->lingering)
 		late = now_ms - c->since_ms > LINGER_MS;
-	else if (c->state == CONN_PARAMS || c->state == CONN_BODY)
+	else if (c->state == CONN_PARAMS || c->reader.head_len > 0 || c->state == CONN_BODY)
 		late = now_ms - c->progress_ms > limits->intake_idle_ms ||
 		    now_ms - c->since_ms > limits->intake_total_ms;
 	else		/* the end of an answer that nobody fetches */

@@ -31,7 +31,8 @@ struct conn {
 	bool		 active;		/* the handler has a request: head was called, end not yet */
 	bool		 answered;		/* the handler has ended its answer */
 	bool		 was_full;		/* the handler waits for writable() */
-	bool		 shut;			/* our side was shut down, the rest is discarded */
+	bool		 lingering;		/* answered early: the rest of the request is discarded */
+	bool		 shut;			/* our side was shut down */
 	bool		 lost;			/* nothing can be read or written any more */
 	uint16_t	 id;			/* FastCGI request id */
 	uint64_t	 since_ms;		/* loop time at which this request began to arrive */
@@ -71,6 +72,9 @@ void	conn_take_head(struct conn *);		/* request.params is filled */
 void	conn_take_body(struct conn *, const char *, size_t);
 void	conn_take_end(struct conn *, enum err);
 void	conn_take_gone(struct conn *);
+
+/* A new request begins although the last one's body never ended (answered early). */
+void	conn_begin_again(struct conn *);
 
 /* intake.c: take N bytes of FastCGI records. False: the stream is bad. */
 bool	intake_feed(struct conn *, const char *, size_t n);

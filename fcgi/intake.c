@@ -96,6 +96,8 @@ intake_begin(struct conn *c, const struct record_piece *p)
 		return true;
 	content = (const uint8_t *)buf_data(&c->small);
 	role = (unsigned)content[0] << 8 | content[1];
+	if (c->state == CONN_BODY && c->answered && !c->active)
+		conn_begin_again(c);
 	if (c->state != CONN_IDLE) {
 		if (p->id == c->id)
 			return false;

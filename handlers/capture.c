@@ -7,6 +7,8 @@
 
 #include "base/buf.h"
 
+enum { SLACK_BYTES = 1024 };		/* longer than a key */
+
 struct capture {
 	struct call_text request, answer;
 };
@@ -14,13 +16,9 @@ struct capture {
 static void
 keep(struct call_text *text, const char *bytes, size_t n)
 {
-	size_t	 room = CAPTURE_MAX_BYTES - buf_len(&text->buf);
+	size_t	 room = CAPTURE_MAX_BYTES + SLACK_BYTES - buf_len(&text->buf);
 
-	if (n > room) {
-		text->is_cut = true;
-		n = room;
-	}
-	buf_append(&text->buf, bytes, n);
+	buf_append(&text->buf, bytes, n < room ? n : room);
 }
 
 static void
@@ -39,15 +37,15 @@ capture_begin(struct exchange *x)
 	x->capture = calloc(1, sizeof *x->capture);
 	if (x->capture == NULL)
 		abort();
-	buf_init(&x->capture->request.buf, CAPTURE_MAX_BYTES);
-	buf_init(&x->capture->answer.buf, CAPTURE_MAX_BYTES);
+	buf_init(&x->capture->request.buf, CAPTURE_MAX_BYTES + SLACK_BYTES);
+	buf_init(&x->capture->answer.buf, CAPTURE_MAX_BYTES + SLACK_BYTES);
 	x->request->tap = capture_tap;
 }
 
 void
 capture_request(struct exchange *x, const char *bytes, size_t n)
 {
-	if (x->capture != NULL && x->multipart == NULL)
+	if (x->capture != NULL && x->scan != NULL)	/* JSON; all else may be binary */
 		keep(&x->capture->request, bytes, n);
 }
 
@@ -61,11 +59,12 @@ static void
 mask(struct call_text *text, const char *secret)
 {
 	size_t	 len = secret == NULL ? 0 : strlen(secret);
-	char	*at = text->buf.data + text->buf.start, *found;
 	size_t	 left = buf_len(&text->buf);
+	char	*at, *found;
 
 	if (len == 0 || left == 0)
 		return;
+	at = text->buf.data + text->buf.start;
 	while ((found = memmem(at, left, secret, len)) != NULL) {
 		memset(found, '*', len);
 		left -= (size_t)(found + len - at);
@@ -73,18 +72,36 @@ mask(struct call_text *text, const char *secret)
 	}
 }
 
+/* Mask the secrets of this request, then cut: one at the cut is masked whole. */
+static void
+finish(struct exchange *x, struct call_text *text)
+{
+	const struct target *t = x->call.target;
+
+	mask(text, x->credential);
+	if (t != NULL)
+		mask(text, t->key);
+	for (size_t i = 0; t != NULL && i < t->provider->header_count; i++) {
+		const struct conf_header *h = &t->provider->headers[i];
+
+		mask(text, h->value != NULL ? h->value :
+		    conf_getenv(x->call.snapshot->conf, h->value_env));
+	}
+	if (buf_len(&text->buf) > CAPTURE_MAX_BYTES) {
+		text->is_cut = true;
+		text->buf.end = text->buf.start + CAPTURE_MAX_BYTES;
+	}
+}
+
 void
 capture_give(struct exchange *x)
 {
 	struct capture *c = x->capture;
-	const char *key = x->call.target == NULL ? NULL : x->call.target->key;
 
 	if (c == NULL)
 		return;
-	mask(&c->request, x->credential);
-	mask(&c->request, key);
-	mask(&c->answer, x->credential);
-	mask(&c->answer, key);
+	finish(x, &c->request);
+	finish(x, &c->answer);
 	x->call.request_text = &c->request;
 	x->call.answer_text = &c->answer;
 }

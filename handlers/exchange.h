@@ -31,6 +31,7 @@ enum member { MEMBER_MODEL, MEMBER_STREAM, MEMBER__MAX };
 
 struct background;
 struct capture;
+struct id_scan;
 struct rewriting;
 struct route;
 
@@ -51,6 +52,7 @@ struct exchange {
 	struct background *background;	/* work on the thread pool, or NULL */
 	struct buf	 first_event;	/* of a stream that is looked at */
 	bool		 first_event_done;
+	struct id_scan	*id_scan;	/* of a large answer, or NULL */
 	struct rewriting *rewriting;	/* of an answer's links, or NULL */
 
 	/* Set by a handler whose answer takes time; STATE is its own. */

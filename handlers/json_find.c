@@ -59,8 +59,33 @@ on_string(void *arg, const unsigned char *value, size_t n)
 static int
 on_open(void *arg)
 {
-	((struct finder *)arg)->depth++;
+	struct finder *f = arg;
+
+	f->depth++;
+	f->is_url = false;
 	return 1;
+}
+
+static int
+on_null(void *arg)
+{
+	((struct finder *)arg)->is_url = false;
+	return 1;
+}
+
+static int
+on_boolean(void *arg, int value)
+{
+	(void)value;
+	return on_null(arg);
+}
+
+static int
+on_number(void *arg, const char *text, size_t n)
+{
+	(void)text;
+	(void)n;
+	return on_null(arg);
 }
 
 static int
@@ -75,7 +100,8 @@ json_find_urls(const char *text, size_t n,
     struct json_found found[JSON_FIND_MAX])
 {
 	static const yajl_callbacks callbacks = {
-		.yajl_string = on_string, .yajl_map_key = on_key,
+		.yajl_null = on_null, .yajl_boolean = on_boolean,
+		.yajl_number = on_number, .yajl_string = on_string, .yajl_map_key = on_key,
 		.yajl_start_map = on_open, .yajl_end_map = on_close,
 		.yajl_start_array = on_open, .yajl_end_array = on_close,
 	};

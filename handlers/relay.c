@@ -32,6 +32,8 @@ struct relay {
 	struct attempt		*attempt;
 	enum relay_mode		 mode;
 	bool			 close_delimited, body_released;
+	bool			 holds, waits;	/* bytes, or the end, for relay_finish */
+	enum err		 end;		/* how it ended, while that waits */
 	char			*flat;		/* the spliced body, where it is small */
 	struct buf		 held;
 	struct sse		 sse;
@@ -127,7 +129,10 @@ relay_on_head(void *arg, struct attempt *a)
 	if (relay->mode == RELAY_SSE) {
 		response_field(r, "Cache-Control", "no-cache");
 		response_field(r, "X-Accel-Buffering", "no");
-	} else if (a->content_length >= 0 && relay->order.finish == NULL) {
+	} else if (relay->mode == RELAY_PLAIN)
+		response_field(r, "X-Accel-Buffering", "no");
+	if (relay->mode != RELAY_SSE && a->content_length >= 0 &&
+	    relay->order.finish == NULL) {
 		snprintf(length, sizeof length, "%lld",
 		    (long long)a->content_length);
 		response_field(r, "Content-Length", length);
@@ -168,6 +173,8 @@ relay_write(struct relay *relay, const char *bytes, size_t n)
 	return !response_is_full(&x->request->response);
 }
 
+static bool relay_on_data(void *, const char *, size_t);
+
 /* A JSON answer that outgrows the buffer is passed on like any other from then on. */
 static bool
 relay_hold(struct relay *relay, const char *bytes, size_t n)
@@ -177,10 +184,34 @@ relay_hold(struct relay *relay, const char *bytes, size_t n)
 	if (buf_append(&relay->held, bytes, n) == ERR_NONE)
 		return true;
 	relay->mode = RELAY_PLAIN;
+	if (relay->order.outgrown != NULL && relay->x->call.status == 200)
+		relay->order.outgrown(relay->x, &relay->held);
 	relay_write(relay, buf_data(&relay->held), buf_len(&relay->held));
-	more = relay_write(relay, bytes, n);
+	more = relay_on_data(relay, bytes, n);
 	buf_fini(&relay->held);
 	return more;
+}
+
+static bool
+relay_pass(struct relay *relay, const char *bytes, size_t n)
+{
+	if (relay->mode == RELAY_SSE) {
+		sse_feed(&relay->sse, bytes, n);
+		if (relay->sse.token_seen)
+			attempt_note_token(relay->attempt);
+	}
+	return relay_write(relay, bytes, n);
+}
+
+/* What was held while something it names was stored. */
+static void
+relay_release_held(struct relay *relay)
+{
+	if (!relay->holds)
+		return;
+	relay->holds = false;
+	relay_pass(relay, buf_data(&relay->held), buf_len(&relay->held));
+	buf_fini(&relay->held);
 }
 
 static bool
@@ -192,14 +223,14 @@ relay_on_data(void *arg, const char *bytes, size_t n)
 		return true;
 	if (relay->mode == RELAY_HELD)
 		return relay_hold(relay, bytes, n);
-	if (relay->mode == RELAY_SSE) {
-		if (relay->order.watch != NULL)
-			relay->order.watch(relay->x, bytes, n);
-		sse_feed(&relay->sse, bytes, n);
-		if (relay->sse.token_seen)
-			attempt_note_token(relay->attempt);
+	if (relay->order.watch != NULL)
+		relay->order.watch(relay->x, bytes, n);
+	if (relay->x->background != NULL && buf_append(&relay->held, bytes,
+	    n) == ERR_NONE) {
+		relay->holds = true;	/* until relay_finish */
+		return false;
 	}
-	return relay_write(relay, bytes, n);
+	return relay_pass(relay, bytes, n);
 }
 
 /*
@@ -232,17 +263,6 @@ relay_send_held(struct relay *relay)
 	    buf_len(&relay->held));
 }
 
-void
-relay_finish(struct exchange *x)
-{
-	struct relay *relay = x->state;
-
-	if (x->request->gone)
-		return;
-	tell_length(relay);
-	relay_send_held(relay);
-}
-
 static void
 relay_end_well(struct relay *relay)
 {
@@ -260,13 +280,10 @@ relay_end_well(struct relay *relay)
 }
 
 static void
-relay_on_done(void *arg, enum err err)
+relay_end(struct relay *relay, enum err err)
 {
-	struct relay *relay = arg;
 	struct exchange *x = relay->x;
 
-	if (x->request->gone || x->request->response.state == RESPONSE_DONE)
-		return;
 	if (relay->mode == RELAY_SSE && relay->sse.done_seen)
 		err = ERR_NONE;		/* what came after the last event is of no interest */
 	else if (relay->mode == RELAY_SSE && err == ERR_NONE &&
@@ -279,6 +296,40 @@ relay_on_done(void *arg, enum err err)
 		relay_end_in_band(relay, err);
 	else
 		reply_error(x, err, NULL);
+}
+
+static void
+relay_on_done(void *arg, enum err err)
+{
+	struct relay *relay = arg;
+	struct exchange *x = relay->x;
+
+	if (x->request->gone || x->request->response.state == RESPONSE_DONE)
+		return;
+	if (relay->mode != RELAY_HELD && x->background != NULL) {
+		relay->waits = true;
+		relay->end = err;
+	} else
+		relay_end(relay, err);
+}
+
+void
+relay_finish(struct exchange *x)
+{
+	struct relay *relay = x->state;
+
+	if (x->request->gone)
+		return;
+	if (relay->mode == RELAY_HELD) {
+		tell_length(relay);
+		relay_send_held(relay);
+		return;
+	}
+	relay_release_held(relay);
+	if (relay->waits)
+		relay_end(relay, relay->end);
+	else if (!response_is_full(&x->request->response))
+		attempt_resume(relay->attempt);
 }
 
 /* ---- The exchange's side. ---- */
@@ -367,7 +418,7 @@ set_request(struct relay *relay)
 	};
 	if (o->content_type != NULL)
 		set_body(relay);
-	else if (strcmp(relay->order.method, "POST") == 0) {
+	else if (relay->order.method[0] == 'P') {	/* POST, PUT, PATCH */
 		relay->request.has_body = true;	/* an empty one, with its length */
 		relay->request.body = "";
 	}

@@ -20,13 +20,22 @@ struct relay_order {
 	 */
 	void		(*finish)(struct exchange *, struct buf *answer);
 
-	/* Sees a stream's bytes before they are passed on; NULL: nobody looks. */
+	/* A complete answer was too large for that: its beginning, before it is sent. */
+	void		(*outgrown)(struct exchange *, const struct buf *beginning);
+
+	/*
+	 * Sees the bytes of a stream, or of an answer that outgrew, before they
+	 * are passed on; NULL: nobody looks.
+	 */
 	void		(*watch)(struct exchange *, const char *, size_t);
 };
 
 /* Ask; the exchange's state is the relay's from now on, and it ends the request. */
 void	relay_start(struct exchange *, const struct relay_order *);
 
-/* The answer that finish was given may be sent. Harmless when the client has left. */
+/*
+ * What finish was given may be sent; or, where outgrown or watch started work in
+ * the background, that is done. Harmless when the client has left.
+ */
 void	relay_finish(struct exchange *);
 #endif

@@ -88,63 +88,109 @@ remember_answer(struct exchange *x, struct buf *answer)
 		relay_finish(x);
 }
 
+/* An answer that is too large to be held is scanned as it passes; its id may stand anywhere. */
+struct id_scan {
+	struct json_scan scan;
+	uint64_t	 offset;
+};
+
 static void
-on_stream_stored(struct exchange *x, bool ok, const struct object *o)
+scan_answer(struct exchange *x, const char *bytes, size_t n)
 {
-	(void)o;
-	if (!ok)
-		log_warn("%s: the response's id could not be stored; it "
-		    "cannot be asked for later", x->call.id);
+	static const char *const names[] = { "id" };
+	struct id_scan *s = x->id_scan;
+	const struct json_range *range = &s->scan.ranges[0];
+	uint64_t from, to, base = s->offset;
+	struct buf *raw = &x->first_event;
+	char	 id[OBJECTS_ID_MAX];
+	struct object o;
+
+	if (base == 0)
+		json_scan_init(&s->scan, names, 1);
+	s->offset += n;
+	x->first_event_done = json_scan_feed(&s->scan, bytes, n) != ERR_NONE;
+	if (range->kind != JSON_STRING)
+		return;
+	from = range->start > base ? range->start : base;
+	to = range->end != 0 ? range->end : base + n;
+	if (to <= from || buf_append(raw, bytes + (from - base),
+	    (size_t)(to - from)) != ERR_NONE || range->end == 0)
+		return;
+	x->first_event_done = true;
+	if (json_string_decode(buf_data(raw), buf_len(raw), id, sizeof id) >
+	    0 && make_object(x, &o, id))
+		background_run(x, &o, store_object, on_stored);
 }
 
-/* The data line of the first event ("response.created") names the response. */
 static void
-remember_first_event(struct exchange *x, struct buf *event)
+begin_scan(struct exchange *x, const struct buf *beginning)
+{
+	x->id_scan = arena_alloc(x->call.arena, sizeof *x->id_scan);
+	scan_answer(x, buf_data(beginning), buf_len(beginning));
+}
+
+/* Length of the block up to and with its empty line, or 0 while that is not here. */
+static size_t
+block_length(const struct buf *stream)
+{
+	const char *data = buf_data(stream);
+	const char *lf = memmem(data, buf_len(stream), "\n\n", 2);
+	const char *crlf = memmem(data, buf_len(stream), "\r\n\r\n", 4);
+
+	if (lf != NULL && (crlf == NULL || lf < crlf))
+		return (size_t)(lf - data) + 2;
+	return crlf == NULL ? 0 : (size_t)(crlf - data) + 4;
+}
+
+/*
+ * The data line of the first event ("response.created") names the response.
+ * False: this block has none, it is a comment or a field of another kind.
+ */
+static bool
+remember_event(struct exchange *x, const char *block, size_t n)
 {
 	const char *path[] = { "response", "id", NULL };
-	char	*text = arena_strndup(x->call.arena, buf_data(event),
-		    buf_len(event));
+	char	*text = arena_strndup(x->call.arena, block, n);
 	char	*data = strncmp(text, "data:", 5) == 0 ? text :
 		    strstr(text, "\ndata:");
 	struct object o;
 
 	if (data == NULL)
-		return;
+		return false;
 	data = strchr(data, ':') + 1;
 	data[strcspn(data, "\r\n")] = '\0';
 	if (make_object(x, &o, find_id(x->call.arena, data, path)))
-		background_run(x, &o, store_object, on_stream_stored);
-}
-
-static bool
-event_is_complete(const struct buf *event)
-{
-	return memmem(buf_data(event), buf_len(event), "\n\n", 2) != NULL ||
-	    memmem(buf_data(event), buf_len(event), "\r\n\r\n", 4) != NULL;
+		background_run(x, &o, store_object, on_stored);
+	return true;
 }
 
 static void
 watch_stream(struct exchange *x, const char *bytes, size_t n)
 {
-	struct buf *event = &x->first_event;
+	struct buf *stream = &x->first_event;
+	size_t	 len;
 
 	if (x->first_event_done)
 		return;
-	if (buf_append(event, bytes, n) != ERR_NONE)
-		x->first_event_done = true;
-	else if (event_is_complete(event)) {
-		x->first_event_done = true;
-		remember_first_event(x, event);
+	if (x->id_scan != NULL) {
+		scan_answer(x, bytes, n);
+		return;
+	}
+	x->first_event_done = buf_append(stream, bytes, n) != ERR_NONE;
+	while (!x->first_event_done && (len = block_length(stream)) > 0) {
+		x->first_event_done = remember_event(x, buf_data(stream), len);
+		buf_consume(stream, len);
 	}
 	if (x->first_event_done)
-		buf_fini(event);
+		buf_fini(stream);
 }
 
 void
 responses_handle_create(struct exchange *x)
 {
 	static const struct relay_order extras = {
-		.finish = remember_answer, .watch = watch_stream,
+		.finish = remember_answer, .outgrown = begin_scan,
+		.watch = watch_stream,
 	};
 
 	buf_init(&x->first_event, FIRST_EVENT_MAX);

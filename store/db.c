@@ -2,10 +2,12 @@
 
 #include "store/db.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 
@@ -16,7 +18,7 @@ static const char *const migrations[] = {
 	"CREATE TABLE objects ("
 	"  kind TEXT NOT NULL, id TEXT NOT NULL, provider TEXT NOT NULL,"
 	"  url TEXT NOT NULL, key_id TEXT NOT NULL, expires INTEGER NOT NULL,"
-	"  PRIMARY KEY (kind, id)) WITHOUT ROWID;"
+	"  PRIMARY KEY (kind, id, key_id)) WITHOUT ROWID;"
 	"CREATE INDEX objects_expires ON objects (expires);",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
@@ -87,7 +89,10 @@ static sqlite3 *
 db_open(const char *path)
 {
 	sqlite3	*sqlite = NULL;
+	int	 fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 
+	if (fd >= 0)			/* SQLite's own default is the umask's */
+		close(fd);
 	if (sqlite3_open_v2(path, &sqlite, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL) == SQLITE_OK) {
 		sqlite3_busy_timeout(sqlite, BUSY_MS);

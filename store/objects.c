@@ -92,14 +92,3 @@ objects_find(struct db *db, struct object *out, int64_t now)
 	sqlite3_finalize(stmt);
 	return found;
 }
-
-void
-objects_remove(struct db *db, const struct object *o)
-{
-	const char *texts[] = { o->kind, o->id, o->key_id };
-	sqlite3_stmt *stmt = objects_prepare(db, "DELETE FROM objects WHERE "
-	    "kind = ?1 AND id = ?2 AND key_id = ?3", texts, 3);
-
-	if (stmt != NULL)
-		objects_finish(stmt);
-}

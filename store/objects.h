@@ -19,7 +19,7 @@ struct object {
 };
 
 /*
- * Remember OBJECT, or replace what has its kind and id; what has expired is
+ * Remember OBJECT, or replace what has its kind, id and key_id; what has expired is
  * forgotten now and then. False: it could not be stored. Blocks.
  */
 bool	objects_put(struct db *, const struct object *);
@@ -29,7 +29,4 @@ bool	objects_put(struct db *, const struct object *);
  * rest. False: there is none (another key's counts as none). Blocks.
  */
 bool	objects_find(struct db *, struct object *out, int64_t now);
-
-/* Forget OBJECT (by kind, id and key_id). Blocks. */
-void	objects_remove(struct db *, const struct object *);
 #endif

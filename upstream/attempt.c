@@ -332,6 +332,7 @@ attempt_start(struct client *client, const struct attempt_request *request,
 	a->sink = *sink;
 	a->content_length = -1;
 	a->transfer.done = attempt_on_done;
+	a->transfer.shares = request->http2;
 	buf_init(&a->fields, 2 * HEADER_BYTES_MAX);
 	uv_timer_init(client->loop, &a->timer);
 	a->timer.data = a;

@@ -123,7 +123,8 @@ client_on_poll(uv_poll_t *poll, int status, int events)
 		client_on_error(s);
 		return;
 	}
-	if (s->wanted == 0 && s->pooled && !s->paused)
+	if (s->wanted == 0 && s->pooled && !s->paused &&
+	    (events & UV_READABLE) != 0)
 		shutdown(s->fd, SHUT_RDWR);
 	if ((events & s->wanted) == 0) {
 		client_watch(s, s->wanted);
@@ -199,13 +200,14 @@ client_is_resting(const struct client_socket *s)
 	return s->pooled && (s->connected || fcntl(s->fd, F_GETFD) >= 0);
 }
 
+/* Is EASY done with its connection for now, but the connection not idle for all that? */
 static bool
 client_is_paused(CURL *easy)
 {
 	struct client_transfer *t = NULL;
 
 	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&t);
-	return t != NULL && t->paused;
+	return t != NULL && (t->paused || t->shares);
 }
 
 /* CURLMOPT_SOCKETFUNCTION: what libcurl wants to know of FD from now on. */

@@ -24,6 +24,7 @@ struct client {
 /* One transfer; embedded by its owner, found through CURLOPT_PRIVATE. */
 struct client_transfer {
 	CURL		*easy;
+	bool		 shares;	/* HTTP/2: others may use its connection */
 	bool		 paused;	/* its write callback has said so: the connection is quiet, not idle */
 	void		(*done)(struct client_transfer *, CURLcode);	/* once; easy is out of the multi by then */
 };

@@ -503,6 +503,19 @@ def test_abort_before_the_answer(responder, upstream):
     assert not upstream.requests
 
 
+def test_abort_during_the_answer(start, upstream):
+    """FastCGI 1.0 section 5.4: the upstream hears of it."""
+    one = start({"up": provider(upstream, models=({"name": "m"},))},
+                {"timeouts": {"idle": 100.0}})
+    params = stream(PARAMS, pairs(parameters(body=STREAM)))
+    upstream.script = lambda x: (x.sse(), x.event("{}"), x.hold())
+    with one.connect() as sock:
+        sock.sendall(begin(True) + params + stream(STDIN, STREAM))
+        x = upstream.wait()
+        sock.sendall(record(ABORT))
+        assert x.gone.wait(PATIENCE)
+
+
 def test_out_of_descriptors(start, upstream):
     """More connections than fit: those that are in are served."""
     one = start({"up": provider(upstream, models=({"name": "m"},))}, files=64)
