@@ -173,8 +173,9 @@ class Server:
             except AssertionError as error:
                 last = error
                 self._end_processes()
-        raise AssertionError(f"{self.kind} does not start: {last}\n"
-                             + self.logs())
+        logs = self.logs()
+        shutil.rmtree(self.tmp, ignore_errors=True)
+        raise AssertionError(f"{self.kind} does not start: {last}\n{logs}")
 
     def _listens(self):
         for name, process in self.processes:
