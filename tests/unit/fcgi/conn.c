@@ -705,6 +705,7 @@ leave(struct talk *t)
 {
 	close(t->fd);
 	t->fd = -1;
+	turn(t);
 	TURN_UNTIL(t, t->front.conn_count == 0);
 }
 
@@ -754,6 +755,20 @@ leaving_before_the_answer(void **state)
 	turn_a_little(t);
 	leave(t);
 	assert_string_equal(seen.told, "HEGD");
+}
+
+/* Refusing a second request writes to somebody who is not there. */
+static void
+leaving_after_a_request_that_is_refused(void **state)
+{
+	struct talk *t = *state;
+
+	wire_head(&t->out, 1, true, "/", "10");
+	wire_begin(&t->out, 2, FCGI_RESPONDER, true);
+	assert_int_equal(write(t->fd, buf_data(&t->out), buf_len(&t->out)),
+	    buf_len(&t->out));
+	leave(t);
+	assert_int_equal(seen.ended, 1);
 }
 
 static void
@@ -933,6 +948,7 @@ main(void)
 		TEST(leaving_in_mid_record),
 		TEST(leaving_in_mid_body),
 		TEST(leaving_before_the_answer),
+		TEST(leaving_after_a_request_that_is_refused),
 		TEST(half_a_leave_counts_before_the_answer),
 		TEST(leaving_in_mid_answer),
 		TEST(leaving_while_the_rest_is_discarded),

@@ -3,7 +3,9 @@
 
 #include "fcgi/front.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -243,11 +245,39 @@ it_survives_a_lack_of_descriptors(void **state)
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 	assert_false(x->front.accepting);
 	assert_int_equal(x->front.conn_count, 0);
+	close(fd);
+	fd = connect_to(x);
 	turn_until_count_is(x, 1);
 	assert_true(x->front.accepting);
 	close(fd);
 	turn_until_count_is(x, 0);
 	log_open(NULL, LOG_LEVEL_INFO);
+}
+
+/* Those beyond wait in the backlog until one has closed. */
+static void
+connections_have_a_limit(void **state)
+{
+	struct fixture *x = *state;
+	int	 fds[6];
+
+	x->front.conn_max = 3;
+	for (int i = 0; i < 6; i++)
+		fds[i] = connect_to(x);
+	turn_until_count_is(x, 3);
+	for (int i = 0; i < 20; i++)
+		uv_run(&x->loop, UV_RUN_NOWAIT);
+	assert_int_equal(x->front.conn_count, 3);
+	assert_false(x->front.accepting);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+	turn_until_count_is(x, 2);
+	close(fds[4]);
+	close(fds[5]);
+	turn_until_count_is(x, 0);
+	for (int i = 0; !x->front.accepting && i < 20; i++)
+		uv_run(&x->loop, UV_RUN_NOWAIT);
+	assert_true(x->front.accepting);
 }
 
 static void
@@ -257,6 +287,62 @@ descriptors_are_not_inherited(void **state)
 
 	assert_int_equal(fcntl(x->front.listen_fd, F_GETFD) & FD_CLOEXEC,
 	    FD_CLOEXEC);
+}
+
+/* Does a front on a TCP port talk to us, with this list of web servers? */
+static bool
+accepts_with(const char *list)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(name);
+	struct front front = { .stopped = on_stopped };
+	uv_loop_t loop;
+	bool	 taken = false, refused = false;
+	int	 fd = socket(AF_INET, SOCK_STREAM, 0);
+	int	 client = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&name, len), 0);
+	assert_int_equal(listen(fd, 1), 0);
+	getsockname(fd, (struct sockaddr *)&name, &len);
+	setenv("FCGI_WEB_SERVER_ADDRS", list, 1);
+	uv_loop_init(&loop);
+	assert_int_equal(front_open(&front, &loop, fd, &no_handler, &limits,
+	    500), 0);
+	assert_int_equal(connect(client, (struct sockaddr *)&name, len), 0);
+	fcntl(client, F_SETFL, O_NONBLOCK);
+	for (int i = 0; !taken && !refused && i < 5000; i++) {
+		uv_run(&loop, UV_RUN_NOWAIT);
+		taken = front.conn_count == 1;
+		refused = is_at_end(client);
+		poll(NULL, 0, 1);
+	}
+	assert_true(taken != refused);
+	close(client);
+	while (front.conn_count > 0)
+		uv_run(&loop, UV_RUN_ONCE);
+	hangup_close(&front.hangup);
+	uv_walk(&loop, close_handle, NULL);
+	uv_run(&loop, UV_RUN_DEFAULT);
+	uv_loop_close(&loop);
+	close(fd);
+	unsetenv("FCGI_WEB_SERVER_ADDRS");
+	return taken;
+}
+
+static void
+only_named_servers_may_connect(void **state)
+{
+	(void)state;
+	log_open(NULL, LOG_LEVEL_ERROR);
+	assert_true(accepts_with("127.0.0.1"));
+	assert_true(accepts_with("192.0.2.1,127.0.0.1"));
+	assert_true(accepts_with("127.0.0.1,192.0.2.1"));
+	assert_false(accepts_with("192.0.2.1"));
+	assert_false(accepts_with("127.0.0.10"));
+	assert_false(accepts_with("127.0.0"));
+	assert_false(accepts_with("1127.0.0.1"));
+	log_open(NULL, LOG_LEVEL_INFO);
 }
 
 int
@@ -270,7 +356,9 @@ main(void)
 		TEST(stopping_closes_idle_connections),
 		TEST(nobody_is_accepted_after_stopping),
 		TEST(it_survives_a_lack_of_descriptors),
+		TEST(connections_have_a_limit),
 		TEST(descriptors_are_not_inherited),
+		cmocka_unit_test(only_named_servers_may_connect),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,6 +276,27 @@ a_writer_that_does_not_stop_is_cut_off(void **state)
 	line_close(&l);
 }
 
+/* However large: nothing can be written after it. */
+static void
+the_last_piece_may_be_of_any_size(void **state)
+{
+	struct line l;
+	struct wire_answer a;
+	size_t	 n;
+
+	(void)state;
+	line_open(&l, 1);
+	begin(&l);
+	response_end(&l.r, sample, sizeof(sample));
+	assert_false(l.r.gone);
+	a = line_parse(&l);
+	assert_true(a.closed && a.ended);
+	wire_find_body(&a, &n);
+	assert_int_equal(n, sizeof(sample));
+	buf_fini(&a.text);
+	line_close(&l);
+}
+
 static void
 an_abort_breaks_the_connection_off(void **state)
 {
@@ -530,6 +551,7 @@ main(void)
 		cmocka_unit_test(a_slow_reader_gets_every_byte),
 		cmocka_unit_test(full_is_from_the_high_water_mark_on),
 		cmocka_unit_test(a_writer_that_does_not_stop_is_cut_off),
+		cmocka_unit_test(the_last_piece_may_be_of_any_size),
 		cmocka_unit_test(an_abort_breaks_the_connection_off),
 		cmocka_unit_test(an_abort_waits_its_turn),
 		cmocka_unit_test(an_abort_before_the_head_says_nothing),

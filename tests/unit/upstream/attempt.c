@@ -684,6 +684,30 @@ endless_fields_are_refused(void **state)
 	run_close(&r);
 }
 
+/* Two texts by which a provider could send bytes before a head. */
+static void
+no_bytes_come_before_a_head(void **state)
+{
+	static const char *const texts[] = {
+		"HTTP/1.1 101 Switching Protocols\r\n\r\nbytes of another sort",
+		OK "HTTP/: 100 C\r\nContent-Length: 5\r\n\r\nbytes",
+	};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct run r;
+
+		if (run_text(&r, texts[i]) == ERR_NONE)
+			assert_int_equal(r.heads, 1);
+		else
+			assert_int_equal(buf_len(&r.body), 0);
+		assert_int_equal(i == 0 ? r.heads : 0, 0);
+		run_close(&r);
+		server_stop(&server);
+	}
+	server_listen(&server, 1);
+}
+
 static void
 serve_endless_interim(struct server *s, int fd)
 {
@@ -1032,6 +1056,70 @@ a_cancelled_connection_is_closed(void **state)
 	run_close(&r);
 }
 
+/* ---- Names. ---- */
+
+static sem_t name_server;
+
+/* In the place of libc's: a name server that takes its time. */
+int
+getaddrinfo(const char *node, const char *service,
+    const struct addrinfo *hints, struct addrinfo **list)
+{
+	(void)node, (void)service, (void)hints, (void)list;
+	sem_wait(&name_server);
+	return EAI_NONAME;
+}
+
+static void
+an_unknown_name_is_told(void **state)
+{
+	struct run r;
+
+	(void)state;
+	server_listen(&server, 1);
+	sem_init(&name_server, 0, 1);
+	run_open(&r, "http://unknown.invalid/v1");
+	assert_int_equal(run(&r), ERR_UPSTREAM_DNS);
+	run_close(&r);
+}
+
+/* The whole process would stand still meanwhile. */
+static void
+cancelling_a_look_up_does_not_wait_for_it(void **state)
+{
+	struct run r;
+
+	(void)state;
+	server_listen(&server, 1);
+	sem_init(&name_server, 0, 0);
+	run_open(&r, "http://slow.invalid/v1");
+	run_start(&r);
+	for (int i = 0; i < 3; i++)
+		uv_run(&r.loop, UV_RUN_NOWAIT);
+	alarm(30);			/* the end of this program if it waits */
+	attempt_cancel(r.attempt);
+	run_close(&r);
+	alarm(0);
+	sem_post(&name_server);
+}
+
+static void
+a_look_up_times_out_with_the_connection(void **state)
+{
+	struct run r;
+
+	(void)state;
+	server_listen(&server, 1);
+	sem_init(&name_server, 0, 0);
+	run_open(&r, "http://slow.invalid/v1");
+	r.request.connect_ms = 100;
+	alarm(30);
+	assert_int_equal(run(&r), ERR_TIMEOUT_CONNECT);
+	run_close(&r);
+	alarm(0);
+	sem_post(&name_server);
+}
+
 int
 main(void)
 {
@@ -1056,6 +1144,7 @@ main(void)
 		TEST(tls_to_a_silent_server),
 		TEST(a_reset_before_the_answer),
 		TEST(bad_answers_are_told_apart),
+		TEST(no_bytes_come_before_a_head),
 		TEST(endless_fields_are_refused),
 		TEST(endless_interim_answers_are_refused),
 		TEST(the_connection_times_out),
@@ -1074,6 +1163,9 @@ main(void)
 		TEST(it_may_be_freed_in_done_of_a_timeout),
 		TEST(cancelling_at_any_time_is_clean),
 		TEST(a_cancelled_connection_is_closed),
+		TEST(an_unknown_name_is_told),
+		TEST(cancelling_a_look_up_does_not_wait_for_it),
+		TEST(a_look_up_times_out_with_the_connection),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
