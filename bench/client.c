@@ -25,20 +25,15 @@ shape_json(struct shape *s, const char *model)
 	    model, strncmp(model, "sse-", 4) == 0 ? "true" : "false");
 }
 
-/* An upload, the file before the model as many clients send it. */
 static void
 shape_form(struct shape *s, const char *model)
 {
-	static char end[256];
-
 	s->type = "multipart/form-data; boundary=bench";
+	s->end = "\r\n--bench--\r\n";
 	snprintf(s->begin, sizeof(s->begin), "--bench\r\n"
-	    "Content-Disposition: form-data; name=\"file\"; filename=\"a.wav\""
-	    "\r\nContent-Type: audio/wav\r\n\r\n");
-	snprintf(end, sizeof(end), "\r\n--bench\r\n"
 	    "Content-Disposition: form-data; name=\"model\"\r\n\r\n%s\r\n"
-	    "--bench--\r\n", model);
-	s->end = end;
+	    "--bench\r\nContent-Disposition: form-data; name=\"file\"; "
+	    "filename=\"a.wav\"\r\nContent-Type: audio/wav\r\n\r\n", model);
 }
 
 bool

@@ -218,8 +218,12 @@ answer_request(struct conn *conn)
 	size_t size;
 
 	conn->kept[conn->kept_len] = '\0';
-	model = strstr(conn->kept, "\"model\":\"");
-	model = model == NULL ? "" : model + 9;
+	if ((model = strstr(conn->kept, "\"model\":\"")) != NULL)
+		model += 9;
+	else if ((model = strstr(conn->kept, "\"model\"\r\n\r\n")) != NULL)
+		model += 11;	/* a form's field */
+	else
+		model = "";
 	if (sscanf(model, "json-%zu", &size) == 1) {
 		answer_json(conn, clamp(size));
 	} else if (sscanf(model, "sse-%u-%u-%zu", &conn->chunks,

@@ -87,6 +87,8 @@ front_allows(const struct front *f, const struct sockaddr_storage *peer)
 	else
 		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)peer)->
 		    sin6_addr, text, sizeof text);
+	if (strncmp(text, "::ffff:", 7) == 0)	/* IPv4 on a dual-stack socket */
+		memmove(text, text + 7, strlen(text + 7) + 1);
 	for (; *list != '\0'; list += len + (list[len] == ',')) {
 		len = strcspn(list, ",");
 		if (len == strlen(text) && memcmp(list, text, len) == 0)

@@ -257,12 +257,13 @@ snapshot_add_keys(struct snapshot *s)
 		most += *c == ',';
 	s->key_hashes = arena_alloc(&s->arena, most * sizeof *s->key_hashes);
 	for (; *list != '\0'; list += *list == ',') {
-		list += strspn(list, " \t");
+		list += strspn(list, " \t\r\n");
 		len = strcspn(list, ",");
 		const char *next = list + len;
 
 		while (len > 0 && (list[len - 1] == ' ' ||
-		    list[len - 1] == '\t' || list[len - 1] == '\r'))
+		    list[len - 1] == '\t' || list[len - 1] == '\r' ||
+		    list[len - 1] == '\n'))
 			len--;
 		if (len > 0)
 			crypto_hash_sha256(s->key_hashes[s->key_count++],
