@@ -377,12 +377,13 @@ on_end(struct request *request)
 	}
 	x->call.bytes = request->response.body_bytes;
 	background_detach(x);
-	buf_fini(&x->first_event);
 	capture_give(x);
 	settle(&x->app->journal, &x->call);
 	capture_end(x);
 	if (x->release != NULL)
 		x->release(x);
+	if (x->release_extra != NULL)
+		x->release_extra(x);
 	exchange_forget_scan(x);
 	spool_fini(&x->body);
 	snapshot_unref(x->call.snapshot);

@@ -31,8 +31,6 @@ enum member { MEMBER_MODEL, MEMBER_STREAM, MEMBER__MAX };
 
 struct background;
 struct capture;
-struct id_scan;
-struct rewriting;
 struct route;
 
 struct exchange {
@@ -50,16 +48,16 @@ struct exchange {
 
 	struct capture	*capture;	/* log.bodies, or NULL */
 	struct background *background;	/* work on the thread pool, or NULL */
-	struct buf	 first_event;	/* of a stream that is looked at */
-	bool		 first_event_done;
-	struct id_scan	*id_scan;	/* of a large answer, or NULL */
-	struct rewriting *rewriting;	/* of an answer's links, or NULL */
 
 	/* Set by a handler whose answer takes time; STATE is its own. */
 	void		*state;
 	void		(*writable)(struct exchange *);
 	void		(*cancel)(struct exchange *);	/* the client has left: stop work */
 	void		(*release)(struct exchange *);	/* last: free what state holds */
+
+	/* What a family of routes keeps beside the relay whose state that is. */
+	void		*extra;
+	void		(*release_extra)(struct exchange *);	/* NULL: nothing to free */
 };
 
 /* The body has been read: its scans are of no more use and are freed. */

@@ -120,7 +120,7 @@ store_link(struct db *db, struct object *o)
 static void
 on_stored(struct exchange *x, bool ok, const struct object *o)
 {
-	struct rewriting *r = x->rewriting;
+	struct rewriting *r = x->extra;
 	const char *model = encode_name(x->call.arena, x->call.model);
 
 	if (!ok)
@@ -138,7 +138,7 @@ on_stored(struct exchange *x, bool ok, const struct object *o)
 static bool
 rewrite_one(struct exchange *x, const struct json_found *found)
 {
-	struct rewriting *r = x->rewriting;
+	struct rewriting *r = x->extra;
 	struct object o = { .kind = "image",
 		.expires = time(NULL) + KEPT_SECONDS };
 	const char *url;
@@ -162,7 +162,7 @@ rewrite_one(struct exchange *x, const struct json_found *found)
 static void
 rewrite_next(struct exchange *x)
 {
-	struct rewriting *r = x->rewriting;
+	struct rewriting *r = x->extra;
 
 	while (r->left > 0) {
 		r->left--;
@@ -179,7 +179,7 @@ rewrite_answer(struct exchange *x, struct buf *answer)
 
 	r->answer = answer;
 	r->left = json_find_urls(buf_data(answer), buf_len(answer), r->found);
-	x->rewriting = r;
+	x->extra = r;
 	rewrite_next(x);
 }
 

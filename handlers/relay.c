@@ -179,17 +179,17 @@ static bool relay_on_data(void *, const char *, size_t);
 static bool
 relay_hold(struct relay *relay, const char *bytes, size_t n)
 {
-	bool	 more;
+	struct buf beginning = relay->held;
 
 	if (buf_append(&relay->held, bytes, n) == ERR_NONE)
 		return true;
+	buf_init(&relay->held, relay->held.max);
 	relay->mode = RELAY_PLAIN;
 	if (relay->order.outgrown != NULL && relay->x->call.status == 200)
-		relay->order.outgrown(relay->x, &relay->held);
-	relay_write(relay, buf_data(&relay->held), buf_len(&relay->held));
-	more = relay_on_data(relay, bytes, n);
-	buf_fini(&relay->held);
-	return more;
+		relay->order.outgrown(relay->x, &beginning);
+	relay_write(relay, buf_data(&beginning), buf_len(&beginning));
+	buf_fini(&beginning);
+	return relay_on_data(relay, bytes, n);
 }
 
 static bool

@@ -88,27 +88,33 @@ remember_answer(struct exchange *x, struct buf *answer)
 		relay_finish(x);
 }
 
-/* An answer that is too large to be held is scanned as it passes; its id may stand anywhere. */
-struct id_scan {
+/*
+ * Looks for the id in an answer that passes: in a stream's first event, or
+ * anywhere in one that is too large to be held.
+ */
+struct lookout {
+	bool		 done;
+	bool		 is_scan;	/* a large answer; otherwise a stream */
 	struct json_scan scan;
-	uint64_t	 offset;
+	uint64_t	 offset;	/* of what was scanned */
+	struct buf	 kept;		/* the id's raw text, or the stream's beginning */
 };
 
 static void
 scan_answer(struct exchange *x, const char *bytes, size_t n)
 {
 	static const char *const names[] = { "id" };
-	struct id_scan *s = x->id_scan;
+	struct lookout *s = x->extra;
 	const struct json_range *range = &s->scan.ranges[0];
 	uint64_t from, to, base = s->offset;
-	struct buf *raw = &x->first_event;
+	struct buf *raw = &s->kept;
 	char	 id[OBJECTS_ID_MAX];
 	struct object o;
 
 	if (base == 0)
 		json_scan_init(&s->scan, names, 1);
 	s->offset += n;
-	x->first_event_done = json_scan_feed(&s->scan, bytes, n) != ERR_NONE;
+	s->done = json_scan_feed(&s->scan, bytes, n) != ERR_NONE;
 	if (range->kind != JSON_STRING)
 		return;
 	from = range->start > base ? range->start : base;
@@ -116,7 +122,7 @@ scan_answer(struct exchange *x, const char *bytes, size_t n)
 	if (to <= from || buf_append(raw, bytes + (from - base),
 	    (size_t)(to - from)) != ERR_NONE || range->end == 0)
 		return;
-	x->first_event_done = true;
+	s->done = true;
 	if (json_string_decode(buf_data(raw), buf_len(raw), id, sizeof id) >
 	    0 && make_object(x, &o, id))
 		background_run(x, &o, store_object, on_stored);
@@ -125,7 +131,9 @@ scan_answer(struct exchange *x, const char *bytes, size_t n)
 static void
 begin_scan(struct exchange *x, const struct buf *beginning)
 {
-	x->id_scan = arena_alloc(x->call.arena, sizeof *x->id_scan);
+	struct lookout *s = x->extra;
+
+	s->is_scan = true;
 	scan_answer(x, buf_data(beginning), buf_len(beginning));
 }
 
@@ -167,22 +175,37 @@ remember_event(struct exchange *x, const char *block, size_t n)
 static void
 watch_stream(struct exchange *x, const char *bytes, size_t n)
 {
-	struct buf *stream = &x->first_event;
+	struct lookout *s = x->extra;
 	size_t	 len;
 
-	if (x->first_event_done)
+	s->done = buf_append(&s->kept, bytes, n) != ERR_NONE;
+	while (!s->done && (len = block_length(&s->kept)) > 0) {
+		s->done = remember_event(x, buf_data(&s->kept), len);
+		buf_consume(&s->kept, len);
+	}
+	if (s->done)
+		buf_fini(&s->kept);
+}
+
+static void
+watch_answer(struct exchange *x, const char *bytes, size_t n)
+{
+	const struct lookout *s = x->extra;
+
+	if (s->done)
 		return;
-	if (x->id_scan != NULL) {
+	if (s->is_scan)
 		scan_answer(x, bytes, n);
-		return;
-	}
-	x->first_event_done = buf_append(stream, bytes, n) != ERR_NONE;
-	while (!x->first_event_done && (len = block_length(stream)) > 0) {
-		x->first_event_done = remember_event(x, buf_data(stream), len);
-		buf_consume(stream, len);
-	}
-	if (x->first_event_done)
-		buf_fini(stream);
+	else
+		watch_stream(x, bytes, n);
+}
+
+static void
+release_lookout(struct exchange *x)
+{
+	struct lookout *s = x->extra;
+
+	buf_fini(&s->kept);
 }
 
 void
@@ -190,10 +213,13 @@ responses_handle_create(struct exchange *x)
 {
 	static const struct relay_order extras = {
 		.finish = remember_answer, .outgrown = begin_scan,
-		.watch = watch_stream,
+		.watch = watch_answer,
 	};
+	struct lookout *s = arena_alloc(x->call.arena, sizeof *s);
 
-	buf_init(&x->first_event, FIRST_EVENT_MAX);
+	buf_init(&s->kept, FIRST_EVENT_MAX);
+	x->extra = s;
+	x->release_extra = release_lookout;
 	model_call_start(x, &extras);
 }
 

@@ -3,6 +3,7 @@
 //
 // Environment: NODE_MODULES (where `openai` is), BASE_URL, API_KEY.
 
+import { Agent } from "node:http";
 import { createRequire } from "node:module";
 import { once } from "node:events";
 
@@ -14,6 +15,9 @@ const client = new OpenAI({
 	apiKey: process.env.API_KEY,
 	maxRetries: 0,
 	timeout: 60000,
+	// The client's fetch, node-fetch 2, on Node 18 takes the end of a stream
+	// on a connection that is kept for a cut one ("Premature close").
+	httpAgent: new Agent({ keepAlive: false }),
 });
 const [name, model] = process.argv.slice(2);
 const messages = [{ role: "user", content: "Hello there" }];
