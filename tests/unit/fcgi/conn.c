@@ -450,7 +450,7 @@ an_early_answer_arrives_and_the_rest_is_discarded(void **state)
 	struct talk *t = *state;
 
 	seen.early = true;
-	wire_head(&t->out, 1, true, "/early", "300000");
+	wire_head(&t->out, 1, false, "/early", "300000");
 	wire_body(&t->out, 1, body, 1000);
 	take_answer(t, 1, "401 Unauthorized", "/early", "early");
 	TURN_UNTIL(t, t->eof);			/* our side is shut down */
@@ -461,6 +461,27 @@ an_early_answer_arrives_and_the_rest_is_discarded(void **state)
 	wire_end(&t->out, 1);
 	TURN_UNTIL(t, t->front.conn_count == 0);
 	assert_string_equal(seen.told, "HD");
+}
+
+/* mod_proxy_fcgi sends its next request where the last one's body never ended. */
+static void
+a_kept_connection_outlives_an_early_answer(void **state)
+{
+	static char body[1000];
+	struct talk *t = *state;
+
+	seen.early = true;
+	wire_head(&t->out, 1, true, "/early", "300000");
+	wire_body(&t->out, 1, body, sizeof(body));
+	take_answer(t, 1, "401 Unauthorized", "/early", "early");
+	wire_body(&t->out, 1, body, sizeof(body));
+	TURN_UNTIL(t, buf_len(&t->out) == 0);
+	assert_false(t->eof);
+	wire_head(&t->out, 1, true, "/next", "0");
+	wire_end(&t->out, 1);
+	take_answer(t, 1, "401 Unauthorized", "/next", "early");
+	assert_int_equal(t->front.conn_count, 1);
+	assert_string_equal(seen.told, "HDHD");
 }
 
 static void
@@ -806,7 +827,7 @@ leaving_while_the_rest_is_discarded(void **state)
 	struct talk *t = *state;
 
 	seen.early = true;
-	wire_head(&t->out, 1, true, "/", "10");
+	wire_head(&t->out, 1, false, "/", "10");
 	take_answer(t, 1, "401 Unauthorized", "/", "early");
 	TURN_UNTIL(t, t->eof);
 	leave(t);
@@ -930,6 +951,7 @@ main(void)
 		TEST(a_short_body_is_truncated),
 		TEST(an_unknown_length_is_fine),
 		TEST(an_early_answer_arrives_and_the_rest_is_discarded),
+		TEST(a_kept_connection_outlives_an_early_answer),
 		TEST(an_early_answer_to_a_whole_request_keeps_the_connection),
 		TEST(discarding_has_a_limit),
 		TEST(lingering_has_a_deadline),
