@@ -4,6 +4,7 @@ A Server is one web server with its responders, on a free loopback port. What
 is shipped in lighttpd/, nginx/ and apache/ is loaded unchanged; the files that
 are written here are what an administrator would have around it.
 """
+import atexit
 import os
 import pwd
 import shutil
@@ -37,6 +38,16 @@ if os.geteuid() == 0:
     _user = pwd.getpwnam("www-data")
     AS_USER = {"user": _user.pw_uid, "group": _user.pw_gid,
                "extra_groups": []}
+
+# Servers that run as another user may not be able to enter the source tree (a
+# clone in root's own directory): they get a copy of what they read there.
+SHIPPED = SRC
+if AS_USER:
+    SHIPPED = tempfile.mkdtemp(prefix="sluice-shipped-")
+    atexit.register(shutil.rmtree, SHIPPED, True)
+    os.chmod(SHIPPED, 0o755)
+    for _name in ("lighttpd", "nginx", "apache"):
+        shutil.copytree(f"{SRC}/{_name}", f"{SHIPPED}/{_name}")
 
 
 def program(variable, name):
@@ -252,7 +263,7 @@ server.http-parseopts = (
 	"url-path-2f-decode" => "enable", "url-path-dotseg-remove" => "enable"
 )
 index-file.names = ( "index.html" )
-include "{SRC}/lighttpd/{shipped}"
+include "{SHIPPED}/lighttpd/{shipped}"
 ''')
         self._run("lighttpd", [program("LIGHTTPD", "lighttpd"), "-D",
                                "-f", conf])
@@ -281,8 +292,8 @@ var.sluice_procs := {self.procs}
             os.makedirs(f"{etc}/{name}", exist_ok=True)
         for name in ("nginx.conf", "snippets"):
             if not os.path.islink(f"{etc}/{name}"):
-                os.symlink(f"{SRC}/nginx/{name}", f"{etc}/{name}")
-        with open(f"{SRC}/nginx/conf.d/sluice.conf") as f:
+                os.symlink(f"{SHIPPED}/nginx/{name}", f"{etc}/{name}")
+        with open(f"{SHIPPED}/nginx/conf.d/sluice.conf") as f:
             text = f.read()
         assert text.count("unix:/run/sluice/sluice.sock ") == 1
         self.write("etc/conf.d/sluice.conf",
@@ -346,9 +357,9 @@ DocumentRoot "{self.tmp}/htdocs"
         path = self._spawn()
         self._apache(["proxy", "proxy_fcgi"], f'''
 Define SLUICE_SOCKET {path}
-Include {SRC}/apache/sluice-server.conf
+Include {SHIPPED}/apache/sluice-server.conf
 <VirtualHost *:*>
-	Include {SRC}/apache/sluice.conf
+	Include {SHIPPED}/apache/sluice.conf
 </VirtualHost>
 ''', {k: "not-for-apache" for k in self.env})
 
@@ -358,9 +369,9 @@ FcgidIPCDir "{self.tmp}/run"
 FcgidProcessTableFile "{self.tmp}/run/fcgid_shm"
 Define SLUICE_BIN {self.binary}
 Define SLUICE_CONF {self.tmp}/sluice/sluice.conf
-Include {SRC}/apache/sluice-server.conf
+Include {SHIPPED}/apache/sluice-server.conf
 <VirtualHost *:*>
-	Include {SRC}/apache/sluice-fcgid.conf
+	Include {SHIPPED}/apache/sluice-fcgid.conf
 </VirtualHost>
 ''')
 
@@ -368,7 +379,7 @@ Include {SRC}/apache/sluice-server.conf
         """A shared host: what it allows in .htaccess is set here."""
         for folder in ("htdocs", "htdocs/cgi-bin"):
             target = f"{self.tmp}/{folder}"
-            shutil.copy(f"{SRC}/apache/.htaccess", target)
+            shutil.copy(f"{SHIPPED}/apache/.htaccess", target)
             shutil.copy(self.binary, f"{target}/sluice.fcgi")
             os.chmod(f"{target}/sluice.fcgi", 0o755)
             if AS_USER:
@@ -379,7 +390,7 @@ Include {SRC}/apache/sluice-server.conf
 ScriptSock "{self.tmp}/run/cgid"
 DirectoryIndex index.html
 AllowEncodedSlashes NoDecode
-Include {SRC}/apache/sluice-server.conf
+Include {SHIPPED}/apache/sluice-server.conf
 ''', override="FileInfo Options")
 
     def stop(self):
