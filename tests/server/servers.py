@@ -46,7 +46,7 @@ if AS_USER:
     SHIPPED = tempfile.mkdtemp(prefix="sluice-shipped-")
     atexit.register(shutil.rmtree, SHIPPED, True)
     os.chmod(SHIPPED, 0o755)
-    for _name in ("lighttpd", "nginx", "apache"):
+    for _name in ("lighttpd", "nginx", "apache", "deploy"):
         shutil.copytree(f"{SRC}/{_name}", f"{SHIPPED}/{_name}")
 
 

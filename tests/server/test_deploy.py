@@ -11,12 +11,12 @@ import pytest
 
 from client import Client, until
 from fixtures import standard_providers
-from servers import (AS_USER, BUILD, KEY, SRC, UP_KEY, WRAPPER, conf_text,
+from servers import (AS_USER, BUILD, KEY, SHIPPED, SRC, UP_KEY, WRAPPER, conf_text,
                      end_process, free_port, program, read_tail)
 from upstream import chat_chunk, manual
 
 CHAT = {"model": "gpt-test", "messages": []}
-ENTRY = f"{SRC}/deploy/container/entry"
+ENTRY = f"{SHIPPED}/deploy/container/entry"
 
 
 def children(pid):
