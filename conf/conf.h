@@ -28,6 +28,26 @@ enum conf_kind {
 	CONF_KIND__MAX
 };
 
+/* When a stream's beginning goes to the client (DESIGN section 7.3). */
+enum conf_release {
+	CONF_RELEASE_UNSET,		/* a model: as sluice.conf says */
+	CONF_RELEASE_BYTE,		/* with its first byte */
+	CONF_RELEASE_TOKEN,		/* with its first token, while another try is left */
+	CONF_RELEASE_END		/* when it is complete */
+};
+
+/* What becomes of an upstream request whose client has left. */
+enum conf_on_abort { CONF_ON_ABORT_CANCEL, CONF_ON_ABORT_DRAIN };
+
+/* Whether a provider is asked for the usage of streams. */
+enum conf_usage { CONF_USAGE_ASIS, CONF_USAGE_INJECT };
+
+/* When a second channel is started: the quantile of the time to first token. */
+enum conf_hedge {
+	CONF_HEDGE_OFF, CONF_HEDGE_P50, CONF_HEDGE_P90, CONF_HEDGE_P95,
+	CONF_HEDGE_P99
+};
+
 struct conf_header {
 	const char	*name;
 	const char	*value;		/* one of value and value_env is set */
@@ -50,6 +70,9 @@ struct conf_model {
 	struct conf_endpoint *endpoints; /* when there are any, only these paths (and paths[]) are served */
 	size_t		 endpoint_count;
 	struct conf_timeouts timeouts;
+	unsigned	 weight;	/* among the channels of this model; times the provider's */
+	enum conf_release release;
+	enum conf_hedge	 hedge;
 };
 
 /* One provider file. Shared by successive configurations, so it counts references. */
@@ -78,6 +101,12 @@ struct conf_provider {
 	struct conf_timeouts timeouts;
 	const char	*health_path;	/* "/models" */
 	unsigned	 health_timeout_ms;
+	unsigned	 health_interval_ms;	/* between two probes; 0 = none are made */
+	unsigned	 weight;	/* share of requests among channels of one priority */
+	unsigned	 priority;	/* lower = tried first */
+	unsigned	 retries;	/* more tries on this channel after a 429, 5xx or reset */
+	enum conf_on_abort on_abort;
+	enum conf_usage	 usage;
 	struct conf_model *models;
 	size_t		 model_count;
 };
@@ -92,6 +121,7 @@ struct conf {
 	const char	*env_file;	/* absolute, or NULL */
 	struct {
 		const char *keys_env;
+		const char *admin_key_env;
 		bool	 open;
 		bool	 models_open;
 	} auth;
@@ -102,6 +132,20 @@ struct conf {
 	} log;
 	struct conf_timeouts timeouts;	/* headers_ms is 0 unless a file sets it; headers_default_ms holds then */
 	unsigned	 headers_default_ms;
+	struct {
+		unsigned keepalive_ms;	/* silence after which a comment is sent; 0 = never */
+		enum conf_release release;
+	} stream;
+	const char	*sticky;	/* "auto", "none" or "header:NAME" */
+	struct {
+		unsigned failures;	/* in a row; 0 = this trigger is off */
+		double	 error_rate;	/* 0 to 1; 0 = this trigger is off */
+		unsigned cooldown_ms;
+	} breaker;
+	struct {
+		const char **allow;	/* addresses that need no key for /metrics */
+		size_t	 allow_count;
+	} metrics;
 	const char	*default_model;	/* NULL = none */
 	struct {
 		uint64_t body_bytes;
