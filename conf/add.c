@@ -41,8 +41,10 @@ fill_provider(struct answers *a, struct conf_provider *p)
 	p->base_url = a->base_url;
 	p->api_version = a->api_version;
 	p->api_key_env = a->key_env;
-	for (size_t i = 0; i < a->model_count; i++)
+	for (size_t i = 0; i < a->model_count; i++) {
+		reader_set_defaults(&r, KEYS_MODEL, &models[i]);
 		models[i].name = a->models[i];
+	}
 	p->models = models;
 	p->model_count = a->model_count;
 }

@@ -244,12 +244,34 @@ import_add_provider(struct import *im, const char *wanted)
 	return &ip->settings;
 }
 
+/* A new model with every default but its name. */
+static struct conf_model *
+append_model(struct import *im, struct conf_provider *p, const char *name)
+{
+	struct reader r = { .file = "", .arena = &im->arena };
+	struct conf_model *m;
+
+	p->models = import_grow(im, p->models, p->model_count,
+	    sizeof(struct conf_model));
+	m = &p->models[p->model_count++];
+	*m = (struct conf_model){ 0 };
+	reader_set_defaults(&r, KEYS_MODEL, m);
+	m->name = name;
+	im->model_count++;
+	return m;
+}
+
+struct conf_model *
+import_add_wildcard(struct import *im, struct conf_provider *p)
+{
+	return append_model(im, p, "*");
+}
+
 struct conf_model *
 import_add_model(struct import *im, struct conf_provider *p, const char *name)
 {
 	const char *problem = reader_string_problem(
 	    keys_find(KEYS_MODEL, "name"), name, true);
-	struct conf_model *m;
 
 	if (problem == NULL && strcmp(name, "*") == 0)
 		problem = "\"*\" would stand for every name";
@@ -264,12 +286,7 @@ import_add_model(struct import *im, struct conf_provider *p, const char *name)
 			    IMPORT_MODELS_MAX);
 		return NULL;
 	}
-	p->models = import_grow(im, p->models, p->model_count,
-	    sizeof(struct conf_model));
-	m = &p->models[p->model_count++];
-	*m = (struct conf_model){ .name = arena_strdup(&im->arena, name) };
-	im->model_count++;
-	return m;
+	return append_model(im, p, arena_strdup(&im->arena, name));
 }
 
 /* The variable NAME so far, or NULL. */

@@ -93,6 +93,10 @@ struct conf_provider *import_add_provider(struct import *, const char *wanted);
 struct conf_model *import_add_model(struct import *, struct conf_provider *,
 	    const char *name);
 
+/* A new model "*" of it, with every default; good until the next one is added. */
+struct conf_model *import_add_wildcard(struct import *,
+	    struct conf_provider *);
+
 /*
  * VALUE becomes a variable called WANTED, or nearly so. Returns its name. A NULL
  * VALUE is left for the user to fill in. The same name with the same value is

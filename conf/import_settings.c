@@ -92,8 +92,8 @@ static const char *const llmgateway_words[] = {
 	"MONGO_SESSION_COLLECTION: there is no mongo",
 	"REDISHOST: there is no redis",
 	"REDISPORT: there is no redis",
-	"ADMIN_KEY: kept in keys.env as SLUICE_ADMIN_KEY; a prompt set with "
-	    "/admin/setprompt is not carried over",
+	"ADMIN_KEY: kept in keys.env as SLUICE_ADMIN_KEY, which opens /metrics; "
+	    "a prompt set with /admin/setprompt is not carried over",
 	NULL
 };
 
@@ -105,9 +105,7 @@ add_models(struct import *im, struct conf_provider *p)
 
 	if (name != NULL && import_add_model(im, p, name) != NULL)
 		im->conf.default_model = name;
-	p->models = import_grow(im, p->models, p->model_count,
-	    sizeof(struct conf_model));
-	p->models[p->model_count++] = (struct conf_model){ .name = "*" };
+	import_add_wildcard(im, p);
 }
 
 void

@@ -23,6 +23,8 @@
 #define COUNT(type, member) .count_offset = offsetof(struct type, member)
 #define SECONDS(low, high) .type = KEYS_SECONDS, .min = low, .max = high
 #define BYTES(low, high) .type = KEYS_BYTES, .min = low, .max = high
+#define WHOLE(low, high) .type = KEYS_COUNT, .min = low, .max = high
+#define RATIO(low, high) .type = KEYS_RATIO, .min = low, .max = high
 #define STRING(text) \
 	.type = KEYS_STRING, .max = STRING_MAX_BYTES, .fallback = text
 #define ENV(text)	STRING(text), .value = values_env
@@ -52,6 +54,10 @@ static const char *const log_levels[] = {
 static const char *const kinds[] = {
 	"openai", "echo", "azure", "anthropic", NULL
 };
+static const char *const releases[] = { "", "byte", "token", "end", NULL };
+static const char *const on_aborts[] = { "cancel", "drain", NULL };
+static const char *const usages[] = { "asis", "inject", NULL };
+static const char *const hedges[] = { "", "p50", "p90", "p95", "p99", NULL };
 
 const struct key keys[] = {
 	/* sluice.conf */
@@ -77,6 +83,10 @@ const struct key keys[] = {
 	{ .name = "auth.keys_env", MAIN(auth.keys_env), ENV("SLUICE_API_KEYS"),
 	  .help = "environment variable with the client keys, separated by "
 	  "commas" },
+	{ .name = "auth.admin_key_env", MAIN(auth.admin_key_env),
+	  ENV("SLUICE_ADMIN_KEY"),
+	  .help = "environment variable with the admin key, which opens "
+	  "/metrics; while it is not set there is none" },
 	{ .name = "auth.open", MAIN(auth.open), .type = KEYS_BOOL,
 	  .fallback = "false",
 	  .help = "true lets everybody in without a key" },
@@ -130,6 +140,44 @@ const struct key keys[] = {
 	  BYTES(4096, 1073741824), .fallback = "262144",
 	  .help = "how much of an answer may wait for a slow client before the "
 	  "upstream is paused" },
+	{ .name = "stream.keepalive", MAIN(stream.keepalive_ms),
+	  SECONDS(0, 3600), .fallback = "15.0",
+	  .help = "silence after which a stream's head goes to the client, and "
+	  "comments follow until there is content, so that nothing on the way "
+	  "takes the connection for dead; from then on a failure is told inside "
+	  "the stream; 0 is never" },
+	{ .name = "stream.release", MAIN(stream.release), .type = KEYS_CHOICE,
+	  .choices = releases, .fallback = "token",
+	  .help = "when a stream's beginning goes to the client, after which "
+	  "nothing else can be tried: with its first byte; with its first token "
+	  "(while nothing else is left to try, its first byte); or at its end, "
+	  "in one piece" },
+	{ .name = "sticky", MAIN(sticky), STRING("auto"),
+	  .value = values_sticky,
+	  .help = "what leads a caller's requests to one channel, whose cache "
+	  "then knows the prompt: auto takes the session header, "
+	  "prompt_cache_key or user, header:NAME the header NAME, none "
+	  "nothing; requests without it are spread by weight and "
+	  "performance" },
+	{ .name = "breaker.failures", MAIN(breaker.failures), WHOLE(0, 1000),
+	  .fallback = "3",
+	  .help = "after so many failures in a row a channel gets no requests "
+	  "for the time of breaker.cooldown, then one that decides; 0 is "
+	  "never" },
+	{ .name = "breaker.error_rate", MAIN(breaker.error_rate), RATIO(0, 1),
+	  .fallback = "0.5",
+	  .help = "the same when this share of a channel's last requests has "
+	  "failed: 0.5 is half of them; 0 is never" },
+	{ .name = "breaker.cooldown", MAIN(breaker.cooldown_ms),
+	  SECONDS(0.001, DAY), .fallback = "30.0",
+	  .help = "how long a failing channel gets no requests; longer where "
+	  "its Retry-After says so" },
+	{ .name = "metrics.allow", MAIN(metrics.allow), .type = KEYS_STRINGS,
+	  COUNT(conf, metrics.allow_count), .max = 256,
+	  .value = values_address, .fallback = "[ ]",
+	  .help = "addresses that may read /metrics without the admin key, such "
+	  "as \"127.0.0.1\" or \"fd00::/8\"; it is the address that the web "
+	  "server sees" },
 	{ .name = "cors.origins", MAIN(cors.origins), .type = KEYS_STRINGS,
 	  COUNT(conf, cors.origin_count), .max = 256, .value = values_origin,
 	  .fallback = "[ ]",
@@ -190,6 +238,29 @@ const struct key keys[] = {
 	  "bare names too" },
 	{ .name = "prefix", PROVIDER(prefix), STRING(""),
 	  .help = "put in front of every model's name" },
+	{ .name = "weight", PROVIDER(weight), WHOLE(1, 1000000),
+	  .fallback = "10",
+	  .help = "this provider's share of the requests that several of one "
+	  "priority could take: with 20 it gets twice as many as with 10" },
+	{ .name = "priority", PROVIDER(priority), WHOLE(0, 1000000),
+	  .fallback = "0",
+	  .help = "lower is tried first; a higher one gets only what all of the "
+	  "lower ones cannot take" },
+	{ .name = "retries", PROVIDER(retries), WHOLE(0, 10), .fallback = "2",
+	  .help = "more tries on this same channel after a status 429 or 5xx or "
+	  "a connection that breaks; while another channel is left, at most one "
+	  "of them is made before that is tried" },
+	{ .name = "on_abort", PROVIDER(on_abort), .type = KEYS_CHOICE,
+	  .choices = on_aborts, .fallback = "cancel",
+	  .help = "what becomes of the upstream request when its client has "
+	  "left: cancel ends it at once; drain reads it to its end, to know the "
+	  "usage where the provider charges for the whole answer anyway" },
+	{ .name = "usage", PROVIDER(usage), .type = KEYS_CHOICE,
+	  .choices = usages, .fallback = "asis",
+	  .help = "asis changes nothing; inject asks for the usage of streams "
+	  "of chat/completions and completions, and drops the extra chunk if "
+	  "the client did not ask for it (some servers refuse the question); "
+	  "for kinds openai, azure and echo" },
 	{ .name = "delay_ms", PROVIDER(delay_ms), .type = KEYS_MILLISECONDS,
 	  .max = 60000, .fallback = "0",
 	  .help = "kind echo only: the pause between two words of a stream" },
@@ -198,6 +269,10 @@ const struct key keys[] = {
 	  .value = values_health_path,
 	  .help = "path below base_url that shows whether the upstream is "
 	  "well" },
+	{ .name = "health.interval", PROVIDER(health_interval_ms),
+	  SECONDS(0, DAY), .fallback = "30.0",
+	  .help = "time between two probes of health.path, which take a failing "
+	  "channel out of use and a well one back in; 0 makes none" },
 	{ .name = "health.timeout", PROVIDER(health_timeout_ms),
 	  SECONDS(0.001, 300), .fallback = "5.0",
 	  .help = "how long a health probe may take" },
@@ -235,6 +310,20 @@ const struct key keys[] = {
 	  .element = KEYS_ENDPOINT, COUNT(conf_model, endpoint_count),
 	  .max = 64, .fallback = "( )",
 	  .help = "API paths with an upstream of their own" },
+	{ .name = "weight", MODEL(weight), WHOLE(1, 1000000),
+	  .fallback = "10",
+	  .help = "its share among the providers that have this model; "
+	  "multiplied by the provider's weight" },
+	{ .name = "release", MODEL(release), .type = KEYS_CHOICE,
+	  .choices = releases, .fallback = "",
+	  .help = "as stream.release in sluice.conf, for this model; empty means "
+	  "as there" },
+	{ .name = "hedge", MODEL(hedge), .type = KEYS_CHOICE,
+	  .choices = hedges, .fallback = "",
+	  .help = "ask a second channel too when the first token has not come "
+	  "within this quantile of the channel's own times, and take the answer "
+	  "that begins first: p95 does so for one request in twenty; empty is "
+	  "never" },
 	TIMEOUTS(MODEL, "for this model"),
 
 	/* endpoints = ( { } ) */
@@ -273,6 +362,8 @@ static const char *const types[] = {
 	[KEYS_SECONDS] = "a number of seconds",
 	[KEYS_MILLISECONDS] = "a whole number of milliseconds",
 	[KEYS_BYTES] = "a whole number of bytes",
+	[KEYS_COUNT] = "a whole number",
+	[KEYS_RATIO] = "a number",
 	[KEYS_STRINGS] = "a list of strings: [ \"...\", \"...\" ]",
 	[KEYS_GROUPS] = "a list of groups: ( { ... }, { ... } )",
 };
@@ -293,6 +384,23 @@ keys_find_scope(const char *name)
 		if (strcmp(key->name, name) == 0)
 			return key->scope;
 	return KEYS_SCOPE__MAX;
+}
+
+const char *const *
+keys_words(const struct key *key)
+{
+	return key->choices + (key->choices[0][0] == '\0');
+}
+
+int
+keys_find_choice(const struct key *key, const char *value)
+{
+	if (value[0] == '\0' && key->fallback[0] != '\0')
+		return -1;
+	for (int i = 0; key->choices[i] != NULL; i++)
+		if (strcmp(key->choices[i], value) == 0)
+			return i;
+	return -1;
 }
 
 bool

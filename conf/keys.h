@@ -31,6 +31,8 @@ enum keys_type {
 	KEYS_SECONDS,		/* float or integer -> unsigned milliseconds */
 	KEYS_MILLISECONDS,	/* integer -> unsigned */
 	KEYS_BYTES,		/* integer -> uint64_t */
+	KEYS_COUNT,		/* integer -> unsigned */
+	KEYS_RATIO,		/* float or integer -> double */
 	KEYS_STRINGS,		/* array or list of strings -> const char ** and a count */
 	KEYS_GROUPS,		/* list of groups -> array of structs and a count */
 	KEYS_TYPE__MAX
@@ -43,7 +45,7 @@ struct key {
 	const char	*fallback;	/* as in a file, strings without quotes; "" = not set.
 					 * An empty string in a file means the same as no setting. */
 	double		 min, max;	/* numbers in the file's unit; STRINGS, GROUPS: most elements; other strings: most bytes */
-	const char *const *choices;	/* KEYS_CHOICE: NULL-terminated */
+	const char *const *choices;	/* KEYS_CHOICE: NULL-terminated; a first "" is "not set" */
 	values_fn	*value;		/* strings: what is wrong with a value */
 	enum keys_scope	 element;	/* KEYS_GROUPS: the scope of one group */
 	size_t		 offset;	/* of the member in the scope's struct */
@@ -62,6 +64,13 @@ const struct key *keys_find(enum keys_scope, const char *name);
 
 /* The first scope that has a key NAME, or KEYS_SCOPE__MAX. */
 enum keys_scope	 keys_find_scope(const char *name);
+
+/* The choices of KEY that are words: all but a first "". */
+const char *const *keys_words(const struct key *);
+
+/* The index of VALUE in the choices of KEY, or -1. "" is one of them only where
+ * it is the fallback. */
+int		 keys_find_choice(const struct key *, const char *value);
 
 /* True when "NAME." begins a key of SCOPE: NAME is a group. */
 bool		 keys_is_group(enum keys_scope, const char *name);

@@ -32,7 +32,8 @@ static bool
 is_number(const struct key *key)
 {
 	return key->type == KEYS_SECONDS || key->type == KEYS_BYTES ||
-	    key->type == KEYS_MILLISECONDS;
+	    key->type == KEYS_MILLISECONDS || key->type == KEYS_COUNT ||
+	    key->type == KEYS_RATIO;
 }
 
 static void
@@ -53,9 +54,9 @@ put_range(FILE *out, const struct key *key)
 	if (is_number(key))
 		fprintf(out, "%.15g to %.15g", key->min, key->max);
 	else if (key->type == KEYS_CHOICE)
-		for (int i = 0; key->choices[i] != NULL; i++)
+		for (int i = 0; keys_words(key)[i] != NULL; i++)
 			fprintf(out, "%s%s", i == 0 ? "" : ", ",
-			    key->choices[i]);
+			    keys_words(key)[i]);
 	else
 		return false;
 	return true;

@@ -97,6 +97,15 @@ check_azure(struct reader *r, const struct conf_provider *p)
 			    "deployment: for kind = \"azure\" only");
 }
 
+/* Anthropic's streams tell their usage unasked. */
+static void
+check_usage(struct reader *r, const struct conf_provider *p)
+{
+	if (p->usage == CONF_USAGE_INJECT && p->kind == CONF_KIND_ANTHROPIC)
+		reader_report(r, reader_line(r, "usage"), "usage: \"inject\" is "
+		    "for kinds openai, azure and echo only");
+}
+
 static void
 check_force_model(struct reader *r, const struct conf_provider *p)
 {
@@ -235,6 +244,7 @@ read_tree(struct reader *r, struct conf_provider *p, const struct conf *conf)
 		p->key_header = key_headers[p->kind];
 	check_delay(r, p);
 	check_azure(r, p);
+	check_usage(r, p);
 	check_force_model(r, p);
 	for (size_t i = 0; i < p->header_count; i++)
 		check_header(r, p, i);

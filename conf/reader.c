@@ -164,32 +164,22 @@ read_string(struct reader *r, const struct key *key, const config_setting_t *s,
 		    structure);
 }
 
-/* The index of VALUE in the choices of KEY, or -1. */
-static int
-choice_find(const struct key *key, const char *value)
-{
-	for (int i = 0; key->choices[i] != NULL; i++)
-		if (strcmp(key->choices[i], value) == 0)
-			return i;
-	return -1;
-}
-
 static void
 read_choice(struct reader *r, const struct key *key, const config_setting_t *s,
     void *structure)
 {
+	const char *value = config_setting_get_string(s);
+	const char *const *words = keys_words(key);
+	int i = value == NULL ? -1 : keys_find_choice(key, value);
 	char list[128] = "";
-	int i = -1;
 
-	if (config_setting_get_string(s) != NULL)
-		i = choice_find(key, config_setting_get_string(s));
 	if (i >= 0) {
 		*MEMBER(structure, key->offset, int) = i;
 		return;
 	}
-	for (i = 0; key->choices[i] != NULL; i++)
+	for (i = 0; words[i] != NULL; i++)
 		snprintf(list + strlen(list), sizeof(list) - strlen(list),
-		    "%s\"%s\"", i == 0 ? "" : ", ", key->choices[i]);
+		    "%s\"%s\"", i == 0 ? "" : ", ", words[i]);
 	reader_report(r, line_of(s), "%s: expected one of %s", key->name, list);
 }
 
@@ -210,6 +200,8 @@ store_number(const struct key *key, double value, void *structure)
 {
 	if (key->type == KEYS_BYTES)
 		*MEMBER(structure, key->offset, uint64_t) = (uint64_t)value;
+	else if (key->type == KEYS_RATIO)
+		*MEMBER(structure, key->offset, double) = value;
 	else if (key->type == KEYS_SECONDS)
 		*MEMBER(structure, key->offset, unsigned) =
 		    (unsigned)(value * 1000.0 + 0.5);
@@ -233,7 +225,7 @@ read_number(struct reader *r, const struct key *key, const config_setting_t *s,
 		break;
 	case CONFIG_TYPE_FLOAT:
 		value = config_setting_get_float(s);
-		if (key->type == KEYS_SECONDS)
+		if (key->type == KEYS_SECONDS || key->type == KEYS_RATIO)
 			break;
 		/* FALLTHROUGH */
 	default:
@@ -351,6 +343,8 @@ static read_fn *const readers[] = {
 	[KEYS_SECONDS] = read_number,
 	[KEYS_MILLISECONDS] = read_number,
 	[KEYS_BYTES] = read_number,
+	[KEYS_COUNT] = read_number,
+	[KEYS_RATIO] = read_number,
 	[KEYS_STRINGS] = read_strings,
 	[KEYS_GROUPS] = read_groups,
 };
@@ -414,7 +408,7 @@ set_default(struct reader *r, const struct key *key, void *structure)
 		break;
 	case KEYS_CHOICE:
 		*MEMBER(structure, key->offset, int) =
-		    choice_find(key, key->fallback);
+		    keys_find_choice(key, key->fallback);
 		break;
 	case KEYS_BOOL:
 		*MEMBER(structure, key->offset, bool) =
@@ -423,6 +417,8 @@ set_default(struct reader *r, const struct key *key, void *structure)
 	case KEYS_SECONDS:
 	case KEYS_MILLISECONDS:
 	case KEYS_BYTES:
+	case KEYS_COUNT:
+	case KEYS_RATIO:
 		store_number(key, strtod(key->fallback, NULL), structure);
 		break;
 	case KEYS_STRINGS:

@@ -103,7 +103,7 @@ show_seconds(struct show *s, const struct key *key, const void *structure)
 }
 
 static void
-show_milliseconds(struct show *s, const struct key *key, const void *structure)
+show_unsigned(struct show *s, const struct key *key, const void *structure)
 {
 	fprintf(s->out, "%u", *MEMBER(structure, key->offset, unsigned));
 }
@@ -114,6 +114,17 @@ show_bytes(struct show *s, const struct key *key, const void *structure)
 	uint64_t bytes = *MEMBER(structure, key->offset, uint64_t);
 
 	fprintf(s->out, "%" PRIu64 "%s", bytes, bytes > INT_MAX ? "L" : "");
+}
+
+/* A point is in it: a float even to those who insist. */
+static void
+show_ratio(struct show *s, const struct key *key, const void *structure)
+{
+	char text[32];
+
+	snprintf(text, sizeof(text), "%.15g",
+	    *MEMBER(structure, key->offset, double));
+	fprintf(s->out, "%s%s", text, strpbrk(text, ".e") == NULL ? ".0" : "");
 }
 
 static void
@@ -198,8 +209,10 @@ static show_fn *const showers[KEYS_TYPE__MAX] = {
 	[KEYS_CHOICE] = show_choice,
 	[KEYS_BOOL] = show_bool,
 	[KEYS_SECONDS] = show_seconds,
-	[KEYS_MILLISECONDS] = show_milliseconds,
+	[KEYS_MILLISECONDS] = show_unsigned,
 	[KEYS_BYTES] = show_bytes,
+	[KEYS_COUNT] = show_unsigned,
+	[KEYS_RATIO] = show_ratio,
 	[KEYS_STRINGS] = show_strings,
 	[KEYS_GROUPS] = show_groups,
 };
@@ -218,11 +231,11 @@ show_variable(struct show *s, const struct key *key, const void *structure)
 		    "set" : "not set");
 }
 
-/* True for a timeout that this level leaves to another. */
+/* True for a timeout that this level leaves to another; 0 is no value of it. */
 static bool
 is_unset(const struct key *key, const void *structure)
 {
-	return key->type == KEYS_SECONDS &&
+	return key->type == KEYS_SECONDS && key->min > 0 &&
 	    *MEMBER(structure, key->offset, unsigned) == 0;
 }
 
@@ -234,6 +247,8 @@ is_same_number(const struct key *key, const void *structure)
 	if (key->type == KEYS_BYTES)
 		return *MEMBER(structure, key->offset, uint64_t) ==
 		    (uint64_t)fallback;
+	if (key->type == KEYS_RATIO)
+		return *MEMBER(structure, key->offset, double) == fallback;
 	if (key->type == KEYS_SECONDS)
 		fallback = fallback * 1000.0 + 0.5;
 	return *MEMBER(structure, key->offset, unsigned) == (unsigned)fallback;

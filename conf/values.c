@@ -3,6 +3,7 @@
 
 #include "conf/values.h"
 
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -255,6 +256,48 @@ values_health_path(const char *s)
 	if (s[0] != '/' || !is_url_path(s, true))
 		return "expected a path below base_url, such as \"/models\"";
 	return NULL;
+}
+
+const char *
+values_sticky(const char *s)
+{
+	static const char header[] = "header:";
+	size_t n = sizeof(header) - 1;
+
+	if (strcmp(s, "auto") == 0 || strcmp(s, "none") == 0 ||
+	    (strncmp(s, header, n) == 0 && is_made_of(s + n, TOKEN, 128)))
+		return NULL;
+	return "expected \"auto\", \"none\", or \"header:\" and the name of a "
+	    "header";
+}
+
+/* The bits of the address S, which is N bytes long; 0 = it is none. */
+static int
+address_bits(const char *s, size_t n)
+{
+	char text[INET6_ADDRSTRLEN];
+	struct in6_addr any;
+
+	if (n >= sizeof(text))
+		return 0;
+	memcpy(text, s, n);
+	text[n] = '\0';
+	if (inet_pton(AF_INET, text, &any) == 1)
+		return 32;
+	return inet_pton(AF_INET6, text, &any) == 1 ? 128 : 0;
+}
+
+const char *
+values_address(const char *s)
+{
+	size_t n = strcspn(s, "/");
+	int bits = address_bits(s, n);
+
+	if (bits > 0 && (s[n] == '\0' ||
+	    (is_made_of(s + n + 1, DIGITS, 3) && atoi(s + n + 1) <= bits)))
+		return NULL;
+	return "expected an IPv4 or IPv6 address, perhaps with the length of a "
+	    "prefix: \"10.0.0.0/8\"";
 }
 
 bool

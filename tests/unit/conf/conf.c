@@ -37,6 +37,14 @@ an_empty_file_has_every_default(void **state)
 	assert_int_equal(c->limits.body_bytes, 104857600);
 	assert_int_equal(c->limits.memory_body_bytes, 1048576);
 	assert_int_equal(c->limits.client_buffer_bytes, 262144);
+	assert_string_equal(c->auth.admin_key_env, "SLUICE_ADMIN_KEY");
+	assert_int_equal(c->stream.keepalive_ms, 15000);
+	assert_int_equal(c->stream.release, CONF_RELEASE_TOKEN);
+	assert_string_equal(c->sticky, "auto");
+	assert_int_equal(c->breaker.failures, 3);
+	assert_true(c->breaker.error_rate == 0.5);
+	assert_int_equal(c->breaker.cooldown_ms, 30000);
+	assert_int_equal(c->metrics.allow_count, 0);
 	assert_int_equal(c->cors.origin_count, 0);
 	assert_int_equal(c->provider_count, 0);
 	assert_int_equal(c->broken_count, 0);
@@ -51,7 +59,7 @@ empty_strings_mean_the_default(void **state)
 
 	dir_write(*state, "sluice.conf", "providers = \"\"; state_dir = \"\";"
 	    "env_file = \"\"; auth: { keys_env = \"\"; }; log: { dir = \"\"; };"
-	    "default_model = \"\";");
+	    "default_model = \"\"; sticky = \"\";");
 	dir_write(*state, "providers.d/a.conf", URL "namespace = \"\";"
 	    "prefix = \"\"; key_header = \"\"; name = \"\"; proxy = \"\";"
 	    "api_key_env = \"\"; health: { path = \"\"; };");
@@ -59,6 +67,7 @@ empty_strings_mean_the_default(void **state)
 	assert_string_equal(c->providers_dir, dir_path(*state, "providers.d"));
 	assert_string_equal(c->state_dir, "/var/lib/sluice");
 	assert_string_equal(c->auth.keys_env, "SLUICE_API_KEYS");
+	assert_string_equal(c->sticky, "auto");
 	assert_string_equal(c->providers[0]->ns, "default");
 	assert_string_equal(c->providers[0]->prefix, "");
 	assert_string_equal(c->providers[0]->key_header, "Authorization");

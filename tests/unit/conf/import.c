@@ -180,6 +180,20 @@ odd_model_names_are_left_out(void **state)
 	assert_int_equal(t->im.problems, 0);
 }
 
+static void
+models_begin_with_the_defaults(void **state)
+{
+	struct told *t = *state;
+	struct conf_provider *p = import_add_provider(&t->im, "p");
+	struct conf_model *named = import_add_model(&t->im, p, "m");
+
+	assert_int_equal(named->weight, 10);
+	assert_string_equal(named->name, "m");
+	assert_int_equal(import_add_wildcard(&t->im, p)->weight, 10);
+	assert_string_equal(p->models[1].name, "*");
+	assert_int_equal(p->model_count, 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int
@@ -194,6 +208,7 @@ main(void)
 		TEST(a_secret_is_never_told),
 		TEST(what_is_told_is_one_line),
 		TEST(odd_model_names_are_left_out),
+		TEST(models_begin_with_the_defaults),
 	};
 
 	return cmocka_run_group_tests_name("conf/import", tests, NULL, NULL);

@@ -12,13 +12,16 @@
 
 #include <cmocka.h>
 
+#include "conf/conf.h"
+
 #define EACH_KEY(k)	const struct key *k = keys; k->name != NULL; k++
 
 static bool
 is_number(const struct key *key)
 {
 	return key->type == KEYS_SECONDS || key->type == KEYS_MILLISECONDS ||
-	    key->type == KEYS_BYTES;
+	    key->type == KEYS_BYTES || key->type == KEYS_COUNT ||
+	    key->type == KEYS_RATIO;
 }
 
 static bool
@@ -90,6 +93,25 @@ choices_hold_the_default(void **state)
 			found |= strcmp(key->choices[i], key->fallback) == 0;
 		assert_int_equal(found, key->choices != NULL);
 	}
+}
+
+/* "" is no word: it stands for "not set", and only where that is the default. */
+static void
+words_are_the_choices_that_can_be_written(void **state)
+{
+	const struct key *stream = keys_find(KEYS_MAIN, "stream.release");
+	const struct key *model = keys_find(KEYS_MODEL, "release");
+
+	(void)state;
+	assert_ptr_equal(stream->choices, model->choices);
+	assert_string_equal(keys_words(stream)[0], "byte");
+	assert_string_equal(keys_words(keys_find(KEYS_MAIN, "log.level"))[0],
+	    "error");
+	assert_int_equal(keys_find_choice(stream, "token"),
+	    CONF_RELEASE_TOKEN);
+	assert_int_equal(keys_find_choice(stream, "Token"), -1);
+	assert_int_equal(keys_find_choice(stream, ""), -1);
+	assert_int_equal(keys_find_choice(model, ""), CONF_RELEASE_UNSET);
 }
 
 static void
@@ -173,6 +195,7 @@ main(void)
 		cmocka_unit_test(every_key_has_help),
 		cmocka_unit_test(every_default_is_a_value_of_its_key),
 		cmocka_unit_test(choices_hold_the_default),
+		cmocka_unit_test(words_are_the_choices_that_can_be_written),
 		cmocka_unit_test(every_key_has_bounds_and_a_place),
 		cmocka_unit_test(no_two_keys_share_a_place),
 		cmocka_unit_test(keys_of_a_group_stand_together),

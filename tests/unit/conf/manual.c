@@ -80,6 +80,15 @@ the_manual_says_defaults_and_ranges(void **state)
 	assert_non_null(strstr(text, "one of these strings: openai, echo, azure, anthropic; "
 	    "default \"openai\".\n"));
 	assert_non_null(strstr(text, "a URL (string); required.\n"));
+	assert_non_null(strstr(text, "a whole number, 1 to 1000000; "
+	    "default 10.\n"));
+	assert_non_null(strstr(text, "a number, 0 to 1; default 0.5.\n"));
+	assert_non_null(strstr(text, "one of these strings: byte, token, end; "
+	    "default \"token\".\n"));
+	assert_non_null(strstr(text,
+	    "one of these strings: byte, token, end.\n"));
+	assert_non_null(strstr(text,
+	    "one of these strings: p50, p90, p95, p99.\n"));
 	assert_null(strstr(text, "at the next start"));
 	assert_null(strstr(text, "\n'"));
 	free(text);

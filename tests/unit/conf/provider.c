@@ -46,6 +46,12 @@ a_small_file_is_enough(void **state)
 	assert_int_equal(p->timeouts.total_ms, 0);
 	assert_string_equal(p->health_path, "/models");
 	assert_int_equal(p->health_timeout_ms, 5000);
+	assert_int_equal(p->health_interval_ms, 30000);
+	assert_int_equal(p->weight, 10);
+	assert_int_equal(p->priority, 0);
+	assert_int_equal(p->retries, 2);
+	assert_int_equal(p->on_abort, CONF_ON_ABORT_CANCEL);
+	assert_int_equal(p->usage, CONF_USAGE_ASIS);
 	assert_int_equal(p->model_count, 0);
 	assert_int_equal(p->refs, 1);
 	provider_release(p);
@@ -57,6 +63,9 @@ bad_files_are_reported_by_line(void **state)
 	static const struct { const char *text, *report; } bad[] = {
 		{ "kind = \"openai\";", "x.conf:0: base_url is missing" },
 		{ URL "delay_ms = 5;", "x.conf:2: delay_ms: for kind" },
+		{ URL "kind = \"anthropic\";\nusage = \"inject\";",
+		    "x.conf:3: usage: \"inject\" is for kinds openai, azure "
+		    "and echo only" },
 		{ URL "name = \"a b\";", "x.conf:2: name: expected a name" },
 		{ URL "\nmodels = ( { name = \"a\"; }, { name = \"b\"; },\n"
 		    "{ name = \"a\"; } );", "x.conf:4: models: this name" },
@@ -89,6 +98,25 @@ bad_files_are_reported_by_line(void **state)
 		    PROVIDER_BROKEN);
 		assert_null(p);
 		dir_expect_one(*state, bad[i].report);
+	}
+}
+
+static void
+usage_is_injected_where_it_can_be_asked_for(void **state)
+{
+	static const char *const good[] = {
+		URL "usage = \"inject\";",
+		URL "kind = \"echo\"; usage = \"inject\";",
+		URL "kind = \"azure\"; api_version = \"1\"; usage = \"inject\";",
+		URL "kind = \"anthropic\"; usage = \"asis\";",
+	};
+
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct conf_provider *p;
+
+		assert_int_equal(load(*state, "x.conf", good[i], &p, NULL),
+		    PROVIDER_USABLE);
+		provider_release(p);
 	}
 }
 
@@ -220,6 +248,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_small_file_is_enough),
 		TEST(bad_files_are_reported_by_line),
+		TEST(usage_is_injected_where_it_can_be_asked_for),
 		TEST(without_a_key_any_header_may_carry_one),
 		TEST(a_file_name_may_be_no_name),
 		TEST(names_are_taken_once),

@@ -130,6 +130,8 @@ every_key_refuses_other_types(void **state)
 		[KEYS_BOOL] = { "1", "\"true\"", "[ true ]", "0.0" },
 		[KEYS_SECONDS] = { "\"5\"", "true", "[ 5 ]", "{ }" },
 		[KEYS_MILLISECONDS] = { "\"5\"", "1.5", "true", "( 5 )" },
+		[KEYS_COUNT] = { "\"5\"", "1.5", "true", "( 5 )" },
+		[KEYS_RATIO] = { "\"0.5\"", "true", "[ 0.5 ]", "{ }" },
 		[KEYS_BYTES] = { "\"5\"", "1048576.0", "false", "{ }" },
 		[KEYS_STRINGS] = { "\"a\"", "5", "{ }", "[ 5 ]", "( { } )" },
 		[KEYS_GROUPS] = { "\"a\"", "5", "{ }", "[ \"a\" ]", "( 5 )" },
@@ -148,9 +150,18 @@ every_choice_refuses_other_words(void **state)
 		if (key->type != KEYS_CHOICE)
 			continue;
 		expect_report(*state, key, "\"nonsense\"", "expected one of \"");
-		expect_report(*state, key, "\"\"", "expected one of \"");
+		if (key->fallback[0] == '\0')
+			assert_string_equal(reports_of(*state, key, "\"\""),
+			    "");
+		else
+			expect_report(*state, key, "\"\"",
+			    "expected one of \"");
 		expect_report(*state, key, "5", "expected one of \"");
+		expect_report(*state, key, "[ \"a\" ]", "expected one of \"");
+		assert_null(strstr(reports_of(*state, key, "5"), "\"\""));
 		for (int i = 0; key->choices[i] != NULL; i++) {
+			if (key->choices[i][0] == '\0')
+				continue;
 			char value[32];
 
 			snprintf(value, sizeof(value), "\"%s\"",
@@ -172,7 +183,8 @@ every_number_keeps_its_range(void **state)
 		char value[64];
 
 		if (key->type != KEYS_SECONDS && key->type != KEYS_BYTES &&
-		    key->type != KEYS_MILLISECONDS)
+		    key->type != KEYS_MILLISECONDS &&
+		    key->type != KEYS_COUNT && key->type != KEYS_RATIO)
 			continue;
 		for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++)
 			expect_report(*state, key, outside[i], "between");
@@ -180,13 +192,16 @@ every_number_keeps_its_range(void **state)
 		assert_string_equal(reports_of(*state, key, value), "");
 		snprintf(value, sizeof(value), "%.0fL", key->max + 1);
 		expect_report(*state, key, value, "between");
+		if (key->type == KEYS_SECONDS || key->type == KEYS_RATIO) {
+			expect_report(*state, key, "-0.001", "between");
+			expect_report(*state, key, "1e999", "between");
+		}
 		if (key->min == 0)
 			continue;
 		expect_report(*state, key, "0", "between");
 		if (key->type == KEYS_SECONDS) {
 			expect_report(*state, key, "0.0", "between");
 			expect_report(*state, key, "-0.5", "between");
-			expect_report(*state, key, "1e999", "between");
 		}
 	}
 }
@@ -243,7 +258,12 @@ main_values_land(void **state)
 
 	read_text(&f, *state, KEYS_MAIN, &c, "providers = \"p\";\n"
 	    "state_dir = \"/s\"; env_file = \"../e\";\n"
-	    "auth: { keys_env = \"K\"; open = true; models_open = true; };\n"
+	    "auth: { keys_env = \"K\"; open = true; models_open = true;\n"
+	    "admin_key_env = \"A\"; };\n"
+	    "stream: { keepalive = 0; release = \"end\"; };\n"
+	    "sticky = \"header:X-A\"; breaker: { failures = 1000;\n"
+	    "error_rate = 0.125; cooldown = 0.001; };\n"
+	    "metrics: { allow = [ \"127.0.0.1\", \"::/0\" ]; };\n"
 	    "log = { dir = \"l\"; level = \"debug\"; };\n"
 	    "timeouts: { connect = 1; headers = 2.5; first_token = 3L;\n"
 	    "idle = 0.001; total = 86400.0; hangup_probe = 0.05; };\n"
@@ -256,6 +276,15 @@ main_values_land(void **state)
 	assert_string_equal(c.env_file, "/etc/sluice/../e");
 	assert_string_equal(c.auth.keys_env, "K");
 	assert_true(c.auth.open && c.auth.models_open);
+	assert_string_equal(c.auth.admin_key_env, "A");
+	assert_int_equal(c.stream.keepalive_ms, 0);
+	assert_int_equal(c.stream.release, CONF_RELEASE_END);
+	assert_string_equal(c.sticky, "header:X-A");
+	assert_int_equal(c.breaker.failures, 1000);
+	assert_true(c.breaker.error_rate == 0.125);
+	assert_int_equal(c.breaker.cooldown_ms, 1);
+	assert_int_equal(c.metrics.allow_count, 2);
+	assert_string_equal(c.metrics.allow[1], "::/0");
 	assert_string_equal(c.log.dir, "/etc/sluice/l");
 	assert_int_equal(c.log.level, LOG_LEVEL_DEBUG);
 	assert_int_equal(c.timeouts.connect_ms, 1000);
@@ -287,8 +316,12 @@ provider_values_land(void **state)
 	    "{ name = \"B\"; value_env = \"V\"; } );\n"
 	    "proxy = \"http://p:1\"; http2 = true; namespace = \"ns\";\n"
 	    "prefix = \"x/\"; delay_ms = 60000; timeouts: { idle = 7; };\n"
-	    "health: { path = \"/h\"; timeout = 300; };\n"
-	    "models = ( { name = \"*\"; }, { name = \"m\"; target = \"t\";\n"
+	    "health: { path = \"/h\"; timeout = 300; interval = 0.0; };\n"
+	    "weight = 1000000; priority = 7; retries = 0;\n"
+	    "on_abort = \"drain\"; usage = \"inject\";\n"
+	    "models = ( { name = \"*\"; release = \"\"; hedge = \"\"; },\n"
+	    "{ name = \"m\"; target = \"t\"; weight = 1;\n"
+	    "release = \"byte\"; hedge = \"p99\";\n"
 	    "paths = [ \"a\", \"b/c\" ]; timeouts: { total = 8; };\n"
 	    "endpoints = ( { path = \"d\"; base_url = \"http://g/\";\n"
 	    "target = \"u\"; timeouts: { connect = 9; }; } ); } );\n");
@@ -312,6 +345,18 @@ provider_values_land(void **state)
 	assert_int_equal(p.timeouts.connect_ms, 0);
 	assert_string_equal(p.health_path, "/h");
 	assert_int_equal(p.health_timeout_ms, 300000);
+	assert_int_equal(p.health_interval_ms, 0);
+	assert_int_equal(p.weight, 1000000);
+	assert_int_equal(p.priority, 7);
+	assert_int_equal(p.retries, 0);
+	assert_int_equal(p.on_abort, CONF_ON_ABORT_DRAIN);
+	assert_int_equal(p.usage, CONF_USAGE_INJECT);
+	assert_int_equal(p.models[0].weight, 10);
+	assert_int_equal(p.models[0].release, CONF_RELEASE_UNSET);
+	assert_int_equal(p.models[0].hedge, CONF_HEDGE_OFF);
+	assert_int_equal(p.models[1].weight, 1);
+	assert_int_equal(p.models[1].release, CONF_RELEASE_BYTE);
+	assert_int_equal(p.models[1].hedge, CONF_HEDGE_P99);
 	assert_int_equal(p.model_count, 2);
 	assert_string_equal(p.models[0].name, "*");
 	assert_null(p.models[0].target);
@@ -348,6 +393,27 @@ unknown_keys_are_reported(void **state)
 		    "timeouts: { hangup_probe = 1; };",
 		    "x.conf:2: timeouts.hangup_probe: unknown key here; it "
 		    "belongs in sluice.conf" },
+		{ KEYS_MAIN, "\nretries = 1;",
+		    "x.conf:2: retries: unknown key here; it belongs in a "
+		    "provider file" },
+		{ KEYS_MAIN, "release = \"byte\";",
+		    "x.conf:1: release: unknown key here; it belongs in "
+		    "models" },
+		{ KEYS_MAIN, "stream: { release = \"soon\"; };",
+		    "x.conf:1: stream.release: expected one of \"byte\", "
+		    "\"token\", \"end\"\n" },
+		{ KEYS_MAIN, "\nsticky = \"header:\";",
+		    "x.conf:2: sticky: expected \"auto\"" },
+		{ KEYS_MAIN, "breaker: { failures = 3;\nerror_rate = 50; };",
+		    "x.conf:2: breaker.error_rate: expected a number between "
+		    "0 and 1\n" },
+		{ KEYS_MAIN, "breaker: { failures = 2.5; };",
+		    "x.conf:1: breaker.failures: expected a whole number\n" },
+		{ KEYS_MAIN, "metrics: { allow = [\n\"localhost\" ]; };",
+		    "x.conf:2: metrics.allow: expected an IPv4 or IPv6" },
+		{ KEYS_PROVIDER, "base_url = \"http://h\";\nweight = 0;",
+		    "x.conf:2: weight: expected a whole number between 1 and "
+		    "1000000\n" },
 		{ KEYS_PROVIDER, "base_url = \"http://h\"; models = (\n"
 		    "{ name = \"m\";\nnope = 1; } );",
 		    "x.conf:3: nope: unknown key" },

@@ -63,13 +63,20 @@ everything_survives_the_round_trip(void **state)
 	    "log: { level = \"debug\"; dir = \"l\"; };\n"
 	    "timeouts: { connect = 0.001; headers = 1.25; idle = 86400; };\n"
 	    "limits: { body = 4294967296L; };\n"
+	    "stream: { keepalive = 0.5; release = \"byte\"; };\n"
+	    "sticky = \"header:X-A\"; breaker: { failures = 0;\n"
+	    "error_rate = 0.1; cooldown = 86400; };\n"
+	    "metrics: { allow = [ \"127.0.0.1\", \"fd00::/8\" ]; };\n"
 	    "cors: { origins = [ \"*\", \"http://a\" ]; };\n");
 	dir_write(*state, "providers.d/p.conf", "base_url = \"http://h\";\n"
 	    "kind = \"echo\"; delay_ms = 7; api_key_env = \"SLUICE_T1\";\n"
 	    "proxy = \"socks5h://me:sk-secret@h:1\"; timeouts: { idle = 1; };\n"
 	    "headers = ( { name = \"A\"; value = \"sk-secret\"; },\n"
 	    "{ name = \"B\"; value_env = \"SLUICE_T1\"; } );\n"
-	    "models = ( { name = \"q\\\"\\\\\"; paths = [ \"a\", \"b\" ]; },\n"
+	    "weight = 3; priority = 1; retries = 10; on_abort = \"drain\";\n"
+	    "usage = \"inject\"; health: { interval = 1.5; };\n"
+	    "models = ( { name = \"q\\\"\\\\\"; paths = [ \"a\", \"b\" ];\n"
+	    "weight = 7; release = \"end\"; hedge = \"p90\"; },\n"
 	    "{ name = \"\xc3\xa9\"; timeouts: { total = 2; }; endpoints = (\n"
 	    "{ path = \"a\"; timeouts: { connect = 3; }; }, { path = \"b\"; }\n"
 	    "); } );\n");
@@ -121,6 +128,75 @@ numbers_are_shown_in_their_units(void **state)
 	assert_non_null(strstr(text, "\tbody = 2147483648L;\n"));
 	free(text);
 	conf_free(c);
+}
+
+/* 0 is "off" for some times, and "as another level says" for the others. */
+static void
+a_time_that_is_off_survives_the_round_trip(void **state)
+{
+	struct dir *d = *state;
+	struct conf *c;
+	char *text, *main_text;
+
+	dir_write(d, "sluice.conf", "stream: { keepalive = 0; };\n"
+	    "breaker: { failures = 0; error_rate = 0; };");
+	dir_write(d, "providers.d/p.conf", "base_url = \"http://h\";\n"
+	    "health: { interval = 0; };");
+	expect_round_trip(d);
+	c = dir_load_good(d);
+	assert_int_equal(c->stream.keepalive_ms, 0);
+	assert_int_equal(c->breaker.failures, 0);
+	assert_true(c->breaker.error_rate == 0.0);
+	assert_int_equal(c->providers[0]->health_interval_ms, 0);
+	main_text = text_of(c, NULL);
+	text = text_of(c, c->providers[0]);
+	assert_non_null(strstr(main_text, "\tkeepalive = 0.0;\n"));
+	assert_non_null(strstr(main_text, "\terror_rate = 0.0;\n"));
+	assert_non_null(strstr(text, "\tinterval = 0.0;\n"));
+	assert_null(strstr(text, "connect ="));
+	free(main_text);
+	free(text);
+	conf_free(c);
+}
+
+/* What an importer writes: only what differs from the defaults. */
+static void
+changes_alone_survive_the_round_trip(void **state)
+{
+	struct dir *d = *state;
+	struct conf *c;
+	char *text, *main_text;
+	size_t size;
+	FILE *f;
+
+	dir_write(d, "sluice.conf", "stream: { keepalive = 0; };\n"
+	    "breaker: { error_rate = 0.25; };");
+	dir_write(d, "providers.d/p.conf", "base_url = \"http://h\"; weight = 5;\n"
+	    "health: { interval = 0; }; models = ( { name = \"a\"; }, { name = "
+	    "\"b\"; weight = 2; release = \"end\"; } );");
+	c = dir_load_good(d);
+	f = open_memstream(&main_text, &size);
+	show_changed_main(f, c);
+	assert_int_equal(fclose(f), 0);
+	f = open_memstream(&text, &size);
+	show_changed_provider(f, c->providers[0]);
+	assert_int_equal(fclose(f), 0);
+	conf_free(c);
+	assert_non_null(strstr(main_text, "stream: {\n\tkeepalive = 0.0;\n};\n"
+	    "breaker: {\n\terror_rate = 0.25;\n};\n"));
+	assert_non_null(strstr(text, "weight = 5;\n"));
+	assert_non_null(strstr(text, "\tinterval = 0.0;\n"));
+	assert_non_null(strstr(text, "{ name = \"a\"; },\n"));
+	assert_non_null(strstr(text,
+	    "{ name = \"b\"; weight = 2; release = \"end\"; } )"));
+	dir_write(d, "sluice.conf", main_text);
+	dir_write(d, "providers.d/p.conf", text);
+	c = dir_load_good(d);
+	assert_int_equal(c->stream.keepalive_ms, 0);
+	assert_int_equal(c->providers[0]->models[1].weight, 2);
+	conf_free(c);
+	free(main_text);
+	free(text);
 }
 
 /* "#key" in a sample is a setting, "# words" is a comment. */
@@ -178,7 +254,7 @@ the_provider_sample_is_good_as_a_whole(void **state)
 	c = dir_load_good(d);
 	assert_int_equal(c->provider_count, 1);
 	assert_int_equal(c->providers[0]->header_count, 2);
-	assert_int_equal(c->providers[0]->models[3].endpoint_count, 1);
+	assert_int_equal(c->providers[0]->models[4].endpoint_count, 1);
 	conf_free(c);
 }
 
@@ -192,6 +268,8 @@ main(void)
 		TEST(everything_survives_the_round_trip),
 		TEST(no_secret_is_shown),
 		TEST(numbers_are_shown_in_their_units),
+		TEST(a_time_that_is_off_survives_the_round_trip),
+		TEST(changes_alone_survive_the_round_trip),
 		TEST(the_sample_shows_the_defaults),
 		TEST(the_provider_sample_is_good_as_a_whole),
 	};
