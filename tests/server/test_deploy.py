@@ -11,8 +11,9 @@ import pytest
 
 from client import Client, until
 from fixtures import standard_providers
-from servers import (AS_USER, BUILD, KEY, SHIPPED, SRC, UP_KEY, WRAPPER, conf_text,
-                     end_process, free_port, program, read_tail)
+from servers import (AS_USER, BUILD, KEY, SHIPPED, SRC, UP_KEY, WRAPPER,
+                     conf_text, end_process, free_port, program, quiet,
+                     read_tail)
 from upstream import chat_chunk, manual
 
 CHAT = {"model": "gpt-test", "messages": []}
@@ -45,7 +46,8 @@ class Container:
         self.write("sluice/sluice.conf",
                    conf_text({"state_dir": f"{self.tmp}/state"}))
         for name, settings in standard_providers(upstream).items():
-            self.write(f"sluice/providers.d/{name}.conf", conf_text(settings))
+            self.write(f"sluice/providers.d/{name}.conf",
+                       conf_text(quiet(settings)))
         self.own()
         self.env = {
             "PATH": f"{Path(program('LIGHTTPD', 'lighttpd')).parent}:"

@@ -20,7 +20,7 @@ import pytest
 
 from client import PATIENCE, until
 from fixtures import provider
-from servers import BUILD, KEY, UP_KEY, WRAPPER, conf_text, read_tail
+from servers import BUILD, KEY, UP_KEY, WRAPPER, conf_text, quiet, read_tail
 
 BEGIN, ABORT, END, PARAMS, STDIN, STDOUT = 1, 2, 3, 4, 5, 6
 GET_VALUES, UNKNOWN_TYPE = 9, 11
@@ -146,7 +146,7 @@ class Responder:
         os.mkdir(f"{self.tmp}/state")
         self.write("sluice.conf", settings)
         for name, value in providers.items():
-            self.write(f"providers.d/{name}.conf", value)
+            self.write(f"providers.d/{name}.conf", quiet(value))
         self.env = {"SLUICE_CONF": f"{self.tmp}/sluice.conf",
                     "SLUICE_API_KEYS": KEY, "UP_KEY": UP_KEY}
         self.env.update({k: v for k, v in os.environ.items()
