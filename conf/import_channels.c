@@ -19,7 +19,6 @@ enum {
 	STEP_INSTRUCTIONS = 10000,	/* between two looks at the counter */
 	STEPS_MAX = 10000		/* of the whole import */
 };
-static const int usual_weight = 10;
 
 /* config.yaml: what is not carried over, and why. The usual value is no news. */
 static const struct {
@@ -31,31 +30,58 @@ static const struct {
 	{ "server.host", "0.0.0.0", "the address is the web server's" },
 	{ "server.read_timeout", "30", "it had no effect" },
 	{ "server.write_timeout", "30", "it had no effect" },
-	{ "health_check.interval", "30", "it had no effect" },
-	{ "session.idle_timeout", "30", "sessions do not expire here" },
-	{ "metrics.enabled", "true", "there is nothing to switch off" },
+	{ "session.idle_timeout", "30", "no session is kept that could expire: "
+	    "see sticky in sluice.conf" },
+	{ "metrics.enabled", "true", "nobody reads /metrics without the admin "
+	    "key or a place in metrics.allow" },
 	{ "metrics.port", "9090", "it had no effect" },
 };
 
 struct channels {
 	struct import	*im;
 	const char	*database;	/* as config.yaml names it */
-	unsigned	 health_ms;
+	unsigned	 health_timeout_ms;	/* 0: it does not say */
+	unsigned	 health_interval_ms;
+	bool		 has_interval;
+	bool		 no_metrics;
 	unsigned	 steps;
 };
 
-static void
-take_health_timeout(struct channels *c, unsigned line, const char *value)
+/* VALUE in seconds, if the provider's KEY may have it. False: reported. */
+static bool
+take_seconds(struct channels *c, unsigned line, const char *name,
+    const char *key, const char *value, unsigned *ms)
 {
+	const struct key *k = keys_find(KEYS_PROVIDER, key);
 	char *end;
 	double seconds = strtod(value, &end);
 
-	if (end == value || *end != '\0' ||
-	    !(seconds >= 0.001 && seconds <= 300.0))
-		import_problem(c->im, line, "health_check.timeout: expected "
-		    "seconds between 0.001 and 300");
+	if (end != value && *end == '\0' && seconds >= k->min &&
+	    seconds <= k->max) {
+		*ms = (unsigned)(seconds * 1000.0 + 0.5);
+		return true;
+	}
+	import_problem(c->im, line, "%s: expected seconds between %.15g and "
+	    "%.15g", name, k->min, k->max);
+	return false;
+}
+
+/* The settings that are carried over. */
+static bool
+take_known(struct channels *c, unsigned line, const char *name,
+    const char *value)
+{
+	if (strcmp(name, "database.path") == 0)
+		c->database = arena_strdup(&c->im->arena, value);
+	else if (strcmp(name, "health_check.timeout") == 0)
+		take_seconds(c, line, name, "health.timeout", value,
+		    &c->health_timeout_ms);
+	else if (strcmp(name, "health_check.interval") == 0)
+		c->has_interval = take_seconds(c, line, name,
+		    "health.interval", value, &c->health_interval_ms);
 	else
-		c->health_ms = (unsigned)(seconds * 1000.0 + 0.5);
+		return false;
+	return true;
 }
 
 /* An import_yaml_fn. */
@@ -65,14 +91,10 @@ take_setting(struct import *im, void *arg, unsigned line, const char *name,
 {
 	struct channels *c = arg;
 
-	if (strcmp(name, "database.path") == 0) {
-		c->database = arena_strdup(&im->arena, value);
+	if (take_known(c, line, name, value))
 		return;
-	}
-	if (strcmp(name, "health_check.timeout") == 0) {
-		take_health_timeout(c, line, value);
-		return;
-	}
+	if (strcmp(name, "metrics.enabled") == 0)
+		c->no_metrics = strcmp(value, "true") != 0;
 	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++)
 		if (strcmp(settings[i].name, name) == 0) {
 			if (strcmp(settings[i].usual, value) != 0)
@@ -159,6 +181,29 @@ base_url(struct import *im, const char *url)
 	return arena_concat(&im->arena, url, "/v1", NULL);
 }
 
+/*
+ * The weight in COLUMN, made to fit the key of SCOPE. WHOSE is what the user
+ * knows it by. NULL is FALLBACK.
+ */
+static unsigned
+weight_of(struct channels *c, sqlite3_stmt *row, int column,
+    enum keys_scope scope, unsigned fallback, const char *whose)
+{
+	const struct key *k = keys_find(scope, "weight");
+	sqlite3_int64 old = sqlite3_column_int64(row, column), weight = old;
+
+	if (sqlite3_column_type(row, column) == SQLITE_NULL)
+		return fallback;
+	if (weight < (sqlite3_int64)k->min)
+		weight = (sqlite3_int64)k->min;
+	if (weight > (sqlite3_int64)k->max)
+		weight = (sqlite3_int64)k->max;
+	if (weight != old)
+		import_note(c->im, "%s: weight %lld is now %lld", whose,
+		    (long long)old, (long long)weight);
+	return (unsigned)weight;
+}
+
 static void
 read_mapping(struct channels *c, sqlite3_stmt *row, struct conf_provider *p)
 {
@@ -168,12 +213,14 @@ read_mapping(struct channels *c, sqlite3_stmt *row, struct conf_provider *p)
 	if (name == NULL || target == NULL)
 		return;
 	m = import_add_model(c->im, p, name);
-	if (m != NULL && target[0] != '\0' && strcmp(target, name) != 0)
+	if (m == NULL)
+		return;
+	if (target[0] != '\0' && strcmp(target, name) != 0)
 		m->target = import_check(c->im, "backend_model_name",
 		    KEYS_MODEL, "target", target);
-	if (sqlite3_column_int(row, 2) != usual_weight)
-		import_note(c->im, "%s: weight %d of model \"%.80s\" is not "
-		    "carried over", p->name, sqlite3_column_int(row, 2), name);
+	m->weight = weight_of(c, row, 2, KEYS_MODEL, m->weight,
+	    arena_printf(&c->im->arena, "model \"%.80s\" of %s", name,
+	    p->name));
 }
 
 static void
@@ -213,12 +260,12 @@ read_channel(struct channels *c, sqlite3 *db, sqlite3_stmt *row)
 	where = arena_printf(&im->arena, "channel %s: base_url", p->name);
 	url = import_check(im, where, KEYS_PROVIDER, "base_url", url);
 	p->base_url = url == NULL ? NULL : base_url(im, url);
-	if (c->health_ms > 0)
-		p->health_timeout_ms = c->health_ms;
+	if (c->health_timeout_ms > 0)
+		p->health_timeout_ms = c->health_timeout_ms;
+	if (c->has_interval)
+		p->health_interval_ms = c->health_interval_ms;
 	import_set_key(im, p, key);
-	if (sqlite3_column_int(row, 4) != usual_weight)
-		import_note(im, "%s: weight %d is not carried over", p->name,
-		    sqlite3_column_int(row, 4));
+	p->weight = weight_of(c, row, 4, KEYS_PROVIDER, p->weight, p->name);
 	if (sqlite3_column_int(row, 5) == 0) {
 		im->providers[im->provider_count - 1]->off = true;
 		import_note(im, "%s: it is switched off, so its file is called "
@@ -382,4 +429,7 @@ import_channels_read(struct import *im, const char *path, const char *database)
 	im->conf.auth.models_open = true;
 	import_note(im, "/v1/models needs no key, as it was; remove "
 	    "auth.models_open from sluice.conf if it should");
+	if (!c.no_metrics)
+		import_note(im, "/metrics was open to everybody: it needs the "
+		    "admin key now, or the reader's address in metrics.allow");
 }

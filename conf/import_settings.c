@@ -122,6 +122,7 @@ import_llmgateway_read(struct import *im, const char *path, const char *second)
 	p->base_url = require(im, "LLM_BASE_URL", "base_url");
 	p->key_header = "Ocp-Apim-Subscription-Key";
 	p->timeouts.total_ms = total_ms;
+	p->health_interval_ms = 0;	/* a deployment's URL has no /models below it */
 	key = import_env_get(im, "LLM_API_KEY");
 	p->api_key_env = import_add_secret(im, "LLM_API_KEY", key);
 	if (key == NULL)

@@ -1,6 +1,7 @@
 """Moving in: the samples of other gateways are imported, then used for real."""
 import json
 import os
+import re
 import sqlite3
 import subprocess
 
@@ -24,6 +25,14 @@ def notes(done):
             if line.startswith("note: ")]
 
 
+def without_probes(text):
+    """A provider file that leaves the upstream, which is counting, alone."""
+    text = re.sub(r"\n\tinterval = .*", "", text)
+    if "\nhealth: {" in text:
+        return text.replace("\nhealth: {", "\nhealth: {\n\tinterval = 0;")
+    return text + "health: { interval = 0; };\n"
+
+
 @pytest.fixture
 def moved(tmp_path, make_server):
     """Import, check, and serve the result."""
@@ -38,7 +47,8 @@ def moved(tmp_path, make_server):
         checked = run("check", "-c", target / "sluice.conf")
         assert (checked.returncode, checked.stderr) == (0, "")
         assert "note:" not in checked.stdout
-        files = {f"sluice/providers.d/{path.name}": (path.read_text(), 0o644)
+        files = {f"sluice/providers.d/{path.name}":
+                 (without_probes(path.read_text()), 0o644)
                  for path in (target / "providers.d").iterdir()}
         assert SECRET not in str(files)
         files["sluice/keys.env"] = (keys.read_text(), 0o600)
@@ -273,7 +283,7 @@ server:
 database:
   path: "./data/gateway.db"
 health_check:
-  interval: 30
+  interval: 0
   timeout: 7
 session:
   idle_timeout: 30
@@ -310,16 +320,24 @@ def test_openai_gateway_go(moved, upstream, tmp_path):
         "('u1-hunter2', 'Ann'), ('u2-hunter2', 'Bob'), ('a,b', 'Comma')",
         "insert into models(name) values ('gpt-4'), ('glm'), ('lonely')",
         "insert into model_channels(model_id, channel_id, "
-        "backend_model_name) values (1, 1, 'gpt-4'), (2, 2, 'glm-4'), "
-        "(1, 3, 'gpt-4')")
+        "backend_model_name, weight) values (1, 1, 'gpt-4', 10), "
+        "(2, 2, 'glm-4', 3), (1, 3, 'gpt-4', 10)")
     before = (old / "data/gateway.db").read_bytes()
     server, done = moved("openai-gateway-go", old)
     assert (old / "data/gateway.db").read_bytes() == before
     said = notes(done)
     assert "server.port: the port is the web server's" in said
-    assert not any("metrics" in n or "session" in n for n in said)
-    for words in ("weight 5", "down.conf.off", '"lonely"', '"Comma"'):
+    assert not any("session" in n or "health" in n or "weight" in n
+                   for n in said)
+    for words in ("/metrics", "down.conf.off", '"lonely"', '"Comma"'):
         assert any(words in n for n in said), words
+    files = {path.stem: path.read_text()
+             for path in (tmp_path / "new/providers.d").glob("*.conf")}
+    assert "weight" not in files["openai-channel"]
+    assert "\nweight = 5;\n" in files["other"]
+    assert '{ name = "glm"; target = "glm-4"; weight = 3; }' in files["other"]
+    for text in files.values():
+        assert "health: {\n\tinterval = 0.0;\n\ttimeout = 7.0;\n};" in text
     assert chat(server, "u1-hunter2", "gpt-4").status == 200
     x = upstream.wait(1)
     assert (x.path, x.header("authorization")) == (
@@ -328,6 +346,35 @@ def test_openai_gateway_go(moved, upstream, tmp_path):
     x = upstream.wait(2)
     assert (x.path, x.data()["model"]) == (
         "/api/paas/v4/chat/completions", "glm-4")
+
+
+def test_odd_weights_and_settings_of_openai_gateway_go(tmp_path):
+    (tmp_path / "config.yaml").write_text(
+        "health_check: {interval: 0.5}\nmetrics: {enabled: false}\n"
+        "session: {idle_timeout: 5}\n")
+    database(
+        tmp_path / "gateway.db",
+        "insert into channels(name, base_url, api_key, weight) values "
+        "('zero', 'http://h', 'a', 0), ('many', 'http://h', 'b', 9000000000),"
+        "('null', 'http://h', 'c', null)",
+        "insert into models(name) values ('m')",
+        "insert into model_channels(model_id, channel_id, "
+        "backend_model_name, weight) values (1, 1, 'm', -1), (1, 2, 'm', 7),"
+        "(1, 3, 'm', null)")
+    done = run("import", "openai-gateway-go", tmp_path, "-o", tmp_path / "n")
+    assert (done.returncode, done.stderr) == (0, "")
+    said = notes(done)
+    for words in ("zero: weight 0 is now 1", 'model "m" of zero: weight -1 is '
+                  "now 1", "many: weight 9000000000 is now 1000000",
+                  "session.idle_timeout: ", "metrics.enabled: "):
+        assert any(n.startswith(words) for n in said), words
+    assert not any("/metrics was open" in n for n in said)
+    text = (tmp_path / "n/providers.d/zero.conf").read_text()
+    assert "\nweight = 1;\n" in text and '"m"; weight = 1; }' in text
+    text = (tmp_path / "n/providers.d/many.conf").read_text()
+    assert "\nweight = 1000000;\n" in text and '"m"; weight = 7; }' in text
+    text = (tmp_path / "n/providers.d/null.conf").read_text()
+    assert "weight" not in text and "\tinterval = 0.5;\n" in text
 
 
 def test_a_database_can_be_named(tmp_path):
@@ -342,7 +389,12 @@ def test_a_database_can_be_named(tmp_path):
     ("server: [1, 2]\n", 1, "list"),
     ("a: &x 1\nb: *x\n", 2, "alias"),
     ("a:\n  b: 1\n c: 2\n", 3, ""),
-    ("health_check:\n  timeout: soon\n", 2, "seconds"),
+    ("health_check:\n  timeout: soon\n", 2,
+     "health_check.timeout: expected seconds between 0.001 and 300"),
+    ("health_check:\n  interval: -1\n", 2,
+     "health_check.interval: expected seconds between 0 and 86400"),
+    ("health_check:\n  interval: nan\n", 2, "seconds"),
+    ("health_check:\n  interval:\n", 2, "seconds"),
     ("a: 1\n---\nb: 1\n", 2, "document"),
     ("a: {b: {c: {d: {e: {f: {g: {h: {i: 1}}}}}}}}\n", 1, "deep"),
 ])
@@ -380,6 +432,8 @@ def test_llmgateway(moved, upstream, tmp_path):
     said = notes(done)
     for name in ("ADMIN_KEY", "MONGOUSER", "MONGOPASSWORD", "REDISHOST"):
         assert any(n.startswith(name + ":") for n in said)
+    assert "\n\tinterval = 0.0;\n" in (
+        tmp_path / "new/providers.d/llm.conf").read_text()
     for number, model in enumerate(["whatever", None], 1):
         assert chat(server, "k-hunter2", model).status == 200
         x = upstream.wait(number)
