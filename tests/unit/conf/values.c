@@ -170,6 +170,8 @@ static const struct sample {
 	{ values_sticky, "header:X-Session", true },
 	{ values_sticky, "header:x!#$%&'*+-.^_`|~9", true },
 	{ values_sticky, "Auto", false },
+	{ values_sticky, "Header:X-Session", false },
+	{ values_sticky, "headerX-Session", false },
 	{ values_sticky, "autos", false },
 	{ values_sticky, "header", false },
 	{ values_sticky, "header:", false },
