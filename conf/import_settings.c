@@ -92,8 +92,8 @@ static const char *const llmgateway_words[] = {
 	"MONGO_SESSION_COLLECTION: there is no mongo",
 	"REDISHOST: there is no redis",
 	"REDISPORT: there is no redis",
-	"ADMIN_KEY: kept in keys.env as SLUICE_ADMIN_KEY, which opens /metrics; "
-	    "a prompt set with /admin/setprompt is not carried over",
+	"ADMIN_KEY: kept in keys.env as SLUICE_ADMIN_KEY, which opens "
+	    "/metrics; a prompt set with /admin/setprompt is not carried over",
 	NULL
 };
 
@@ -122,7 +122,7 @@ import_llmgateway_read(struct import *im, const char *path, const char *second)
 	p->base_url = require(im, "LLM_BASE_URL", "base_url");
 	p->key_header = "Ocp-Apim-Subscription-Key";
 	p->timeouts.total_ms = total_ms;
-	p->health_interval_ms = 0;	/* a deployment's URL has no /models below it */
+	p->health_interval_ms = 0;	/* no /models below a deployment */
 	key = import_env_get(im, "LLM_API_KEY");
 	p->api_key_env = import_add_secret(im, "LLM_API_KEY", key);
 	if (key == NULL)
