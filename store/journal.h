@@ -6,13 +6,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+enum { JOURNAL_PATH_SIZE = 4128 };
+
 struct journal {
 	char		 dir[4096];
 	int		 fd;		/* -1 = closed */
-	char		 path[4128];	/* of the open file... */
+	char		 path[JOURNAL_PATH_SIZE];	/* of the open file... */
 	uint64_t	 inode;
 	uint64_t	 second;	/* ...since 1970, when it was last looked at */
 	bool		 warned;	/* that it cannot be written */
+	bool		 is_torn;	/* its last line may have no end */
 };
 
 /* Files go to DIR, which is made if its parent exists. Nothing is opened yet. */
@@ -25,7 +28,23 @@ void	journal_close(struct journal *);
  * directory that cannot be written is told once, and the line is lost. A file
  * that was moved away (logrotate) is left for a new one within a second.
  * WALL_US is now.
+ *
+ * A full disk, or a death, can leave a part of a line without a newline, and
+ * another process's line right behind it. So what stands before {"asctime" in a
+ * line is torn, and an empty line is none: journal_find_whole.
  */
 void	journal_append(struct journal *, uint64_t wall_us, const char *line,
 	    size_t n);
+
+/* The path of the file in DIR for the local hour of WALL_US. */
+void	journal_path(const char *dir, uint64_t wall_us,
+	    char path[JOURNAL_PATH_SIZE]);
+
+/*
+ * Append the line of a process that died before it could, to the file of its
+ * hour; on a line of its own, whatever that ends in. False, with errno, when
+ * not all of it was written.
+ */
+bool	journal_append_late(const char *dir, uint64_t wall_us,
+	    const char *line, size_t n);
 #endif

@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -243,6 +245,79 @@ an_unusable_directory_is_told_once_and_heals(void **state)
 	assert_false(x->journal.warned);
 }
 
+/* No file may be longer than MAX bytes: as on a full disk. */
+static void
+limit_files(rlim_t max)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void
+a_line_cut_by_a_full_disk_takes_no_other_with_it(void **state)
+{
+	struct fixture *x = *state;
+
+	append(x, NOON_US, "one\n");
+	limit_files(6);
+	append(x, NOON_US, "two\n");
+	assert_file(x, "2026050412.log", "one\ntw");
+	append(x, NOON_US, "none\n");
+	limit_files(RLIM_INFINITY);
+	append(x, NOON_US, "three\n");
+	append(x, NOON_US, "four\n");
+	assert_file(x, "2026050412.log", "one\ntw\nthree\nfour\n");
+}
+
+static void
+a_new_file_begins_with_no_empty_line(void **state)
+{
+	struct fixture *x = *state;
+
+	append(x, NOON_US, "one\n");
+	limit_files(6);
+	append(x, NOON_US, "two\n");
+	limit_files(RLIM_INFINITY);
+	append(x, NOON_US + HOUR_US, "three\n");
+	assert_file(x, "2026050413.log", "three\n");
+}
+
+static void
+append_late(struct fixture *x, const char *line, bool want)
+{
+	assert_int_equal(journal_append_late(x->dir, NOON_US, line,
+	    strlen(line)), want);
+}
+
+static void
+a_late_line_stands_alone(void **state)
+{
+	struct fixture *x = *state;
+
+	append_late(x, "one\n", true);
+	append_late(x, "two\n", true);
+	append(x, NOON_US, "torn");
+	append_late(x, "three\n", true);
+	assert_file(x, "2026050412.log", "one\ntwo\ntorn\nthree\n");
+}
+
+static void
+a_late_line_that_does_not_fit_is_told(void **state)
+{
+	struct fixture *x = *state;
+
+	append_late(x, "one\n", true);
+	limit_files(6);
+	append_late(x, "two\n", false);
+	limit_files(RLIM_INFINITY);
+	append_late(x, "two\n", true);
+	assert_file(x, "2026050412.log", "one\ntw\ntwo\n");
+}
+
 enum { WRITERS = 4, LINES = 400 };
 
 static void
@@ -300,6 +375,10 @@ main(void)
 		TEST(what_is_there_is_kept),
 		TEST(others_may_not_read_it),
 		TEST(an_unusable_directory_is_told_once_and_heals),
+		TEST(a_line_cut_by_a_full_disk_takes_no_other_with_it),
+		TEST(a_new_file_begins_with_no_empty_line),
+		TEST(a_late_line_stands_alone),
+		TEST(a_late_line_that_does_not_fit_is_told),
 		TEST(lines_of_many_processes_never_mix),
 	};
 
