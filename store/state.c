@@ -1,0 +1,281 @@
+#include "config.h"
+
+#include "store/state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "store/bank.h"
+#include "store/channels.h"
+#include "store/journal.h"
+#include "store/ledger.h"
+#include "store/segment.h"
+#include "store/series.h"
+#include "store/slots.h"
+
+struct state {
+	char		 dir[4096];
+	struct segment	 segment;
+	struct layout	*retired;	/* the one before, or NULL */
+	unsigned	 generation;
+	struct bank	 bank;		/* of the own slot */
+	struct ledger_batch batch;
+	bool		 in_batch;
+	bool		 leads;
+	bool		 warned_private, warned_series, warned_channel;
+	pthread_mutex_t	 sweeping;	/* the segment stays while it is held */
+};
+
+/* Map the file and take a slot there. NULL, or why that cannot be. */
+static const char *
+attach(struct state *s, enum segment_mode mode)
+{
+	struct segment segment;
+	struct bank bank;
+	const char *why;
+
+	if (!segment_open(&segment, s->dir, mode))
+		return strerror(errno);
+	if (slots_take(&segment, &bank) < 0) {
+		why = errno == EAGAIN ? "all its slots are taken" :
+		    strerror(errno);
+		segment_close(&segment);
+		segment_unmap(segment.map);
+		return why;
+	}
+	s->segment = segment;
+	s->bank = bank;
+	s->warned_private = s->warned_series = s->warned_channel = false;
+	return NULL;
+}
+
+struct state *
+state_open(const char *state_dir)
+{
+	struct state *s = calloc(1, sizeof *s);
+	const char *why;
+
+	if (s == NULL)
+		abort();
+	pthread_mutex_init(&s->sweeping, NULL);
+	snprintf(s->dir, sizeof s->dir, "%s", state_dir);
+	why = attach(s, SEGMENT_START);
+	if (why != NULL) {
+		log_warn("nothing is shared with other processes, for "
+		    "%s/state cannot be used: %s", state_dir, why);
+		s->warned_private = true;
+		segment_open_private(&s->segment);
+		slots_take(&s->segment, &s->bank);
+	}
+	ledger_begin(&s->batch);
+	return s;
+}
+
+void
+state_close(struct state *s)
+{
+	if (s == NULL)
+		return;
+	slots_leave(&s->segment, &s->bank);
+	segment_close(&s->segment);
+	segment_unmap(s->segment.map);
+	segment_unmap(s->retired);
+	pthread_mutex_destroy(&s->sweeping);
+	free(s);
+}
+
+bool
+state_is_private(const struct state *s)
+{
+	return s->segment.fd < 0;
+}
+
+unsigned
+state_generation(const struct state *s)
+{
+	return s->generation;
+}
+
+/* Leave the old file, but not its memory: channels of it may be in use. */
+static void
+replace(struct state *s)
+{
+	struct segment old = s->segment;
+	struct bank bank = s->bank;
+	const char *why = attach(s, SEGMENT_REFRESH);
+
+	if (why != NULL) {
+		if (!s->warned_private && old.fd >= 0)
+			log_warn("%s/state was replaced and cannot be "
+			    "used: %s", s->dir, why);
+		s->warned_private = true;
+		return;
+	}
+	if (old.fd < 0)
+		log_info("%s/state is shared with other processes again",
+		    s->dir);
+	slots_leave(&old, &bank);
+	segment_close(&old);
+	segment_unmap(s->retired);
+	s->retired = old.map;
+	s->leads = false;
+	s->generation++;
+}
+
+void
+state_refresh(struct state *s)
+{
+	if (s->in_batch || segment_is_current(&s->segment, s->dir))
+		return;
+	if (pthread_mutex_trylock(&s->sweeping) != 0)
+		return;
+	replace(s);
+	pthread_mutex_unlock(&s->sweeping);
+}
+
+struct state_channel *
+state_channel(struct state *s, const char *name)
+{
+	struct state_channel *channel = channels_get(s->segment.map, name);
+
+	if (channel == NULL && !s->warned_channel) {
+		log_warn("the state segment has no room for channel %s", name);
+		s->warned_channel = true;
+	}
+	return channel;
+}
+
+static uint16_t
+owner_of(const struct state *s, unsigned slot)
+{
+	uint32_t epoch = atomic_load_explicit(
+	    &s->segment.map->slots[slot].epoch, memory_order_acquire);
+
+	return (uint16_t)(slot << 8 | (epoch & 0xFF));
+}
+
+uint16_t
+state_owner(const struct state *s)
+{
+	return owner_of(s, s->bank.slot);
+}
+
+bool
+state_is_alive(struct state *s, uint16_t owner)
+{
+	unsigned slot = owner >> 8;
+
+	if (state_is_private(s))
+		return true;
+	if (slot >= LAYOUT_SLOTS || owner_of(s, slot) != owner)
+		return false;
+	return slot == s->bank.slot || slots_is_held(&s->segment, slot);
+}
+
+int32_t
+state_series(struct state *s, const char *text, size_t len, unsigned cells,
+    bool is_gauge)
+{
+	int32_t	 cell = series_get(s->segment.map, text, len, cells, is_gauge);
+
+	if (cell < 0 && !s->warned_series) {
+		log_warn("the state segment has no room for more series");
+		s->warned_series = true;
+	}
+	return cell;
+}
+
+void
+state_add(struct state *s, int32_t cell, int64_t delta)
+{
+	_Atomic uint64_t *own = bank_get(&s->bank, (uint32_t)cell);
+
+	if (own != NULL)
+		atomic_store_explicit(own, atomic_load_explicit(own,
+		    memory_order_relaxed) + (uint64_t)delta,
+		    memory_order_relaxed);
+}
+
+uint64_t
+state_own(const struct state *s, int32_t cell)
+{
+	const _Atomic uint64_t *own = bank_find(&s->bank, (uint32_t)cell);
+
+	return own == NULL ? 0 :
+	    atomic_load_explicit(own, memory_order_relaxed);
+}
+
+void
+state_begin(struct state *s)
+{
+	ledger_begin(&s->batch);
+	s->in_batch = true;
+}
+
+void
+state_batch_add(struct state *s, int32_t cell, uint64_t delta)
+{
+	if (bank_get(&s->bank, (uint32_t)cell) == NULL)
+		return;
+	if (!ledger_add(&s->batch, (uint32_t)cell, delta))
+		state_add(s, cell, (int64_t)delta);
+}
+
+void
+state_commit(struct state *s, struct journal *journal, uint64_t wall_us,
+    const char *id, const char *line, size_t n, const char *short_line,
+    size_t short_n)
+{
+	struct layout_record *record =
+	    &s->segment.map->slots[s->bank.slot].record;
+	bool	 is_short = n > STATE_LINE_MAX;
+
+	assert(s->in_batch);
+	ledger_hold(record, &s->bank, &s->batch, wall_us, id,
+	    is_short ? short_line : line, is_short ? short_n : n);
+	if (journal != NULL)
+		journal_append(journal, wall_us, line, n);
+	ledger_written(record);
+	ledger_apply(record, &s->bank);
+	ledger_clear(record);
+	s->in_batch = false;
+}
+
+void
+state_each(struct state *s, void (*each)(void *arg, const char *text,
+    const uint64_t *cells, unsigned count, bool is_gauge), void *arg)
+{
+	bool	 is_alive[LAYOUT_SLOTS];
+
+	for (unsigned i = 0; i < LAYOUT_SLOTS; i++)
+		is_alive[i] = i == s->bank.slot || (!state_is_private(s) &&
+		    slots_is_held(&s->segment, i));
+	series_each(s->segment.map, is_alive, each, arg);
+}
+
+unsigned
+state_sweep(struct state *s, const char *journal_dir)
+{
+	unsigned count = 0;
+
+	pthread_mutex_lock(&s->sweeping);
+	for (unsigned i = 0; i < LAYOUT_SLOTS && !state_is_private(s); i++)
+		if (i != s->bank.slot)
+			count += slots_recover(&s->segment, i, journal_dir);
+	pthread_mutex_unlock(&s->sweeping);
+	return count;
+}
+
+bool
+state_lead(struct state *s)
+{
+	if (!s->leads)
+		s->leads = state_is_private(s) ||
+		    segment_lock(&s->segment, LAYOUT_LOCK_LEADER);
+	return s->leads;
+}
