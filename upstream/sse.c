@@ -1,16 +1,18 @@
-/* sse.c - lines, events, and the two things a relay must know about them. */
+/* sse.c - lines, events, and what a relay must know about them. */
 #include "config.h"
 
 #include "upstream/sse.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include <yajl/yajl_tree.h>
+#include "upstream/peek.h"
 
-#include "base/json.h"
+#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
-enum { EVENT_MAX_BYTES = 64 * 1024 };	/* a longer one is output, whatever it says */
+enum {
+	EVENT_MAX_BYTES = 64 * 1024,	/* a longer one is output, whatever it says */
+	TAIL_MAX_BYTES = 8 * 1024	/* what is kept of a longer one's end */
+};
 
 /* Events of /v1/responses and /v1/messages that end a stream. */
 static const char *const terminals[] = {
@@ -18,11 +20,8 @@ static const char *const terminals[] = {
 	"message_stop",
 };
 
-/* Those that come before any output. */
-static const char *const preludes[] = {
-	"response.created", "response.in_progress", "response.queued",
-	"message_start", "ping",
-};
+/* Names of events that tell of a failure. */
+static const char *const failures[] = { "error", "response.failed" };
 
 struct span {
 	const char	*p;
@@ -62,7 +61,7 @@ line_get(const struct sse *s)
 {
 	struct span line = { s->line, s->line_len };
 
-	if (s->first_line && starts_with(line, "\xEF\xBB\xBF"))
+	if (s->first_line && starts_with(line, BYTE_ORDER_MARK))
 		return skip(line, 3);
 	return line;
 }
@@ -114,45 +113,97 @@ is_terminal_data(struct span text)
 	return false;
 }
 
-/* Look for the stream's end in what is kept of the line, complete or not. */
+/* Look for the stream's end in the line's beginning, complete or not. */
 static void
-done_check(struct sse *s)
+done_check(struct sse *s, struct span line)
 {
 	struct span value;
 
-	if (!line_field(line_get(s), "data", &value) || value.n == 0)
+	if (line.n > sizeof s->line)
+		line.n = sizeof s->line;
+	if (!line_field(line, "data", &value) || value.n == 0)
 		return;
-	if (starts_with(value, "[DONE]") || is_terminal_data(value))
+	if (is_terminal_data(value))
+		s->done_seen = s->finish_seen = true;
+	else if (starts_with(value, "[DONE]"))
 		s->done_seen = true;
+}
+
+static bool
+is_wanted(const struct sse *s)
+{
+	return s->event != NULL || !s->token_seen;
 }
 
 static void
 token_found(struct sse *s)
 {
 	s->token_seen = true;
-	buf_fini(&s->data);
+	if (!is_wanted(s))
+		buf_fini(&s->data);
+}
+
+/* The data does not fit any more: go on with its last bytes. */
+static void
+data_cut(struct sse *s, const char *p, size_t n)
+{
+	size_t kept = buf_len(&s->data);
+
+	if (n > TAIL_MAX_BYTES) {
+		p += n - TAIL_MAX_BYTES;
+		n = TAIL_MAX_BYTES;
+	}
+	if (kept > TAIL_MAX_BYTES - n)
+		buf_consume(&s->data, kept - (TAIL_MAX_BYTES - n));
+	if (buf_append(&s->data, p, n) != ERR_NONE)
+		buf_fini(&s->data);
 }
 
 static void
 data_add(struct sse *s, const char *p, size_t n)
 {
-	if (!s->token_seen && buf_append(&s->data, p, n) != ERR_NONE)
-		token_found(s);
+	if (!is_wanted(s) || buf_append(&s->data, p, n) == ERR_NONE)
+		return;
+	s->too_long = true;
+	token_found(s);
+	if (is_wanted(s))
+		data_cut(s, p, n);
 }
 
-/* Add the value of a data line to its event's data, as far as the line has come. */
+/* The bytes at hand are about to go: copy what an open event has in them. */
 static void
-data_keep(struct sse *s, struct span value)
+data_unlend(struct sse *s)
+{
+	if (s->lent == NULL)
+		return;
+	data_add(s, s->lent, s->lent_len);
+	s->lent = NULL;
+}
+
+/*
+ * Add the value of a data line to its event's data, as far as the line has come.
+ * An only line that lies in the bytes at hand as a whole is not copied.
+ */
+static void
+data_take(struct sse *s, struct span value)
 {
 	if (s->line_kept)
 		return;
 	s->line_kept = true;
+	if (!is_wanted(s))
+		return;
+	if (!s->has_data && s->line_len == 0 && value.n <= EVENT_MAX_BYTES) {
+		s->lent = value.p;
+		s->lent_len = value.n;
+		return;
+	}
+	data_unlend(s);
 	if (s->has_data)
 		data_add(s, "\n", 1);
 	data_add(s, value.p, value.n);
 }
 
-/* N more bytes of the current line. */
+/* N more bytes of a line that is not complete, or was not. */
 static void
 line_add(struct sse *s, const char *p, size_t n)
 {
@@ -163,25 +214,79 @@ line_add(struct sse *s, const char *p, size_t n)
 		kept = n;
 	memcpy(s->line + s->line_len, p, kept);
 	s->line_len += (unsigned char)kept;
-	if (kept == n || s->token_seen)
+	if (kept == n || !is_wanted(s))
 		return;
 	if (line_field(line_get(s), "data", &value)) {
-		data_keep(s, value);
+		data_take(s, value);
 		data_add(s, p + kept, n - kept);
 	}
 }
 
+/* Look for an end or a failure in an event's DATA. */
 static void
-event_end(struct sse *s)
+event_peek(struct sse *s, struct span data)
 {
+	uint64_t output_bytes;
+	struct peek peek;
+
+	if (s->too_long || peek_glance(data.p, data.n, &output_bytes))
+		return;
+	peek_init(&peek);
+	peek_feed(&peek, data.p, data.n);
+	s->finish_seen |= peek.has_finish;
+	s->is_failure |= peek.has_error;
+	peek_fini(&peek);
+}
+
+/* What the complete event's DATA says, before anybody is told of it. */
+static void
+event_judge(struct sse *s, struct span data)
+{
+	if (s->event != NULL)
+		event_peek(s, data);
+	if (s->event != NULL && s->is_failure && !s->error_seen) {
+		s->error_seen = true;
+		s->error_first = !s->token_seen;
+	}
+	if (!s->token_seen && sse_is_token(data.p, data.n))
+		s->token_seen = true;
+}
+
+static void
+event_tell(struct sse *s, struct span data)
+{
+	if (s->event == NULL)
+		return;
+	if (!s->too_long) {
+		s->event(s->arg, data.p, data.n);
+		return;
+	}
+	if (data.n > TAIL_MAX_BYTES)
+		data = skip(data, data.n - TAIL_MAX_BYTES);
+	s->tail = data.p;
+	s->tail_len = data.n;
+	s->event(s->arg, NULL, 0);
+	s->tail = NULL;
+	s->tail_len = 0;
+}
+
+/* An event without data is none (the standard's section 9.2.6). */
+static void
+event_finish(struct sse *s)
+{
+	struct span data = { buf_data(&s->data), buf_len(&s->data) };
+
+	if (s->lent != NULL)
+		data = (struct span){ s->lent, s->lent_len };
 	if (s->has_data) {
 		s->events++;
-		if (!s->token_seen &&
-		    sse_is_token(buf_data(&s->data), buf_len(&s->data)))
-			token_found(s);
-		buf_consume(&s->data, buf_len(&s->data));
+		event_judge(s, data);
+		event_tell(s, data);
 	}
-	s->has_data = false;
+	if (s->data.data != NULL)
+		buf_fini(&s->data);
+	s->lent = NULL;
+	s->has_data = s->too_long = s->is_failure = false;
 	s->event_open = false;
 }
 
@@ -202,21 +307,23 @@ field_end(struct sse *s, struct span line)
 
 	s->event_open = true;
 	if (line_field(line, "data", &value)) {
-		data_keep(s, value);
+		data_take(s, value);
 		s->has_data = true;
-		done_check(s);
-	} else if (line_field(line, "event", &value) && is_among(value,
-	    terminals, sizeof terminals / sizeof terminals[0]))
-		s->done_seen = true;
+		done_check(s, line);
+	} else if (line_field(line, "event", &value)) {
+		if (is_among(value, terminals,
+		    sizeof terminals / sizeof terminals[0]))
+			s->done_seen = s->finish_seen = true;
+		s->is_failure = is_among(value, failures,
+		    sizeof failures / sizeof failures[0]);
+	}
 }
 
 static void
-line_end(struct sse *s)
+line_end(struct sse *s, struct span line)
 {
-	struct span line = line_get(s);
-
 	if (line.n == 0)
-		event_end(s);
+		event_finish(s);
 	else if (line.p[0] != ':')
 		field_end(s, line);
 	s->line_len = 0;
@@ -224,140 +331,77 @@ line_end(struct sse *s)
 	s->first_line = false;
 }
 
+/* The current line's last bytes are those from P to STOP, its line end. */
+static void
+line_finish(struct sse *s, const char *p, const char *stop)
+{
+	struct span line = { p, (size_t)(stop - p) };
+
+	if (s->line_len > 0) {
+		line_add(s, line.p, line.n);
+		line = line_get(s);
+	} else if (s->first_line && starts_with(line, BYTE_ORDER_MARK))
+		line = skip(line, 3);
+	line_end(s, line);
+}
+
+/* Where the line that begins at P ends; END if it does not. LF is the next one. */
+static const char *
+line_stop(const char *p, const char *end, const char **lf)
+{
+	const char *cr;
+
+	if (*lf == NULL || *lf < p) {
+		*lf = memchr(p, '\n', (size_t)(end - p));
+		if (*lf == NULL)
+			*lf = end;
+	}
+	cr = memchr(p, '\r', (size_t)(*lf - p));
+	return cr == NULL ? *lf : cr;
+}
+
+static bool
+is_inside_event(const struct sse *s)
+{
+	return s->line_len > 0 || s->event_open;
+}
+
 void
 sse_feed(struct sse *s, const char *bytes, size_t n)
 {
 	const char *p = bytes, *end = bytes + n, *lf = NULL, *stop;
 
+	s->event_is_whole = false;
 	while (p < end) {
 		if (s->after_cr && *p == '\n')
 			p++;
 		s->after_cr = false;
 		if (p == end)
 			break;
-		if (lf == NULL || lf < p)
-			lf = memchr(p, '\n', (size_t)(end - p));
-		if (lf == NULL)
-			lf = end;
-		stop = memchr(p, '\r', (size_t)(lf - p));
-		if (stop == NULL)
-			stop = lf;
-		line_add(s, p, (size_t)(stop - p));
-		if (stop == end)
+		if (!is_inside_event(s)) {
+			s->event_is_whole = true;
+			s->event_start = (size_t)(p - bytes);
+		}
+		stop = line_stop(p, end, &lf);
+		if (stop == end) {
+			line_add(s, p, (size_t)(end - p));
 			break;
-		line_end(s);
+		}
 		s->after_cr = *stop == '\r';
+		s->event_end = (size_t)(stop - bytes) + 1;
+		if (s->after_cr && stop + 1 < end && stop[1] == '\n')
+			s->event_end++;
+		line_finish(s, p, stop);
 		p = stop + 1;
 	}
+	data_unlend(s);
 	if (s->line_len > 0 && !s->done_seen)
-		done_check(s);
-	s->at_boundary = s->line_len == 0 && !s->event_open && !s->after_cr;
-}
-
-/* Neither null nor an empty string, list or object. */
-static bool
-is_filled(yajl_val v)
-{
-	switch (v->type) {
-	case yajl_t_null:
-		return false;
-	case yajl_t_string:
-		return v->u.string[0] != '\0';
-	case yajl_t_array:
-		return v->u.array.len > 0;
-	case yajl_t_object:
-		return v->u.object.len > 0;
-	default:
-		return true;
-	}
-}
-
-/* Whether the object has a filled member other than the one called EXCEPT. */
-static bool
-has_filled(yajl_val object, const char *except)
-{
-	for (size_t i = 0; i < object->u.object.len; i++)
-		if (strcmp(object->u.object.keys[i], except) != 0 &&
-		    is_filled(object->u.object.values[i]))
-			return true;
-	return false;
-}
-
-/* One of a chunk's choices: {"index", "delta": {...}, ...} or {"index", "text", ...}. */
-static bool
-is_choice_output(yajl_val choice)
-{
-	if (!YAJL_IS_OBJECT(choice))
-		return true;
-	for (size_t i = 0; i < choice->u.object.len; i++) {
-		const char *key = choice->u.object.keys[i];
-		yajl_val value = choice->u.object.values[i];
-
-		if (strcmp(key, "index") == 0)
-			continue;
-		if (strcmp(key, "delta") == 0 && YAJL_IS_OBJECT(value)) {
-			if (has_filled(value, "role"))
-				return true;
-		} else if (is_filled(value))
-			return true;
-	}
-	return false;
-}
-
-static bool
-is_output(yajl_val event)
-{
-	const char *choices_path[] = { "choices", NULL };
-	const char *type_path[] = { "type", NULL };
-	yajl_val choices, type;
-	struct span name;
-
-	if (!YAJL_IS_OBJECT(event))
-		return true;
-	choices = yajl_tree_get(event, choices_path, yajl_t_array);
-	if (choices != NULL) {
-		for (size_t i = 0; i < choices->u.array.len; i++)
-			if (is_choice_output(choices->u.array.values[i]))
-				return true;
-		return false;
-	}
-	type = yajl_tree_get(event, type_path, yajl_t_string);
-	if (type == NULL)
-		return true;
-	name = (struct span){ type->u.string, strlen(type->u.string) };
-	return !is_among(name, preludes, sizeof preludes / sizeof preludes[0]);
-}
-
-/* The scan bounds the depth: yajl frees its trees by recursion. */
-static bool
-is_sound(const char *data, size_t n)
-{
-	struct json_scan scan;
-
-	json_scan_init(&scan, NULL, 0);
-	json_scan_feed(&scan, data, n);
-	return json_scan_end(&scan) == ERR_NONE;
-}
-
-bool
-sse_is_token(const char *data, size_t n)
-{
-	struct span text = { data, n };
-	bool output = true;
-	yajl_val event;
-	char *copy;
-
-	if (n == 0 || starts_with(text, "[DONE]"))
-		return false;
-	if (!is_sound(data, n))
-		return true;
-	copy = strndup(data, n);
-	if (copy == NULL)
-		return true;
-	event = yajl_tree_parse(copy, NULL, 0);
-	if (event != NULL)
-		output = is_output(event);
-	yajl_tree_free(event);
-	free(copy);
-	return output;
+		done_check(s, line_get(s));
+	if (!is_inside_event(s))
+		s->pending = 0;
+	else if (s->event_is_whole)
+		s->pending = n - s->event_start;
+	else
+		s->pending += n;
+	s->at_boundary = !is_inside_event(s) && !s->after_cr;
 }

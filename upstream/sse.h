@@ -10,17 +10,41 @@
 /*
  * Reads along while the bytes are relayed (WHATWG HTML section 9.2, "Server-sent
  * events": LF, CR and CRLF end a line, "data:" with or without a space, comments
- * begin with a colon). Keeps one event's data until the first token is seen,
- * then only the line state, so a long stream costs a few bytes.
+ * begin with a colon). Keeps one event's data until the first token is seen, or
+ * as long as somebody listens to events, and of that only what came in earlier
+ * bytes; a long stream costs a few bytes.
  */
 struct sse {
 	bool		 at_boundary;	/* an event of ours may follow as it is; if not, "\n\n" goes before it */
 	bool		 token_seen;	/* an event with real output went by, or 64 KiB of one */
 	bool		 done_seen;	/* "data: [DONE]", or a terminal event of /v1/responses or /v1/messages */
+	bool		 finish_seen;	/* such a terminal event; with a listener, a choice's finish_reason too */
+	bool		 error_seen;	/* with a listener: an event that tells of a failure */
+	bool		 error_first;	/* it came before any token */
 	unsigned long	 events;	/* complete events with data, so far */
+	size_t		 pending;	/* how many of the last bytes are of an incomplete event or line */
+
+	/*
+	 * The listener, set after sse_init; NULL = none. Called for each complete
+	 * event with data, when all of the above but the first and the last is
+	 * up to date. DATA are its data lines, joined, and borrowed: they may lie
+	 * in the bytes that were fed. Of an event with more than 64 KiB of data
+	 * only a tail is known: DATA is NULL, N is 0. It may not feed or free.
+	 */
+	void		(*event)(void *arg, const char *data, size_t n);
+	void		*arg;
+
+	/* For the listener: where the event is in the bytes that are being fed. */
+	bool		 event_is_whole; /* it began in them, at event_start */
+	size_t		 event_start;	/* its first field, or a comment right before */
+	size_t		 event_end;	/* after the empty line; a line feed that comes later is not in */
+	const char	*tail;		/* where DATA is NULL: the last of it, at most 8 KiB */
+	size_t		 tail_len;
 
 	/* private */
 	struct buf	 data;		/* of the current event, while it is wanted */
+	const char	*lent;		/* all of it so far, in the bytes at hand */
+	size_t		 lent_len;
 	char		 line[80];	/* the current line's beginning */
 	unsigned char	 line_len;	/* bytes kept in line[] */
 	bool		 first_line;	/* the only one that may begin with a BOM */
@@ -28,6 +52,8 @@ struct sse {
 	bool		 line_kept;	/* data has the line's value so far */
 	bool		 event_open;	/* a field of the current event was seen */
 	bool		 has_data;	/* one of them was data */
+	bool		 is_failure;	/* it tells of a failure */
+	bool		 too_long;	/* data has only the end */
 };
 
 void	sse_init(struct sse *);

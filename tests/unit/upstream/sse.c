@@ -359,6 +359,317 @@ output_is_told_from_prelude(void **state)
 	assert_false(sse_is_token("{\"choices\":[]}x", 14));
 }
 
+enum { FINISH = 1, ERROR = 2, FIRST = 4 };
+
+#define STOP "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\n"
+#define FAILURE "{\"error\":{\"message\":\"m\"}}"
+
+/* A stream with a listener; the data that it is told of, a bar after each. */
+static const struct { const char *text, *told; unsigned flags; } heard[] = {
+	{ "", "", 0 },
+	{ "data: x\n", "", 0 },
+	{ "data: x\n\n", "x|", 0 },
+	{ "data:x\n\ndata: y\n\n", "x|y|", 0 },
+	{ ": c\n\ndata: x\n: c\n\n:\n", "x|", 0 },
+	{ "data\n\n", "|", 0 },
+	{ "data: \r\n\r\n", "|", 0 },
+	{ "data: a\ndata: b\ndata\ndata:c\n\n", "a\nb\n\nc|", 0 },
+	{ "id: 1\ndata: a\nretry: 1\nevent: e\n\n", "a|", 0 },
+	{ "event: ping\n\ndata: x\n\n", "x|", 0 },
+	{ "\xEF\xBB\xBF" "data: x\r\rdata: y\r\n\r\ndata: z\n\r\n", "x|y|z|", 0 },
+	{ "data: 0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\ndata: x\n\n",
+	  "0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789\nx|", 0 },
+	{ "data: [DONE]\n\n", "[DONE]|", 0 },
+
+	{ WORD STOP, NULL, FINISH },
+	{ WORD WORD, NULL, 0 },
+	{ STOP, NULL, FINISH },
+	{ "data: {\"choices\":[{\"finish_reason\":\ndata: \"stop\"}]}\n\n", NULL, FINISH },
+	{ "data: {\"choices\":[{\"text\":\"\\\"finish_reason\\\":1\",\"finish_reason\":null}]}\n\n", NULL, 0 },
+	{ "data: {\"type\":\"message_stop\"}\n\n", NULL, FINISH },
+	{ "event: response.completed\ndata: {}\n\n", NULL, FINISH },
+	{ "data: {\"choices\":[{\"finish_reason\":\"stop\"}]\n", NULL, 0 },
+
+	{ "data: " FAILURE "\n\n", FAILURE "|", ERROR | FIRST },
+	{ ROLE "data: " FAILURE "\n\n", NULL, ERROR | FIRST },
+	{ WORD "data: " FAILURE "\n\n", NULL, ERROR },
+	{ WORD "data: " FAILURE "\n\ndata: " FAILURE "\n\n", NULL, ERROR },
+	{ "data: " FAILURE "\n\n" WORD "data: " FAILURE "\n\n", NULL, ERROR | FIRST },
+	{ "data: " FAILURE "\n", NULL, 0 },
+	{ "data: {\"error\":null,\"x\":{\"error\":{}}}\n\n", NULL, 0 },
+	{ "data: {\"choices\":[],\"error\":\"m\"}\n\n", NULL, ERROR | FIRST },
+	{ "data: {\"type\":\"error\",\"message\":\"m\"}\n\n", NULL, ERROR | FIRST },
+	{ "event: error\ndata: x\n\n", NULL, ERROR | FIRST },
+	{ "data: x\nevent: error\n\n", NULL, ERROR | FIRST },
+	{ "event: error\n\ndata: x\n\n", NULL, 0 },
+	{ "event: error\nevent: x\ndata: x\n\n", NULL, 0 },
+	{ "event: errors\ndata: x\n\n", NULL, 0 },
+	{ "data: {\"type\":\"response.failed\",\"response\":{}}\n\n", NULL, FINISH | ERROR | FIRST },
+	{ "event: response.failed\ndata: x\n\n", NULL, FINISH | ERROR | FIRST },
+};
+
+/* A listener that cuts out events, as a filter does that sees pieces. */
+struct filter {
+	struct sse	 sse;
+	const char	*unwanted;	/* beginning of such an event's data, or NULL */
+	struct buf	 told, passed;
+	struct buf	 held;		/* neither passed nor cut out yet */
+	const char	*bytes;		/* that are being fed */
+	size_t		 from;		/* of them, what no event was told of */
+	bool		 lent;		/* the last data lay in them */
+};
+
+static void
+filter_pass(struct filter *f)
+{
+	buf_append(&f->passed, buf_data(&f->held), buf_len(&f->held));
+	buf_consume(&f->held, buf_len(&f->held));
+}
+
+static void
+on_event(void *arg, const char *data, size_t n)
+{
+	struct filter *f = arg;
+	const struct sse *s = &f->sse;
+	size_t len = f->unwanted == NULL ? 0 : strlen(f->unwanted);
+
+	if (data == NULL)
+		buf_printf(&f->told, "(%zu %c)", s->tail_len,
+		    s->tail[s->tail_len - 1]);
+	buf_append(&f->told, data, n);
+	buf_puts(&f->told, "|");
+	f->lent = data >= f->bytes && data + n < f->bytes + s->event_end;
+	if (len == 0 || n < len || memcmp(data, f->unwanted, len) != 0) {
+		buf_append(&f->held, f->bytes + f->from, s->event_end - f->from);
+		filter_pass(f);
+	} else if (s->event_is_whole) {
+		buf_append(&f->held, f->bytes + f->from,
+		    s->event_start - f->from);
+		filter_pass(f);
+	} else
+		buf_consume(&f->held, buf_len(&f->held));
+	f->from = s->event_end;
+}
+
+static void
+filter_begin(struct filter *f, const char *unwanted)
+{
+	*f = (struct filter){ .unwanted = unwanted };
+	sse_init(&f->sse);
+	buf_init(&f->told, 1 << 20);
+	buf_init(&f->passed, 1 << 20);
+	buf_init(&f->held, 1 << 20);
+	f->sse.event = on_event;
+	f->sse.arg = f;
+}
+
+static void
+filter_end(struct filter *f)
+{
+	sse_fini(&f->sse);
+	buf_fini(&f->told);
+	buf_fini(&f->passed);
+	buf_fini(&f->held);
+}
+
+static void
+filter_feed(struct filter *f, const char *text, size_t n)
+{
+	char *copy = malloc(n == 0 ? 1 : n);
+	size_t ready;
+
+	memcpy(copy, text, n);
+	f->bytes = copy;
+	f->from = 0;
+	sse_feed(&f->sse, copy, n);
+	buf_append(&f->held, copy + f->from, n - f->from);
+	assert_true(f->sse.pending <= buf_len(&f->held));
+	ready = buf_len(&f->held) - f->sse.pending;
+	buf_append(&f->passed, buf_data(&f->held), ready);
+	buf_consume(&f->held, ready);
+	free(copy);
+}
+
+static void
+filter_follow(struct filter *f, const char *text, size_t n, size_t first,
+    size_t step)
+{
+	filter_feed(f, text, first);
+	for (size_t i = first; i < n; i += step)
+		filter_feed(f, text + i, n - i < step ? n - i : step);
+}
+
+static bool
+holds(const struct buf *b, const char *text)
+{
+	return buf_len(b) == strlen(text) &&
+	    memcmp(buf_data(b), text, strlen(text)) == 0;
+}
+
+static void
+check_heard(size_t i, size_t first, size_t step)
+{
+	const char *text = heard[i].text;
+	struct filter f;
+	unsigned flags;
+
+	filter_begin(&f, NULL);
+	filter_follow(&f, text, strlen(text), first, step);
+	flags = (f.sse.finish_seen ? FINISH : 0) |
+	    (f.sse.error_seen ? ERROR : 0) | (f.sse.error_first ? FIRST : 0);
+	if (flags != heard[i].flags)
+		fail_msg("cut at %zu, step %zu: %u: %s", first, step, flags, text);
+	if (heard[i].told != NULL && !holds(&f.told, heard[i].told))
+		fail_msg("cut at %zu, step %zu: %.*s: %s", first, step,
+		    (int)buf_len(&f.told), buf_data(&f.told), text);
+	buf_append(&f.passed, buf_data(&f.held), buf_len(&f.held));
+	assert_true(holds(&f.passed, text));
+	filter_end(&f);
+}
+
+static void
+a_listener_hears_each_event_in_every_split(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof heard / sizeof heard[0]; i++) {
+		size_t n = strlen(heard[i].text);
+
+		for (size_t cut = 0; cut <= n; cut++)
+			check_heard(i, cut, n + 1);
+		for (size_t step = 1; step < 5; step++)
+			check_heard(i, 0, step);
+	}
+}
+
+static void
+an_event_can_be_cut_out_in_every_split(void **state)
+{
+	static const char text[] =
+	    ": c\n\nevent: e\ndata: cut 1\n\ndata: keep 1\ndata: x\n\n"
+	    "event: ping\n\ndata: cut\ndata: 2\n\n\ndata: cut 3\n\ndata: keep 2\n\n";
+	static const char rest[] =
+	    ": c\n\ndata: keep 1\ndata: x\n\nevent: ping\n\n\ndata: keep 2\n\n";
+	struct filter f;
+
+	(void)state;
+	for (size_t cut = 0; cut < sizeof text; cut++)
+		for (size_t step = 1; step <= sizeof text; step++) {
+			filter_begin(&f, "cut");
+			filter_follow(&f, text, sizeof text - 1, cut, step);
+			if (!holds(&f.passed, rest))
+				fail_msg("cut at %zu, step %zu: %.*s", cut, step,
+				    (int)buf_len(&f.passed), buf_data(&f.passed));
+			assert_int_equal(buf_len(&f.held), 0);
+			filter_end(&f);
+		}
+}
+
+/* A line feed that is there belongs to the event; one that comes later passes. */
+static void
+an_event_is_cut_out_with_its_line_ends(void **state)
+{
+	static const char text[] =
+	    "data: cut\r\n\r\ndata: keep\r\n\r\ndata: cut\r\r";
+	struct filter f;
+
+	(void)state;
+	filter_begin(&f, "cut");
+	filter_feed(&f, text, sizeof text - 1);
+	assert_true(holds(&f.passed, "data: keep\r\n\r\n"));
+	filter_end(&f);
+	filter_begin(&f, "cut");
+	filter_follow(&f, text, sizeof text - 1, 12, sizeof text);
+	assert_true(holds(&f.passed, "\ndata: keep\r\n\r\n"));
+	filter_end(&f);
+}
+
+static void
+pending_is_what_an_incomplete_event_has(void **state)
+{
+	static const struct { const char *text; size_t pending; } cases[] = {
+		{ "", 0 },
+		{ "\n", 0 },
+		{ ": c\n", 0 },
+		{ ": c", 3 },
+		{ "data: x", 7 },
+		{ "data: x\n", 8 },
+		{ "data: x\r\n", 9 },
+		{ "data: x\n\n", 0 },
+		{ "data: x\r\n\r", 0 },
+		{ "data: x\n\nda", 2 },
+		{ "data: x\n\r\n: c\nid: 1\n", 6 },
+		{ "data: x\n: c\n", 12 },
+	};
+	struct filter f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (size_t step = 1; step < 9; step++) {
+			filter_begin(&f, NULL);
+			filter_follow(&f, cases[i].text, strlen(cases[i].text),
+			    0, step);
+			if (f.sse.pending != cases[i].pending)
+				fail_msg("%zu: %s", f.sse.pending, cases[i].text);
+			filter_end(&f);
+		}
+}
+
+static void
+only_events_in_pieces_are_copied(void **state)
+{
+	static const char role[] = ROLE;
+	struct filter f;
+
+	(void)state;
+	filter_begin(&f, NULL);
+	filter_feed(&f, WORD WORD, strlen(WORD WORD));
+	assert_true(f.lent);
+	assert_int_equal(f.sse.data.size, 0);
+	filter_feed(&f, role, 100);
+	assert_true(f.sse.data.size > 0);
+	filter_feed(&f, role + 100, sizeof role - 1 - 100);
+	assert_false(f.lent);
+	assert_int_equal(f.sse.data.size, 0);
+	assert_int_equal(f.sse.events, 3);
+	filter_end(&f);
+}
+
+/* One event of N bytes, the last of which is a Z, and one more. */
+static void
+check_long(size_t n, const char *told, size_t step)
+{
+	char *text = malloc(n + 32);
+	struct filter f;
+	size_t len = n + 6;
+
+	memcpy(text, "data: ", 6);
+	memset(text + 6, 'x', n);
+	text[len - 1] = 'z';
+	memcpy(text + len, "\n\ndata: y\n\n", 12);
+	len += 12;
+	filter_begin(&f, NULL);
+	filter_follow(&f, text, len, 0, step);
+	if (told != NULL)
+		assert_true(holds(&f.told, told));
+	else
+		assert_int_equal(buf_len(&f.told), n + 3);
+	assert_true(f.sse.token_seen);
+	assert_int_equal(f.sse.data.size, 0);
+	filter_end(&f);
+	free(text);
+}
+
+static void
+long_events_have_only_a_tail(void **state)
+{
+	(void)state;
+	for (size_t step = 1; step < 400000; step = step * 7 + 1) {
+		check_long(65536, NULL, step);
+		check_long(65537, "(8192 z)|y|", step);
+		check_long(200000, "(8192 z)|y|", step);
+	}
+}
+
 int
 main(void)
 {
@@ -370,6 +681,12 @@ main(void)
 		cmocka_unit_test(nothing_is_held_after_the_first_token),
 		cmocka_unit_test(deep_data_does_not_recurse),
 		cmocka_unit_test(output_is_told_from_prelude),
+		cmocka_unit_test(a_listener_hears_each_event_in_every_split),
+		cmocka_unit_test(an_event_can_be_cut_out_in_every_split),
+		cmocka_unit_test(an_event_is_cut_out_with_its_line_ends),
+		cmocka_unit_test(pending_is_what_an_incomplete_event_has),
+		cmocka_unit_test(only_events_in_pieces_are_copied),
+		cmocka_unit_test(long_events_have_only_a_tail),
 	};
 
 	return cmocka_run_group_tests_name("sse", tests, NULL, NULL);

@@ -1,0 +1,63 @@
+/* peek.h - what matters in a JSON answer, found in one pass that builds nothing. */
+#ifndef UPSTREAM_PEEK_H
+#define UPSTREAM_PEEK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+enum { PEEK_OBJECT_MAX = 8 * 1024 };	/* a longer "usage" is no usage */
+
+/*
+ * Follows strings and brackets, nothing else: what is no JSON gives nonsense,
+ * never a fault. Names are compared as they are written; no provider escapes
+ * letters in them. What is inside a string is never taken for a member, for
+ * its quotes have backslashes.
+ */
+struct peek {
+	/*
+	 * Set after peek_init, or NULL. Called with the text of each object that
+	 * is called "usage" and is a member of the answer, of its "response",
+	 * "message" or "x_groq", or of one of its choices. IN_MESSAGE: of its
+	 * "message", which is how a stream of /v1/messages begins.
+	 */
+	void		(*usage)(void *arg, const char *object, size_t n,
+			    bool in_message);
+	void		*arg;
+
+	/* what was found so far */
+	uint64_t	 output_bytes;	/* of strings with a model's output, as they are written */
+	bool		 has_usage;	/* the top level's "usage" is an object */
+	bool		 has_choices;	/* there is an object in the top level's "choices" */
+	bool		 has_finish;	/* the finish_reason of a choice is not null */
+	bool		 has_error;	/* top level: "error" is not null, or "type" says so */
+	bool		 is_summary;	/* an event of /v1/responses that is no delta: it repeats output */
+
+	/* private */
+	struct buf	 object;	/* the usage that earlier bytes began */
+	size_t		 object_start;	/* where it begins in the bytes at hand */
+	unsigned	 object_depth;	/* 0 = none is open */
+	unsigned	 depth;		/* open brackets */
+	uint8_t		 top;		/* the member of the top level that is open */
+	uint8_t		 name;		/* the last string that is no value */
+	uint8_t		 key;		/* whose value is read, or comes next */
+	bool		 value_next;	/* a colon was the last token */
+	bool		 in_string, in_value, escaped;
+	bool		 in_message, too_long;
+	uint8_t		 word_len;
+	char		 word[48];	/* beginning of a string that came in pieces */
+};
+
+void	peek_init(struct peek *);
+void	peek_fini(struct peek *);
+void	peek_feed(struct peek *, const char *bytes, size_t n);
+
+/*
+ * True when there is nothing to be found in all of an event but output, as in
+ * nearly every event of a stream, and maybe choices; then OUTPUT_BYTES is what
+ * a peek would say, for a fifth of the price. False: it takes a peek.
+ */
+bool	peek_glance(const char *data, size_t n, uint64_t *output_bytes);
+#endif
