@@ -1,0 +1,284 @@
+#include "config.h"
+
+#include "upstream/meter.h"
+
+#include <string.h>
+
+#include "upstream/tree.h"
+
+enum { BYTES_PER_TOKEN = 4 };
+
+/* Members of usage objects, and of objects in them. */
+static const struct { const char *group, *name; enum meter_count count; } members[] = {
+	{ NULL, "prompt_tokens", METER_PROMPT },
+	{ NULL, "input_tokens", METER_INPUT },
+	{ NULL, "completion_tokens", METER_COMPLETION },
+	{ NULL, "output_tokens", METER_OUTPUT },
+	{ NULL, "total_tokens", METER_TOTAL },
+	{ NULL, "prompt_cache_hit_tokens", METER_CACHED },	/* DeepSeek */
+	{ "prompt_tokens_details", "cached_tokens", METER_CACHED },
+	{ "input_tokens_details", "cached_tokens", METER_CACHED },
+	{ NULL, "cache_read_input_tokens", METER_CACHE_READ },
+	{ NULL, "cache_creation_input_tokens", METER_CACHE_WRITE },
+	{ "prompt_tokens_details", "cache_write_tokens", METER_CACHE_WRITE },	/* OpenRouter */
+	{ "completion_tokens_details", "reasoning_tokens", METER_REASONING },
+	{ "output_tokens_details", "reasoning_tokens", METER_REASONING },
+};
+
+static uint64_t
+min(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t
+max(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+static void usage_read(void *, const char *, size_t, bool);
+
+void
+meter_init(struct meter *m)
+{
+	*m = (struct meter){ .usage_only = false };
+	peek_init(&m->answer);
+	m->answer.usage = usage_read;
+	m->answer.arg = m;
+}
+
+void
+meter_fini(struct meter *m)
+{
+	peek_fini(&m->answer);
+}
+
+/* A whole number that can be counted, also one that is written as 12.0. */
+static bool
+number_get(yajl_val v, uint64_t *number)
+{
+	double d;
+
+	if (!YAJL_IS_NUMBER(v))
+		return false;
+	if (YAJL_IS_INTEGER(v)) {
+		if (v->u.number.i < 0 ||
+		    (uint64_t)v->u.number.i > METER_TOKENS_MAX)
+			return false;
+		*number = (uint64_t)v->u.number.i;
+		return true;
+	}
+	d = v->u.number.d;
+	if (!YAJL_IS_DOUBLE(v) || !(d >= 0 && d <= (double)METER_TOKENS_MAX) ||
+	    (double)(uint64_t)d != d)
+		return false;
+	*number = (uint64_t)d;
+	return true;
+}
+
+/* ARG's meter reads the text of an object "usage". */
+static void
+usage_read(void *arg, const char *object, size_t n, bool in_message)
+{
+	struct meter *m = arg;
+	yajl_val usage = tree_parse(object, n), group;
+	bool had_output = false;
+
+	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+		enum meter_count count = members[i].count;
+
+		group = members[i].group == NULL ? usage :
+		    tree_find(usage, members[i].group);
+		if (!number_get(tree_find(group, members[i].name),
+		    &m->counts[count]))
+			continue;
+		m->is_known[count] = true;
+		had_output |= count == METER_OUTPUT;
+	}
+	if (had_output)
+		m->is_begun = in_message;
+	yajl_tree_free(usage);
+}
+
+void
+meter_event(struct meter *m, const char *data, size_t n)
+{
+	struct peek peek;
+	uint64_t output_bytes;
+
+	m->usage_only = false;
+	if (peek_glance(data, n, &output_bytes)) {
+		m->output_bytes += output_bytes;
+		return;
+	}
+	peek_init(&peek);
+	peek.usage = usage_read;
+	peek.arg = m;
+	peek_feed(&peek, data, n);
+	if (!peek.is_summary)
+		m->output_bytes += peek.output_bytes;
+	m->usage_only = peek.has_usage && !peek.has_choices &&
+	    meter_is_usage_only(data, n);
+	peek_fini(&peek);
+}
+
+/*
+ * A quote without a backslash before it and with a colon after its twin belongs
+ * to a member, wherever the tail begins. The usage of a response is its own and
+ * stands behind those that a client can have put into its tools.
+ */
+void
+meter_event_tail(struct meter *m, const char *tail, size_t n)
+{
+	const char *p = tail, *end = tail + n;
+
+	while ((p = memmem(p, (size_t)(end - p), "\"usage\"", 7)) != NULL) {
+		struct peek peek;
+
+		if (p > tail && p[-1] != '\\') {
+			peek_init(&peek);
+			peek.usage = usage_read;
+			peek.arg = m;
+			peek.depth = 1;
+			peek_feed(&peek, p, (size_t)(end - p));
+			peek_fini(&peek);
+		}
+		p += 7;
+	}
+}
+
+void
+meter_feed(struct meter *m, const char *bytes, size_t n)
+{
+	m->output_bytes += n;
+	peek_feed(&m->answer, bytes, n);
+}
+
+/* The larger one, for some gateways write both names and a 0 for one of them. */
+static bool
+either(const struct meter *m, enum meter_count a, enum meter_count b,
+    uint64_t *number)
+{
+	*number = max(m->counts[a], m->counts[b]);
+	return m->is_known[a] || m->is_known[b];
+}
+
+/*
+ * The input and the output as the provider counts them, caches and reasoning
+ * included. What only the total tells is found by subtraction; what nothing
+ * tells is estimated.
+ */
+static enum usage_source
+sums(const struct meter *m, uint64_t request_bytes, uint64_t *input,
+    uint64_t *output)
+{
+	bool has_input = either(m, METER_PROMPT, METER_INPUT, input);
+	bool has_output = either(m, METER_COMPLETION, METER_OUTPUT, output);
+	bool has_total = m->is_known[METER_TOTAL];
+	uint64_t total = m->counts[METER_TOTAL];
+	bool is_final = has_output && !m->is_begun;
+
+	if (has_total && !has_output) {
+		*output = total - min(total, has_input ? *input : total);
+		is_final = true;
+	}
+	if (has_total && !has_input) {
+		*input = total - min(total, *output);
+		has_input = true;
+	}
+	if (!has_input)
+		*input = min(request_bytes / BYTES_PER_TOKEN, METER_TOKENS_MAX);
+	if (!is_final)
+		*output = max(*output, min(m->output_bytes / BYTES_PER_TOKEN,
+		    METER_TOKENS_MAX));
+	if (has_input && is_final)
+		return USAGE_REPORTED;
+	return has_input || has_output ? USAGE_PARTIAL : USAGE_ESTIMATED;
+}
+
+/* Anthropic's input_tokens are without the cache; all others are with it. */
+static bool
+is_without_cache(const struct meter *m)
+{
+	return m->counts[METER_PROMPT] == 0 &&
+	    (m->is_known[METER_CACHE_READ] || m->is_known[METER_CACHE_WRITE]);
+}
+
+static void
+split_input(const struct meter *m, uint64_t input, struct usage *usage)
+{
+	uint64_t read, write = m->counts[METER_CACHE_WRITE];
+
+	either(m, METER_CACHED, METER_CACHE_READ, &read);
+	if (!is_without_cache(m)) {
+		read = min(read, input);
+		write = min(write, input - read);
+		input -= read + write;
+	}
+	usage->input_tokens = input;
+	usage->cache_read_tokens = read;
+	usage->cache_write_tokens = write;
+}
+
+/*
+ * Reasoning is among the output, unless the total says that it comes on top:
+ * xAI does so, and Gemini, which tells it in no other way.
+ */
+static void
+split_output(const struct meter *m, uint64_t input, uint64_t output,
+    struct usage *usage)
+{
+	uint64_t reasoning = m->counts[METER_REASONING];
+	uint64_t total = m->counts[METER_TOTAL];
+	uint64_t rest = total - min(total, input + output);
+
+	if (!m->is_known[METER_REASONING] && !m->is_known[METER_CACHE_READ] &&
+	    !m->is_known[METER_CACHE_WRITE])
+		reasoning = rest;
+	if (rest < reasoning || rest == 0) {
+		reasoning = min(reasoning, output);
+		output -= reasoning;
+	}
+	usage->output_tokens = output;
+	usage->reasoning_tokens = reasoning;
+}
+
+void
+meter_usage(const struct meter *m, uint64_t request_bytes, bool counts,
+    struct usage *usage)
+{
+	uint64_t input, output;
+	enum usage_source source = sums(m, request_bytes, &input, &output);
+
+	*usage = (struct usage){ .source = USAGE_NONE };
+	if (source == USAGE_ESTIMATED && !counts)
+		return;
+	usage->source = source;
+	split_input(m, input, usage);
+	split_output(m, input, output, usage);
+}
+
+bool
+meter_is_usage_only(const char *data, size_t n)
+{
+	struct peek peek;
+	uint64_t output_bytes;
+	yajl_val event, choices;
+	bool is_only;
+
+	if (peek_glance(data, n, &output_bytes))
+		return false;
+	peek_init(&peek);
+	peek_feed(&peek, data, n);
+	is_only = peek.has_usage && !peek.has_choices && !peek.has_error;
+	peek_fini(&peek);
+	if (!is_only)
+		return false;
+	event = tree_parse(data, n);
+	choices = tree_find(event, "choices");
+	is_only = YAJL_IS_ARRAY(choices) && choices->u.array.len == 0 &&
+	    YAJL_IS_OBJECT(tree_find(event, "usage"));
+	yajl_tree_free(event);
+	return is_only;
+}
