@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,4 +127,17 @@ buf_consume(struct buf *b, size_t n)
 	b->start += n;
 	if (b->start >= b->end)
 		b->start = b->end = 0;
+}
+
+void
+buf_remove(struct buf *b, size_t at, size_t n)
+{
+	char	*place;
+
+	assert(at <= buf_len(b) && n <= buf_len(b) - at);
+	if (n == 0)
+		return;
+	place = b->data + b->start + at;
+	memmove(place, place + n, buf_len(b) - at - n);
+	b->end -= n;
 }

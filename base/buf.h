@@ -26,6 +26,7 @@ enum err buf_printf(struct buf *, const char *, ...)
 enum err buf_vprintf(struct buf *, const char *, va_list)
 	    __attribute__((format(printf, 2, 0)));
 void	 buf_consume(struct buf *, size_t);	/* drop bytes from the front */
+void	 buf_remove(struct buf *, size_t at, size_t n);	/* drop N bytes at AT of what is there */
 
 static inline const char *
 buf_data(const struct buf *b)

@@ -43,6 +43,10 @@ enum err {
 	ERR_TIMEOUT_FIRST_TOKEN,
 	ERR_TIMEOUT_IDLE,
 	ERR_TIMEOUT_TOTAL,
+	ERR_UPSTREAM_STATUS,		/* of a try, or of a request that could not pass the status on */
+	ERR_UPSTREAM_STREAM_ERROR,
+	ERR_UPSTREAM_CREDENTIALS,
+	ERR_HEDGE_LOST,			/* of a try, never of a request */
 
 	/* We are at fault. */
 	ERR_NO_MEMORY,

@@ -159,7 +159,7 @@ const struct key keys[] = {
 	  "prompt_cache_key or user, header:NAME the header NAME, none "
 	  "nothing; requests without it are spread by weight and "
 	  "performance" },
-	{ .name = "breaker.failures", MAIN(breaker.failures), WHOLE(0, 1000),
+	{ .name = "breaker.failures", MAIN(breaker.failures), WHOLE(0, 63),
 	  .fallback = "3",
 	  .help = "after so many failures in a row a channel gets no requests "
 	  "for the time of breaker.cooldown, then one that decides; 0 is "

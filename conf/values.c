@@ -3,11 +3,11 @@
 
 #include "conf/values.h"
 
-#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/address.h"
 #include "base/utf8.h"
 
 #define DIGITS	"0123456789"
@@ -271,30 +271,12 @@ values_sticky(const char *s)
 	    "header";
 }
 
-/* The bits of the address S, which is N bytes long; 0 = it is none. */
-static int
-address_bits(const char *s, size_t n)
-{
-	char text[INET6_ADDRSTRLEN];
-	struct in6_addr any;
-
-	if (n >= sizeof(text))
-		return 0;
-	memcpy(text, s, n);
-	text[n] = '\0';
-	if (inet_pton(AF_INET, text, &any) == 1)
-		return 32;
-	return inet_pton(AF_INET6, text, &any) == 1 ? 128 : 0;
-}
-
 const char *
 values_address(const char *s)
 {
-	size_t n = strcspn(s, "/");
-	int bits = address_bits(s, n);
+	struct address_block block;
 
-	if (bits > 0 && (s[n] == '\0' ||
-	    (is_made_of(s + n + 1, DIGITS, 3) && atoi(s + n + 1) <= bits)))
+	if (address_parse(&block, s))
 		return NULL;
 	return "expected an IPv4 or IPv6 address, perhaps with the length of a "
 	    "prefix: \"10.0.0.0/8\"";

@@ -279,3 +279,11 @@ state_lead(struct state *s)
 		    segment_lock(&s->segment, LAYOUT_LOCK_LEADER);
 	return s->leads;
 }
+
+void
+state_resign(struct state *s)
+{
+	if (s->leads && !state_is_private(s))
+		segment_unlock(&s->segment, LAYOUT_LOCK_LEADER);
+	s->leads = false;
+}

@@ -139,4 +139,7 @@ unsigned state_sweep(struct state *, const char *journal_dir);
  * Private memory: true.
  */
 bool	state_lead(struct state *);
+
+/* Let another lead, if this process does: its end is near, but may take its time. */
+void	state_resign(struct state *);
 #endif

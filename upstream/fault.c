@@ -186,12 +186,12 @@ fault_of_status(int status)
 	case 403:
 		return FAULT_KEY;
 	case 408:
-	case 409:
-		return FAULT_SERVER;	/* a lock that was not free in time */
+		return FAULT_SERVER;
 	case 429:
 		return FAULT_RATE;
 	case 501:
 	case 505:
+	case 508:			/* our own: the provider is this gateway */
 		return FAULT_REQUEST;
 	default:
 		if (status < 400)

@@ -164,6 +164,14 @@ either(const struct meter *m, enum meter_count a, enum meter_count b,
 	return m->is_known[a] || m->is_known[b];
 }
 
+/* An estimate; little is not nothing. */
+static uint64_t
+tokens_of(uint64_t bytes)
+{
+	return min(bytes / BYTES_PER_TOKEN + (bytes % BYTES_PER_TOKEN != 0),
+	    METER_TOKENS_MAX);
+}
+
 /*
  * The input and the output as the provider counts them, caches and reasoning
  * included. What only the total tells is found by subtraction; what nothing
@@ -188,10 +196,9 @@ sums(const struct meter *m, uint64_t request_bytes, uint64_t *input,
 		has_input = true;
 	}
 	if (!has_input)
-		*input = min(request_bytes / BYTES_PER_TOKEN, METER_TOKENS_MAX);
+		*input = tokens_of(request_bytes);
 	if (!is_final)
-		*output = max(*output, min(m->output_bytes / BYTES_PER_TOKEN,
-		    METER_TOKENS_MAX));
+		*output = max(*output, tokens_of(m->output_bytes));
 	if (has_input && is_final)
 		return USAGE_REPORTED;
 	return has_input || has_output ? USAGE_PARTIAL : USAGE_ESTIMATED;

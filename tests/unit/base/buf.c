@@ -185,6 +185,35 @@ it_is_a_queue(void **state)
 	buf_fini(&b);
 }
 
+static void
+a_part_can_be_removed(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 10);
+	buf_remove(&b, 0, 0);
+	assert_int_equal(buf_len(&b), 0);
+	assert_int_equal(buf_puts(&b, "0123456789"), ERR_NONE);
+	buf_consume(&b, 2);
+	buf_remove(&b, 3, 0);
+	assert_holds(&b, "23456789", 8);
+	buf_remove(&b, 0, 1);
+	assert_holds(&b, "3456789", 7);
+	buf_remove(&b, 2, 3);
+	assert_holds(&b, "3489", 4);
+	buf_remove(&b, 3, 1);
+	assert_holds(&b, "348", 3);
+	assert_int_equal(buf_puts(&b, "abcdefg"), ERR_NONE);
+	assert_holds(&b, "348abcdefg", 10);
+	buf_remove(&b, 0, 10);
+	assert_int_equal(buf_len(&b), 0);
+	buf_remove(&b, 0, 0);
+	assert_int_equal(buf_puts(&b, "0123456789"), ERR_NONE);
+	assert_holds(&b, "0123456789", 10);
+	buf_fini(&b);
+}
+
 int
 main(void)
 {
@@ -198,6 +227,7 @@ main(void)
 		cmocka_unit_test(a_refused_printf_leaves_the_buffer_as_it_was),
 		cmocka_unit_test(the_ceiling_outlives_fini),
 		cmocka_unit_test(it_is_a_queue),
+		cmocka_unit_test(a_part_can_be_removed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

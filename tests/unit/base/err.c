@@ -35,6 +35,8 @@ every_error_that_is_told_is_a_whole_object(void **state)
 	for (int i = ERR_BAD_REQUEST; i < ERR__MAX; i++) {
 		const struct err_info *info = err_get((enum err)i);
 
+		if (i == ERR_HEDGE_LOST)	/* of a try: nobody is told */
+			continue;
 		assert_in_range(info->status, 400, 599);
 		assert_non_null(info->type);
 		assert_non_null(info->code);

@@ -40,8 +40,9 @@ our_own_statuses_have_names(void **state)
 {
 	(void)state;
 	for (int i = ERR_BAD_REQUEST; i < ERR__MAX; i++)
-		assert_string_not_equal(
-		    http_reason(err_get((enum err)i)->status), "Status");
+		if (err_get((enum err)i)->status != 0)
+			assert_string_not_equal(http_reason(
+			    err_get((enum err)i)->status), "Status");
 }
 
 static void

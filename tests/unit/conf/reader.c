@@ -261,7 +261,7 @@ main_values_land(void **state)
 	    "auth: { keys_env = \"K\"; open = true; models_open = true;\n"
 	    "admin_key_env = \"A\"; };\n"
 	    "stream: { keepalive = 0; release = \"end\"; };\n"
-	    "sticky = \"header:X-A\"; breaker: { failures = 1000;\n"
+	    "sticky = \"header:X-A\"; breaker: { failures = 63;\n"
 	    "error_rate = 0.125; cooldown = 0.001; };\n"
 	    "metrics: { allow = [ \"127.0.0.1\", \"::/0\" ]; };\n"
 	    "log = { dir = \"l\"; level = \"debug\"; };\n"
@@ -280,7 +280,7 @@ main_values_land(void **state)
 	assert_int_equal(c.stream.keepalive_ms, 0);
 	assert_int_equal(c.stream.release, CONF_RELEASE_END);
 	assert_string_equal(c.sticky, "header:X-A");
-	assert_int_equal(c.breaker.failures, 1000);
+	assert_int_equal(c.breaker.failures, 63);
 	assert_true(c.breaker.error_rate == 0.125);
 	assert_int_equal(c.breaker.cooldown_ms, 1);
 	assert_int_equal(c.metrics.allow_count, 2);

@@ -400,6 +400,26 @@ one_leads_and_is_followed(void **state)
 }
 
 static void
+one_resigns_and_may_lead_again(void **state)
+{
+	struct place *p = *state;
+	struct state *s = open_shared(p), *t = open_shared(p);
+
+	state_resign(s);		/* nothing to resign from */
+	assert_true(state_lead(s));
+	assert_false(state_lead(t));
+	state_resign(t);
+	assert_false(state_lead(t));
+	state_resign(s);
+	assert_true(state_lead(t));
+	assert_false(state_lead(s));
+	state_resign(t);
+	assert_true(state_lead(s));
+	state_close(t);
+	state_close(s);
+}
+
+static void
 a_deleted_file_is_made_again(void **state)
 {
 	struct place *p = *state;
@@ -925,6 +945,7 @@ main(void)
 		TEST(channels_are_shared),
 		TEST(the_table_of_channels_has_an_end),
 		TEST(one_leads_and_is_followed),
+		TEST(one_resigns_and_may_lead_again),
 		TEST(a_deleted_file_is_made_again),
 		TEST(a_replaced_file_is_attached_but_not_amid_a_transaction),
 		TEST(a_transaction_writes_and_counts),

@@ -70,16 +70,17 @@ static const struct { const char *text; struct usage usage; } answers[] = {
 	{ "{\"usage\":{\"prompt_tokens\":99999999999999999999,\"completion_tokens\":5}}", PARTIAL(100, 0, 0, 5, 0) },
 	{ "{\"usage\":{\"prompt_tokens\":9007199254740992,\"completion_tokens\":5}}", REPORTED(UINT64_C(9007199254740992), 0, 0, 5, 0) },
 	{ "{\"usage\":{\"prompt_tokens\":12.0,\"completion_tokens\":1e1}}", REPORTED(12, 0, 0, 10, 0) },
-	{ "{\"usage\":{\"prompt_tokens\":7}}\n\n\n\n\n\n\n\n\n\n\n\n", PARTIAL(7, 0, 0, 10, 0) },
+	{ "{\"usage\":{\"prompt_tokens\":7}}\n\n\n\n\n\n\n\n\n\n\n\n", PARTIAL(7, 0, 0, 11, 0) },
 
 	/* Nothing is told. */
 	{ "", ESTIMATED(100, 0, 0, 0, 0) },
+	{ "1", ESTIMATED(100, 0, 0, 1, 0) },	/* little is not nothing */
 	{ "12345678", ESTIMATED(100, 0, 0, 2, 0) },
 	{ "{\"usage\":null}  ", ESTIMATED(100, 0, 0, 4, 0) },
 	{ "{\"usage\":{}}    ", ESTIMATED(100, 0, 0, 4, 0) },
-	{ "{\"usage\":{\"prompt_tokens\":1,}}", ESTIMATED(100, 0, 0, 7, 0) },
-	{ "{\"usage\":{\"prompt_tokens\":1", ESTIMATED(100, 0, 0, 6, 0) },
-	{ "{\"usage\":{\"type\":\"duration\",\"seconds\":12}}", ESTIMATED(100, 0, 0, 10, 0) },
+	{ "{\"usage\":{\"prompt_tokens\":1,}}", ESTIMATED(100, 0, 0, 8, 0) },
+	{ "{\"usage\":{\"prompt_tokens\":1", ESTIMATED(100, 0, 0, 7, 0) },
+	{ "{\"usage\":{\"type\":\"duration\",\"seconds\":12}}", ESTIMATED(100, 0, 0, 11, 0) },
 };
 
 /* The events of a stream. */

@@ -1,0 +1,93 @@
+/* channel.h - one provider at one base URL: how well it does, for all processes. */
+#ifndef GATEWAY_CHANNEL_H
+#define GATEWAY_CHANNEL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "conf/conf.h"
+#include "gateway/breaker.h"
+#include "store/state.h"
+
+/* What is known lives in the state segment; a snapshot has one of these for each. */
+struct channel {
+	const char	*name;		/* the provider's, and the base URL where that is another */
+	const struct conf_provider *provider;
+	const char	*base_url;	/* no trailing slash */
+	uint64_t	 seed;		/* for rendezvous hashing: the same on every machine */
+	struct state_channel *shared;	/* NULL: the table is full, and nothing is remembered */
+	unsigned	 generation;	/* state_generation when it was found */
+	bool		 is_unwell;	/* what this process's last probe of it said */
+};
+
+/* How a try at a channel ended. */
+enum channel_verdict {
+	CHANNEL_WELL,			/* it answered, if only to say that the request is wrong */
+	CHANNEL_FAILED,
+	CHANNEL_UNKNOWN			/* the client left, or another try was faster */
+};
+
+struct channel_end {
+	enum channel_verdict verdict;
+	enum breaker_pass pass;		/* as channel_enter gave it */
+	bool		 stream;
+	uint64_t	 first_token_ms; /* after the try's start; 0 = none came */
+	uint64_t	 total_ms;
+	int64_t		 retry_after_ms; /* -1 = the provider did not say */
+};
+
+/* A number for TEXT that is the same on every machine. */
+uint64_t channel_hash(const char *text, size_t n);
+
+/*
+ * Find NAME's record in the segment. What takes a struct state below does so
+ * again by itself when state_generation has changed; for the rest it is the
+ * caller's part, before each use.
+ */
+void	channel_attach(struct channel *, struct state *);
+
+/*
+ * What a request's weight is divided by at NOW_MS (wall clock), 1 or more: S3's
+ * score without the weights (P38), inverted. By time to the first token, for
+ * total time depends on what was asked for.
+ */
+double	channel_slowness(const struct channel *, uint64_t now_ms);
+
+/* A breaker's probe whose process has died is free for the next. */
+void	channel_free_orphan(struct channel *, struct state *, uint64_t now_ms);
+
+/* Is it of no use for now: its breaker is open, or it asked for a pause? */
+bool	channel_is_out(const struct channel *, uint64_t now_ms);
+
+/* A try is about to start; PROBE_MS is the longest that it can take. */
+enum breaker_pass channel_enter(struct channel *, struct state *,
+	    uint64_t now_ms, unsigned probe_ms);
+
+/* A try has produced its first token: a probe has succeeded with that. */
+void	channel_note_token(struct channel *, struct state *, enum breaker_pass);
+
+/* It is over. True: the breaker opened. */
+bool	channel_leave(struct channel *, struct state *, const struct conf *,
+	    uint64_t now_ms, const struct channel_end *);
+
+/*
+ * When it last showed how it does, with the end of a request or of a probe (wall
+ * clock); 0 = never.
+ */
+uint64_t channel_last_ms(const struct channel *);
+
+/* A health probe has ended, whatever it found. */
+void	channel_note_probe(struct channel *, uint64_t now_ms);
+
+/* What it found, if it found anything. */
+void	channel_note_health(struct channel *, const struct conf *,
+	    uint64_t now_ms, bool is_well);
+
+/*
+ * The time within which the quantile Q (0 to 1) of its first tokens came, in
+ * ms; 0 while fewer than CHANNEL_SAMPLES_MIN are known.
+ */
+unsigned channel_quantile_ms(const struct channel *, bool stream, double q);
+
+enum { CHANNEL_SAMPLES_MIN = 20 };
+#endif
