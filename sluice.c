@@ -18,6 +18,7 @@
 #include "conf/conf.h"
 #include "fcgi/front.h"
 #include "handlers/exchange.h"
+#include "handlers/leader.h"
 
 enum {
 	RELOAD_MS = 1000,
@@ -30,6 +31,8 @@ enum {
 struct responder {
 	struct app	 app;
 	struct front	 front;
+	struct leader	 leader;
+	bool		 may_lead;	/* a CGI run is over too soon */
 	const char	*conf_path;
 	uint64_t	 fingerprint;	/* of the configuration in force or last refused */
 	uv_timer_t	 reload_timer;
@@ -179,6 +182,9 @@ responder_on_timer(uv_timer_t *timer)
 	uint64_t now = conf_fingerprint(r->app.snapshot->conf);
 
 	give_memory_back(r);
+	state_refresh(r->app.state);
+	if (r->may_lead)
+		leader_tick(&r->leader);
 	if (now == r->fingerprint)
 		return;
 	r->fingerprint = now;
@@ -208,6 +214,7 @@ responder_on_stop(uv_signal_t *signal, int number)
 	r->signalled = true;
 	log_info("signal %d: finishing %zu requests", number,
 	    r->front.active);
+	leader_stop(&r->leader);
 	front_stop(&r->front);
 }
 
@@ -251,12 +258,14 @@ close_handle(uv_handle_t *handle, void *arg)
 static void
 responder_close(struct responder *r)
 {
+	leader_stop(&r->leader);
 	client_close(&r->app.client);
 	hangup_close(&r->front.hangup);
 	uv_walk(r->app.loop, close_handle, NULL);
 	uv_run(r->app.loop, UV_RUN_DEFAULT);
 	uv_loop_close(r->app.loop);
 	journal_close(&r->app.journal);
+	state_close(r->app.state);
 	db_free(r->app.db);
 	snapshot_unref(r->app.snapshot);
 	curl_global_cleanup();
@@ -297,9 +306,12 @@ main(void)
 	conf = load_or_die(r.conf_path);
 	r.app.loop = uv_default_loop();
 	journal_open(&r.app.journal, conf->log.dir);
+	r.app.state = state_open(conf->state_dir);
 	r.app.db = db_create(conf->state_dir);
 	if (client_open(&r.app.client, r.app.loop) != ERR_NONE)
 		return 1;
+	leader_init(&r.leader, &r.app);
+	r.may_lead = fastcgi;
 	responder_use(&r, conf);
 	r.fingerprint = conf->fingerprint;
 	exchange_set_app(&r.app);

@@ -8,12 +8,14 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "conf/add.h"
 #include "conf/conf.h"
 #include "conf/import_run.h"
 #include "conf/manual.h"
 #include "conf/show.h"
 #include "handlers/route.h"
+#include "handlers/tick.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -40,6 +42,7 @@ static int	show_config(const struct options *);
 static int	print_keys(const struct options *);
 static int	import(const struct options *);
 static int	add(const struct options *);
+static int	tick(const struct options *);
 static int	print_routes(const struct options *);
 static int	print_version(const struct options *);
 static int	print_help(const struct options *);
@@ -63,6 +66,9 @@ static const struct command commands[] = {
 	  "[--key-env VARIABLE|-] [--key-stdin] [--model NAME ...]",
 	  .run = add, .takes_words = true,
 	  .help = "write a new provider file; asks for what is not given" },
+	{ .name = "tick", .operands = "[-c FILE]", .run = tick,
+	  .takes_file = true,
+	  .help = "probe channels and tidy up, where no pool does it" },
 	{ .name = "routes", .operands = "", .run = print_routes,
 	  .help = "list every route: method, path, what it is" },
 	{ .name = "version", .operands = "", .run = print_version,
@@ -162,6 +168,33 @@ add(const struct options *options)
 	if (terminal >= 0)
 		close(terminal);
 	return status;
+}
+
+static int
+tick(const struct options *options)
+{
+	unsigned problems = 0;
+	struct conf *conf = conf_load(options->file, NULL, report, &problems);
+
+	if (conf == NULL)
+		return EXIT_FAILURE;
+	log_open(NULL, LOG_LEVEL_WARN);	/* what probes find is printed */
+	switch (tick_run(conf, stdout)) {
+	case TICK_WELL:
+		return EXIT_SUCCESS;
+	case TICK_NOT_NEEDED:
+		puts("nothing to do: a pool is running");
+		return EXIT_SUCCESS;
+	case TICK_NOT_SHARED:
+		fputs("sluicectl: nothing was done, for it could be told to "
+		    "nobody\n", stderr);
+		return EXIT_FAILURE;
+	case TICK_BROKEN:
+		fputs("sluicectl: a library cannot be set up\n", stderr);
+		return EXIT_FAILURE;
+	default:
+		return EXIT_FAILURE;
+	}
 }
 
 static int

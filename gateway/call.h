@@ -9,6 +9,8 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/id.h"
+#include "base/usage.h"
+#include "gateway/retry.h"
 #include "gateway/snapshot.h"
 
 /* Text for the journal where log.bodies is set. */
@@ -16,6 +18,23 @@ struct call_text {
 	struct buf	 buf;
 	bool		 is_cut;	/* there was more */
 };
+
+/* One upstream try, as it is told in the journal. Times are monotonic. */
+struct call_attempt {
+	const struct target *target;
+	const char	*model;		/* upstream; NULL where none is named */
+	int		 status;	/* HTTP, 0 = no answer */
+	enum err	 outcome;
+	bool		 is_hedge;	/* started beside another that was slow */
+	bool		 is_failure;	/* by the channel's fault */
+	uint64_t	 start_us, end_us;
+	uint64_t	 first_token_us; /* after start_us; 0 = none came */
+	struct usage	 usage;		/* of a try whose answer was not passed on */
+};
+
+/* Upper bounds in ms of the gaps between two pieces of a stream; what is longer counts last. */
+enum { CALL_GAPS = 15 };
+extern const unsigned call_gap_bounds_ms[CALL_GAPS];
 
 struct call {
 	struct arena	*arena;		/* the request's */
@@ -35,6 +54,17 @@ struct call {
 	int		 status;	/* HTTP status told to the client, 0 = none */
 	enum err	 outcome;	/* ERR_NONE: the answer is complete, whatever its status */
 	uint64_t	 first_byte_us;	/* monotonic; 0 = no answer byte was sent */
+	uint64_t	 ready_us;	/* monotonic: the request was complete; 0 = it never was */
+	uint64_t	 wait_us;	/* spent between tries, by intention */
+	const char	*route;		/* the route's pattern, or NULL: none fits */
+	const char	*traceparent;	/* as it goes upstream, or NULL */
+	const char	*trace_id;	/* of it, or NULL */
+	bool		 is_model_known; /* model is the name of a configured model */
+	struct usage	 usage;
+	struct call_attempt *attempts[RETRY_TRIES_MAX];	/* in the arena, in the order of their starts */
+	unsigned	 attempt_count;
+	uint32_t	 gaps[CALL_GAPS + 1];	/* by call_gap_bounds_ms */
+	uint64_t	 gaps_sum_ms;
 	uint64_t	 bytes;		/* of the answer's body */
 	const struct call_text *request_text, *answer_text;	/* NULL: not logged */
 };

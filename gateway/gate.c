@@ -6,6 +6,9 @@
 
 #include <sodium.h>
 
+#include "base/address.h"
+#include "conf/conf.h"
+
 enum err
 gate_check(const struct snapshot *s, const char *credential)
 {
@@ -35,6 +38,24 @@ gate_equal(const char *credential, const char *secret)
 	    strlen(credential));
 	crypto_hash_sha256(b, (const unsigned char *)secret, strlen(secret));
 	return sodium_memcmp(a, b, sizeof a) == 0;
+}
+
+bool
+gate_is_admin(const struct snapshot *s, const char *credential)
+{
+	const char *key = conf_getenv(s->conf, s->conf->auth.admin_key_env);
+
+	return gate_equal(credential, key);
+}
+
+bool
+gate_allows_metrics(const struct snapshot *s, const char *address)
+{
+	for (size_t i = 0; address != NULL && i < s->conf->metrics.allow_count;
+	    i++)
+		if (address_is_in(address, s->conf->metrics.allow[i]))
+			return true;
+	return false;
 }
 
 const char *

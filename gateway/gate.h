@@ -2,6 +2,8 @@
 #ifndef GATEWAY_GATE_H
 #define GATEWAY_GATE_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/err.h"
 #include "gateway/snapshot.h"
@@ -12,6 +14,12 @@
  * one does.
  */
 enum err gate_check(const struct snapshot *, const char *credential);
+
+/* Is CREDENTIAL the admin key? While none is configured, nothing is. */
+bool	gate_is_admin(const struct snapshot *, const char *credential);
+
+/* May the client at ADDRESS (NULL: it is not known) see /metrics without a key? */
+bool	gate_allows_metrics(const struct snapshot *, const char *address);
 
 /* A name for CREDENTIAL's holder from which the key cannot be found: 32 hex digits of its SHA-256. */
 const char *gate_key_id(struct arena *, const char *credential);

@@ -2,11 +2,13 @@
 
 #include "gateway/settle.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "gateway/metrics.h"
 
 enum { TEXT_MAX_BYTES = 1024, LINE_MAX_BYTES = 2048 * TEXT_MAX_BYTES };
 
@@ -63,43 +65,128 @@ level_of(const struct call *c)
 	return c->status >= 500 || c->outcome != ERR_NONE ? "ERROR" : "INFO";
 }
 
-void
-settle(struct journal *journal, const struct call *c)
+/* Milliseconds, or null when there was no such moment. */
+static void
+put_ms(struct buf *line, const char *name, bool is_known, uint64_t us)
 {
-	uint64_t now_us = clock_now_us();
+	put_name(line, name);
+	if (is_known)
+		buf_put_number(line, us / 1000);
+	else
+		buf_puts(line, "null");
+}
+
+static const char *const sources[] = {
+	[USAGE_REPORTED] = "reported", [USAGE_PARTIAL] = "partial",
+	[USAGE_ESTIMATED] = "estimated",
+};
+
+static void
+put_usage(struct buf *line, const struct usage *u)
+{
+	put_name(line, "usage");
+	if (u->source == USAGE_NONE) {
+		buf_puts(line, "null");
+		return;
+	}
+	buf_puts(line, "{\"source\":\"");
+	buf_puts(line, sources[u->source]);
+	buf_puts(line, "\"");
+	put_number(line, "input_tokens", u->input_tokens);
+	put_number(line, "cache_read_tokens", u->cache_read_tokens);
+	put_number(line, "cache_write_tokens", u->cache_write_tokens);
+	put_number(line, "output_tokens", u->output_tokens);
+	put_number(line, "reasoning_tokens", u->reasoning_tokens);
+	buf_puts(line, "}");
+}
+
+static void
+put_attempt(struct buf *line, const struct call_attempt *a)
+{
+	buf_puts(line, "{\"provider\":");
+	json_write_string(line, a->target->provider->name,
+	    strlen(a->target->provider->name));
+	put_text(line, "model", a->model);
+	put_number(line, "status", (uint64_t)a->status);
+	put_text(line, "outcome", err_get(a->outcome)->name);
+	put_number(line, "duration_ms", (a->end_us - a->start_us) / 1000);
+	put_ms(line, "first_token_ms", a->first_token_us != 0,
+	    a->first_token_us);
+	put_name(line, "hedge");
+	buf_puts(line, a->is_hedge ? "true" : "false");
+	if (a->usage.source != USAGE_NONE)
+		put_usage(line, &a->usage);
+	buf_puts(line, "}");
+}
+
+static void
+put_attempts(struct buf *line, const struct call *c)
+{
+	put_name(line, "attempts");
+	buf_puts(line, "[");
+	for (unsigned i = 0; i < c->attempt_count; i++) {
+		if (i > 0)
+			buf_puts(line, ",");
+		put_attempt(line, c->attempts[i]);
+	}
+	buf_puts(line, "]");
+}
+
+/* Everything but the bodies and the end. */
+static void
+put_call(struct buf *line, const struct call *c)
+{
 	char	 when[CLOCK_TEXT_SIZE];
-	struct buf line;
 
 	clock_format(c->start_wall_us, when);
-	buf_init(&line, LINE_MAX_BYTES);
-	buf_puts(&line, "{\"asctime\":\"");
-	buf_puts(&line, when);
-	buf_puts(&line, "\"");
-	put_text(&line, "levelname", level_of(c));
-	put_text(&line, "message", "request settled");
-	put_text(&line, "request_id", c->id);
-	put_text(&line, "client_host", c->client_host);
-	put_text(&line, "method", c->method);
-	put_text(&line, "api_path", c->path);
-	put_text(&line, "request_model_name", c->model);
-	put_text(&line, "target_provider",
+	buf_puts(line, "{\"asctime\":\"");
+	buf_puts(line, when);
+	buf_puts(line, "\"");
+	put_text(line, "levelname", level_of(c));
+	put_text(line, "message", "request settled");
+	put_text(line, "request_id", c->id);
+	put_text(line, "client_host", c->client_host);
+	put_text(line, "method", c->method);
+	put_text(line, "api_path", c->path);
+	put_text(line, "request_model_name", c->model);
+	put_text(line, "target_provider",
 	    c->target == NULL ? NULL : c->target->provider->name);
-	put_text(&line, "target_model_name", c->target_model);
-	put_name(&line, "stream");
-	buf_puts(&line, c->stream ? "true" : "false");
-	put_number(&line, "status", (uint64_t)c->status);
-	put_text(&line, "outcome", err_get(c->outcome)->name);
-	put_number(&line, "duration_ms", (now_us - c->start_us) / 1000);
-	if (c->first_byte_us != 0)
-		put_number(&line, "ttfb_ms",
-		    (c->first_byte_us - c->start_us) / 1000);
-	else
-		buf_puts(&line, ",\"ttfb_ms\":null");
-	put_number(&line, "bytes", c->bytes);
-	put_body(&line, "request", c->request_text);
-	put_body(&line, "response", c->answer_text);
-	if (buf_puts(&line, "}\n") == ERR_NONE)
-		journal_append(journal, clock_wall_us(), buf_data(&line),
-		    buf_len(&line));
+	put_text(line, "target_model_name", c->target_model);
+	put_name(line, "stream");
+	buf_puts(line, c->stream ? "true" : "false");
+	put_number(line, "status", (uint64_t)c->status);
+	put_text(line, "outcome", err_get(c->outcome)->name);
+	put_number(line, "duration_ms", (clock_now_us() - c->start_us) / 1000);
+	put_ms(line, "ttfb_ms", c->first_byte_us != 0,
+	    c->first_byte_us - c->start_us);
+	put_number(line, "bytes", c->bytes);
+	put_text(line, "trace_id", c->trace_id);
+	put_attempts(line, c);
+	put_usage(line, &c->usage);
+}
+
+void
+settle(struct state *state, struct journal *journal, const struct call *c)
+{
+	static const char end[] = "}\n";
+	struct buf line, bare;
+	bool	 has_bodies = c->request_text != NULL || c->answer_text != NULL;
+
+	buf_init(&line, LINE_MAX_BYTES);
+	put_call(&line, c);
+	buf_init(&bare, LINE_MAX_BYTES);
+	if (has_bodies) {
+		buf_append(&bare, buf_data(&line), buf_len(&line));
+		buf_puts(&bare, end);
+		put_body(&line, "request", c->request_text);
+		put_body(&line, "response", c->answer_text);
+	}
+	if (buf_puts(&line, end) != ERR_NONE)
+		buf_consume(&line, buf_len(&line));
+	state_begin(state);
+	metrics_count(state, c);
+	state_commit(state, journal, clock_wall_us(), c->id, buf_data(&line),
+	    buf_len(&line), buf_data(&bare), buf_len(&bare));
 	buf_fini(&line);
+	buf_fini(&bare);
 }

@@ -4,7 +4,12 @@
 
 #include "gateway/call.h"
 #include "store/journal.h"
+#include "store/state.h"
 
-/* Write the request's journal line. Exactly once for each request. */
-void	settle(struct journal *, const struct call *);
+/*
+ * Write the request's journal line and count what /metrics shows: both, or
+ * neither, whenever the process dies (DESIGN section 7.7). Exactly once for each
+ * request.
+ */
+void	settle(struct state *, struct journal *, const struct call *);
 #endif

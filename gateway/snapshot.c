@@ -9,12 +9,13 @@
 
 #define DEFAULT_NAMESPACE "default"
 
-enum { FORCED_MODELS = 2 };
+enum { FORCED_MODELS = 2, REFRESH_MS = 250, USUAL_WEIGHT = 10 };
 
 /* A model entry on its way into the table. */
 struct entry {
 	const char	*id;
 	bool		 is_wildcard;
+	size_t		 index;		/* of the provider */
 	const struct conf_provider *provider;
 	const struct conf_model *model;
 	size_t		 order;		/* of appearance */
@@ -41,8 +42,86 @@ merge_timeouts(const struct conf_timeouts *endpoint,
 #undef MERGE
 }
 
+/* ---- Channels. ---- */
+
 static void
-target_init(struct target *t, const struct snapshot *s, const struct entry *e,
+channel_init(struct channel *c, const struct conf_provider *p,
+    const char *name, const char *base_url)
+{
+	*c = (struct channel){ .name = name, .provider = p,
+		.base_url = base_url,
+		.seed = channel_hash(name, strlen(name)) };
+}
+
+/* The channel of the provider at INDEX, for an endpoint with BASE_URL if that is another. */
+static struct channel *
+snapshot_channel(struct snapshot *s, size_t index, const char *base_url)
+{
+	const struct conf_provider *p = s->conf->providers[index];
+	struct channel *c = &s->channels[index];
+	const char *name;
+
+	if (base_url == NULL || strcmp(base_url, p->base_url) == 0)
+		return c;
+	name = arena_printf(&s->arena, "%s %s", p->name, base_url);
+	for (size_t i = s->conf->provider_count; i < s->channel_count; i++)
+		if (strcmp(s->channels[i].name, name) == 0)
+			return &s->channels[i];
+	c = &s->channels[s->channel_count++];
+	channel_init(c, p, name, base_url);
+	return c;
+}
+
+static void
+snapshot_add_channels(struct snapshot *s)
+{
+	size_t	 n = s->conf->provider_count, most = n;
+
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = 0; j < s->conf->providers[i]->model_count; j++)
+			most += s->conf->providers[i]->models[j].endpoint_count;
+	s->channels = arena_alloc(&s->arena, most * sizeof *s->channels);
+	s->slowness = arena_alloc(&s->arena, most * sizeof *s->slowness);
+	for (s->channel_count = 0; s->channel_count < n; s->channel_count++)
+		channel_init(&s->channels[s->channel_count],
+		    s->conf->providers[s->channel_count],
+		    s->conf->providers[s->channel_count]->name,
+		    s->conf->providers[s->channel_count]->base_url);
+}
+
+void
+snapshot_refresh(struct snapshot *s, struct state *state, uint64_t now_ms)
+{
+	bool	 stale = s->generation != state_generation(state);
+	float	 speeds = 0;
+
+	if (!stale && s->refreshed_ms != 0 && now_ms >= s->refreshed_ms &&
+	    now_ms - s->refreshed_ms < REFRESH_MS)
+		return;
+	for (size_t i = 0; i < s->channel_count; i++) {
+		if (stale || s->refreshed_ms == 0)
+			channel_attach(&s->channels[i], state);
+		channel_free_orphan(&s->channels[i], state, now_ms);
+		s->slowness[i] = (float)channel_slowness(&s->channels[i],
+		    now_ms);
+		speeds += 1 / s->slowness[i];
+	}
+	s->speed = s->channel_count > 0 ? speeds / (float)s->channel_count : 1;
+	s->generation = state_generation(state);
+	s->refreshed_ms = now_ms;
+}
+
+/* ---- Models and their targets. ---- */
+
+/* Their products outgrow an integer. */
+static float
+weight_or_usual(unsigned weight)
+{
+	return weight != 0 ? (float)weight : USUAL_WEIGHT;
+}
+
+static void
+target_init(struct target *t, struct snapshot *s, const struct entry *e,
     const struct conf_endpoint *endpoint)
 {
 	static const struct conf_timeouts unset;
@@ -68,6 +147,13 @@ target_init(struct target *t, const struct snapshot *s, const struct entry *e,
 		.timeouts = merge_timeouts(
 		    endpoint == NULL ? &unset : &endpoint->timeouts,
 		    &e->model->timeouts, &p->timeouts, &s->conf->timeouts),
+		.channel = snapshot_channel(s, e->index,
+		    endpoint == NULL ? NULL : endpoint->base_url),
+		.weight = weight_or_usual(p->weight) *
+		    weight_or_usual(e->model->weight),
+		.release = e->model->release != CONF_RELEASE_UNSET ?
+		    e->model->release : s->conf->stream.release,
+		.hedge = e->model->hedge,
 	};
 }
 
@@ -80,7 +166,7 @@ entry_target_count(const struct entry *e)
 }
 
 static struct target *
-entry_add_targets(const struct entry *e, const struct snapshot *s,
+entry_add_targets(const struct entry *e, struct snapshot *s,
     struct target *t)
 {
 	for (size_t i = 0; i < e->model->endpoint_count; i++)
@@ -161,12 +247,46 @@ snapshot_list(struct snapshot *s, struct entry *entries, bool wildcards)
 			entries[n] = (struct entry){
 				.id = exposed_id(s, p, m),
 				.is_wildcard = wildcards,
-				.provider = p, .model = m, .order = n,
+				.index = i, .provider = p, .model = m, .order = n,
 			};
 			n++;
 		}
 	}
 	return n;
+}
+
+/* By priority; targets of one priority stay in the order of the files. */
+static int
+target_compare(const void *a, const void *b)
+{
+	const struct target *x = a, *y = b;
+	unsigned p = x->provider->priority, q = y->provider->priority;
+
+	return p != q ? (p > q) - (p < q) : (x->order > y->order) -
+	    (x->order < y->order);
+}
+
+static void
+model_arrange(struct snapshot *s, struct model *m)
+{
+	for (size_t i = 0; i < m->target_count; i++)
+		m->targets[i].order = (unsigned)i;
+	qsort(m->targets, m->target_count, sizeof *m->targets, target_compare);
+	m->lanes = arena_alloc(&s->arena, m->target_count * sizeof *m->lanes);
+	m->tiers = arena_alloc(&s->arena, m->target_count * sizeof *m->tiers);
+	for (size_t i = 0; i < m->target_count; i++) {
+		const struct target *t = &m->targets[i];
+
+		m->lanes[i] = (struct lane){
+			.seed = t->channel->seed, .cost = 1.0f / t->weight,
+			.channel = (uint32_t)(t->channel - s->channels),
+		};
+		if (i == 0 || t->provider->priority !=
+		    m->targets[i - 1].provider->priority)
+			m->tier_count++;
+		m->tiers[m->tier_count - 1].end = (uint32_t)i + 1;
+		m->tiers[m->tier_count - 1].weight += t->weight;
+	}
 }
 
 /* Entries with the same id become one model with all their targets. */
@@ -192,6 +312,7 @@ snapshot_join(struct snapshot *s, const struct entry *e, size_t n,
 		t = m->targets = arena_alloc(&s->arena, targets * sizeof *t);
 		for (size_t j = i; j < end; j++)
 			t = entry_add_targets(&e[j], s, t);
+		model_arrange(s, m);
 	}
 	return count;
 }
@@ -226,7 +347,7 @@ snapshot_add_providers(struct snapshot *s)
 	s->passthroughs = arena_alloc(&s->arena, n * sizeof *s->passthroughs);
 	for (size_t i = 0; i < n; i++) {
 		const struct entry e = { .is_wildcard = true, .model = &any,
-			.provider = s->conf->providers[i] };
+			.index = i, .provider = s->conf->providers[i] };
 
 		target_init(&s->providers[i], s, &e, NULL);
 		if (e.provider->passthrough)
@@ -284,6 +405,7 @@ snapshot_create(struct conf *conf)
 	arena_init(&s->arena, 4096);
 	s->default_model = conf->default_model != NULL &&
 	    conf->default_model[0] != '\0' ? conf->default_model : NULL;
+	snapshot_add_channels(s);
 	snapshot_add_models(s);
 	snapshot_add_providers(s);
 	snapshot_add_keys(s);

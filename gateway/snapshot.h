@@ -1,4 +1,4 @@
-/* snapshot.h - the compiled configuration: immutable, shared by reference. */
+/* snapshot.h - the compiled configuration, shared by reference. */
 #ifndef GATEWAY_SNAPSHOT_H
 #define GATEWAY_SNAPSHOT_H
 
@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "conf/conf.h"
+#include "gateway/channel.h"
 
 enum { SNAPSHOT_KEY_HASH = 32 };
 
@@ -22,14 +23,35 @@ struct target {
 	const char	*deployment;	/* kind azure; NULL = the model's name upstream */
 	const char	*key;		/* the provider's key, or NULL = none is sent */
 	struct conf_timeouts timeouts;	/* headers_ms 0 = no file sets it */
+	struct channel	*channel;
+	unsigned	 order;		/* of appearance among the model's targets */
+	float		 weight;	/* the provider's x the model's */
+	enum conf_release release;
+	enum conf_hedge	 hedge;
+};
+
+/* What choosing among many targets looks at: one for each of a model's, densely packed. */
+struct lane {
+	uint64_t	 seed;		/* its channel's */
+	float		 cost;		/* 1 / (provider's weight x model's weight) */
+	uint32_t	 channel;	/* index into the snapshot's channels */
+};
+
+/* Targets of equal priority: [the previous tier's end, END). */
+struct tier {
+	uint32_t	 end;
+	float		 weight;	/* of all of them */
 };
 
 /* An exposed id, or with is_wildcard everything that begins with id. */
 struct model {
 	const char	*id;
 	bool		 is_wildcard;
-	struct target	*targets;
+	struct target	*targets;	/* by priority */
+	struct lane	*lanes;		/* in the same order */
 	size_t		 target_count;
+	struct tier	*tiers;
+	size_t		 tier_count;
 	int64_t		 created;	/* seconds since 1970 */
 	const char	*owned_by;
 };
@@ -48,12 +70,26 @@ struct snapshot {
 	unsigned char	(*key_hashes)[SNAPSHOT_KEY_HASH];	/* of the client keys */
 	size_t		 key_count;
 	const char	*default_model;	/* NULL = none */
+
+	/* What is not immutable: what the loop has worked out of the state segment. */
+	struct channel	*channels;	/* the providers in their order, then endpoints with a base URL of their own */
+	size_t		 channel_count;
+	float		*slowness;	/* by channel: channel_slowness */
+	float		 speed;		/* the mean of what that is the inverse of */
+	uint64_t	 refreshed_ms;	/* when that was looked at; 0 = never */
+	unsigned	 generation;	/* state_generation when the channels were attached */
 };
 
 /* Compile CONF, which the snapshot owns from now on. One reference is the caller's. */
 struct snapshot *snapshot_create(struct conf *);
 struct snapshot *snapshot_ref(struct snapshot *);
 void	snapshot_unref(struct snapshot *);	/* NULL is fine */
+
+/*
+ * Attach the channels where that is still to be done, and work out their
+ * slowness anew a few times a second. NOW_MS is wall-clock time.
+ */
+void	snapshot_refresh(struct snapshot *, struct state *, uint64_t now_ms);
 
 /* The provider called NAME as a target of its own, for requests without a model; NULL: none. */
 const struct target *snapshot_find_provider(const struct snapshot *,

@@ -10,10 +10,13 @@
 
 #include "base/clock.h"
 #include "gateway/gate.h"
+#include "gateway/metrics.h"
 #include "gateway/settle.h"
+#include "gateway/trace.h"
 #include "handlers/background.h"
 #include "handlers/capture.h"
 #include "handlers/echo.h"
+#include "handlers/metrics.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
@@ -24,6 +27,9 @@ enum {
 
 static const char *const members[MEMBER__MAX] = {
 	[MEMBER_MODEL] = "model", [MEMBER_STREAM] = "stream",
+	[MEMBER_STREAM_OPTIONS] = "stream_options",
+	[MEMBER_PROMPT_CACHE_KEY] = "prompt_cache_key",
+	[MEMBER_USER] = "user",
 };
 
 static struct app *the_app;
@@ -125,6 +131,8 @@ check_gate(const struct exchange *x)
 		break;
 	case ROUTE_KEY_ECHO:
 		return echo_check(x);
+	case ROUTE_KEY_METRICS:
+		return metrics_check(x);
 	default:
 		return ERR_NONE;
 	}
@@ -143,6 +151,8 @@ judge_head(struct exchange *x)
 		return err;
 	x->call.path = x->path.decoded;
 	err = route_find(&x->route, x->call.method, x->path.decoded);
+	if (x->route != NULL)
+		x->call.route = x->route->pattern;
 	if (err != ERR_NONE)
 		return err;
 	if (strncmp(x->path.decoded, "/v1/", 4) == 0 &&
@@ -161,6 +171,18 @@ judge_head(struct exchange *x)
 }
 
 static void
+begin_trace(struct exchange *x)
+{
+	struct call *c = &x->call;
+	const char *parent = params_get(&x->request->params,
+	    "HTTP_TRACEPARENT");
+
+	c->traceparent = trace_is_parent(parent) ? parent :
+	    trace_make_parent(c->arena, c->id);
+	c->trace_id = trace_id(c->arena, c->traceparent);
+}
+
+static void
 begin_call(struct exchange *x)
 {
 	struct call *c = &x->call;
@@ -176,6 +198,8 @@ begin_call(struct exchange *x)
 	c->client_host = host == NULL ? "" : host;
 	c->method = method == NULL ? "" : method;
 	c->path = "";
+	begin_trace(x);
+	metrics_note_request(x->app->state, 1);
 }
 
 static void
@@ -312,6 +336,8 @@ on_body_end(struct request *request, enum err err)
 {
 	struct exchange *x = request->state;
 
+	if (err == ERR_NONE)
+		x->call.ready_us = clock_now_us();
 	if (err != ERR_NONE)
 		reply_error(x, err, NULL);
 	else if (!x->body_begun && needs_body(x))
@@ -362,7 +388,8 @@ on_gone(struct request *request)
 	if (x->cancel != NULL)
 		x->cancel(x);
 	x->call.outcome = ERR_CLIENT_GONE;
-	request_abort(request);
+	if (!x->drains)
+		request_abort(request);
 }
 
 static void
@@ -378,7 +405,8 @@ on_end(struct request *request)
 	x->call.bytes = request->response.body_bytes;
 	background_detach(x);
 	capture_give(x);
-	settle(&x->app->journal, &x->call);
+	settle(x->app->state, &x->app->journal, &x->call);
+	metrics_note_request(x->app->state, -1);
 	capture_end(x);
 	if (x->release != NULL)
 		x->release(x);

@@ -15,6 +15,7 @@
 #include "handlers/path.h"
 #include "store/db.h"
 #include "store/journal.h"
+#include "store/state.h"
 #include "upstream/client.h"
 
 /* What all requests of a process share. */
@@ -24,10 +25,15 @@ struct app {
 	struct journal	 journal;
 	struct db	*db;		/* on the thread pool only */
 	struct snapshot	*snapshot;	/* the current one; replaced by a reload */
+	struct state	*state;
+	unsigned	 drains;	/* upstreams that are read to their end without a client */
 };
 
 /* Members or form fields of a request body that the gateway acts on. */
-enum member { MEMBER_MODEL, MEMBER_STREAM, MEMBER__MAX };
+enum member {
+	MEMBER_MODEL, MEMBER_STREAM, MEMBER_STREAM_OPTIONS,
+	MEMBER_PROMPT_CACHE_KEY, MEMBER_USER, MEMBER__MAX
+};
 
 struct background;
 struct capture;
@@ -52,7 +58,8 @@ struct exchange {
 	/* Set by a handler whose answer takes time; STATE is its own. */
 	void		*state;
 	void		(*writable)(struct exchange *);
-	void		(*cancel)(struct exchange *);	/* the client has left: stop work */
+	void		(*cancel)(struct exchange *);	/* the client has left: stop work, or set drains */
+	bool		 drains;	/* the handler goes on without a client, and calls request_abort itself */
 	void		(*release)(struct exchange *);	/* last: free what state holds */
 
 	/* What a family of routes keeps beside the relay whose state that is. */

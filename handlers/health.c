@@ -2,33 +2,27 @@
 
 #include "handlers/health.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/json.h"
-#include "handlers/outgoing.h"
+#include "handlers/checkup.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
-#include "upstream/attempt.h"
 
-enum { REPORT_MAX_BYTES = 1 << 20, ANSWER_MAX_BYTES = 4 << 20 };
+enum { REPORT_MAX_BYTES = 1 << 20 };
 
 struct health;
 
-/* One question to one place. */
-struct probe {
-	struct health		*health;
-	const struct target	*target;
-	struct attempt_request	 request;
-	struct attempt		*attempt;
-	int			 status;	/* HTTP, 0 = no answer */
-	size_t			 bytes;		/* of the answer; it is not kept */
-	enum err		 err;
+/* What one channel of the model is asked. */
+struct question {
+	struct health	*health;
+	const struct channel *channel;
+	struct checkup	 checkup;
 };
 
 struct health {
 	struct exchange	*x;
-	struct probe	*probes;
+	struct question	*questions;
 	size_t		 count, waiting;
 };
 
@@ -44,31 +38,25 @@ health_handle(struct exchange *x)
 }
 
 static bool
-probe_is_good(const struct probe *p)
+is_good(const struct checkup *c)
 {
-	return p->err == ERR_NONE && p->status >= 200 && p->status < 300;
+	return c->err == ERR_NONE && c->status >= 200 && c->status < 300;
 }
 
 static void
-put_probe(struct buf *out, const struct probe *p)
+put_question(struct buf *out, const struct question *q)
 {
-	char	 reason[64];
-	const char *text = reason;
+	const char *name = q->channel->provider->name, *reason;
 
 	buf_puts(out, "{\"provider\":");
-	json_write_string(out, p->target->provider->name,
-	    strlen(p->target->provider->name));
-	if (probe_is_good(p)) {
+	json_write_string(out, name, strlen(name));
+	if (is_good(&q->checkup)) {
 		buf_puts(out, ",\"status\":\"ok\"}");
 		return;
 	}
-	if (p->err != ERR_NONE)
-		text = err_get(p->err)->text;
-	else
-		snprintf(reason, sizeof reason,
-		    "The provider answered with status %d.", p->status);
+	reason = checkup_reason(&q->checkup, q->health->x->call.arena);
 	buf_puts(out, ",\"status\":\"error\",\"reason\":");
-	json_write_string(out, text, strlen(text));
+	json_write_string(out, reason, strlen(reason));
 	buf_puts(out, "}");
 }
 
@@ -79,45 +67,26 @@ health_report(struct health *h)
 	bool	 good = true;
 
 	for (size_t i = 0; i < h->count; i++)
-		good = good && probe_is_good(&h->probes[i]);
+		good = good && is_good(&h->questions[i].checkup);
 	buf_init(&out, REPORT_MAX_BYTES);
 	buf_printf(&out, "{\"status\":\"%s\",\"targets\":[",
 	    good ? "ok" : "error");
 	for (size_t i = 0; i < h->count; i++) {
 		if (i > 0)
 			buf_puts(&out, ",");
-		put_probe(&out, &h->probes[i]);
+		put_question(&out, &h->questions[i]);
 	}
 	buf_puts(&out, "]}");
 	reply_json(h->x, good ? 200 : 503, &out);
 }
 
 static void
-probe_on_head(void *arg, struct attempt *a)
+health_on_done(void *arg)
 {
-	struct probe *p = arg;
+	struct health *h = arg;
 
-	p->status = a->status;
-}
-
-static bool
-probe_on_data(void *arg, const char *bytes, size_t n)
-{
-	struct probe *p = arg;
-
-	(void)bytes;
-	p->bytes += n;
-	return p->bytes <= ANSWER_MAX_BYTES;	/* an endless answer ends by timeout */
-}
-
-static void
-probe_on_done(void *arg, enum err err)
-{
-	struct probe *p = arg;
-
-	p->err = err;
-	if (--p->health->waiting == 0 && !p->health->x->request->gone)
-		health_report(p->health);
+	if (--h->waiting == 0 && !h->x->request->gone)
+		health_report(h);
 }
 
 static void
@@ -126,7 +95,7 @@ health_cancel(struct exchange *x)
 	struct health *h = x->state;
 
 	for (size_t i = 0; i < h->count; i++)
-		attempt_cancel(h->probes[i].attempt);
+		checkup_cancel(&h->questions[i].checkup);
 }
 
 static void
@@ -135,48 +104,18 @@ health_release(struct exchange *x)
 	struct health *h = x->state;
 
 	for (size_t i = 0; i < h->count; i++)
-		attempt_free(h->probes[i].attempt);
+		checkup_fini(&h->questions[i].checkup);
 }
 
-/* health.path is a path and maybe a query below base_url. */
-static const char *
-probe_url(struct exchange *x, const struct target *t)
-{
-	const char *path = t->provider->health_path;
-	size_t	 len = strcspn(path, "?");
-
-	return outgoing_url(x, &(struct outgoing){
-		.target = t,
-		.path = arena_strndup(x->call.arena, path + 1, len - 1),
-		.query = path + len,
-	});
-}
-
-/* Targets that share a base URL and a provider are one place. */
+/* Several targets may lead to one channel. */
 static void
-health_add(struct health *h, const struct target *t)
+health_add(struct health *h, const struct channel *channel)
 {
-	const struct conf_provider *provider = t->provider;
-	struct exchange *x = h->x;
-
 	for (size_t i = 0; i < h->count; i++)
-		if (h->probes[i].target->provider == provider &&
-		    strcmp(h->probes[i].target->base_url, t->base_url) == 0)
+		if (h->questions[i].channel == channel)
 			return;
-	h->probes[h->count++] = (struct probe){
-		.health = h,
-		.target = t,
-		.request = {
-			.method = "GET",
-			.url = probe_url(x, t),
-			.proxy = provider->proxy,
-			.http2 = provider->http2,
-			.headers = outgoing_fields(x, &(struct outgoing){
-			    .target = t, .path = "models", .query = "" }),
-			.connect_ms = provider->health_timeout_ms,
-			.idle_ms = provider->health_timeout_ms,
-			.total_ms = provider->health_timeout_ms,
-		},
+	h->questions[h->count++] = (struct question){
+		.health = h, .channel = channel,
 	};
 }
 
@@ -189,18 +128,10 @@ health_start(struct health *h)
 	x->cancel = health_cancel;
 	x->release = health_release;
 	h->waiting = h->count;
-	for (size_t i = 0; i < h->count; i++) {
-		struct probe *p = &h->probes[i];
-		const struct sink sink = {
-			.head = probe_on_head, .data = probe_on_data,
-			.done = probe_on_done, .arg = p,
-		};
-
-		p->attempt = attempt_start(&x->app->client, &p->request,
-		    &sink);
-		if (p->attempt == NULL)
-			probe_on_done(p, ERR_INTERNAL);
-	}
+	for (size_t i = 0; i < h->count; i++)
+		checkup_start(&h->questions[i].checkup, &x->app->client,
+		    x->call.arena, x->call.snapshot, h->questions[i].channel,
+		    health_on_done, h);
 }
 
 void
@@ -219,9 +150,9 @@ health_handle_model(struct exchange *x)
 	}
 	h = arena_alloc(x->call.arena, sizeof *h);
 	h->x = x;
-	h->probes = arena_alloc(x->call.arena, m->target_count *
-	    sizeof *h->probes);
+	h->questions = arena_alloc(x->call.arena, m->target_count *
+	    sizeof *h->questions);
 	for (size_t i = 0; i < m->target_count; i++)
-		health_add(h, &m->targets[i]);
+		health_add(h, m->targets[i].channel);
 	health_start(h);
 }

@@ -202,20 +202,15 @@ find_link(struct db *db, struct object *o)
 static void
 on_found(struct exchange *x, bool ok, const struct object *o)
 {
-	struct relay_order order = {
-		.method = "GET",
-		.outgoing = { .path = "images/data", .query = "" },
-	};
-
-	order.outgoing.target = !ok ? NULL :
+	const struct target *target = !ok ? NULL :
 	    snapshot_find_provider(x->call.snapshot, o->provider);
-	if (order.outgoing.target == NULL) {
+
+	if (target == NULL) {
 		reply_error(x, ERR_OBJECT_NOT_FOUND,
 		    "There is no such image, or its link has expired.");
 		return;
 	}
-	order.url = arena_strdup(x->call.arena, o->url);
-	relay_start(x, &order);
+	relay_fetch(x, target, arena_strdup(x->call.arena, o->url));
 }
 
 /* The id is the last segment; the model before it is for people to read. */

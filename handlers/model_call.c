@@ -2,173 +2,89 @@
 
 #include "handlers/model_call.h"
 
-#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
-#include "base/http.h"
-#include "base/json.h"
-#include "base/multipart.h"
-#include "gateway/plan.h"
+#include "base/clock.h"
+#include "handlers/body.h"
 #include "handlers/reply.h"
 
-enum { MODEL_MAX_BYTES = 256 };
+enum { HEADER_NAME_MAX = 128 };
 
-bool
-model_call_has_model(const struct exchange *x)
+/* Calls that always consume tokens, whether or not the provider says how many. */
+static const char *const token_paths[] = {
+	"chat/completions", "completions", "embeddings", "messages",
+	"responses",
+};
+
+/* What clients call the header of a conversation, in the order of preference. */
+static const char *const session_params[] = {
+	"HTTP_X_SESSION_ID", "HTTP_SESSION_ID",
+};
+
+static bool
+counts_tokens(const char *api_path)
 {
-	return x->multipart != NULL ?
-	    x->multipart->ranges[MEMBER_MODEL].found :
-	    x->scan != NULL &&
-	    x->scan->ranges[MEMBER_MODEL].kind != JSON_ABSENT;
+	for (size_t i = 0; i < sizeof token_paths / sizeof *token_paths; i++)
+		if (strcmp(token_paths[i], api_path) == 0)
+			return true;
+	return false;
 }
 
-/* ---- What the body says, read back from the spool. ---- */
-
-static enum err
-read_json_model(struct exchange *x)
-{
-	const struct json_range *model = &x->scan->ranges[MEMBER_MODEL];
-	char	 raw[6 * MODEL_MAX_BYTES], name[MODEL_MAX_BYTES + 1];
-	size_t	 n = (size_t)(model->end - model->start);
-	int	 len;
-
-	if (model->kind != JSON_STRING || n > sizeof raw ||
-	    spool_read(&x->body, model->start, raw, n) != (ssize_t)n)
-		return ERR_MODEL_TYPE;
-	len = json_string_decode(raw, n, name, sizeof name);
-	if (len <= 0)
-		return ERR_MODEL_TYPE;
-	x->call.model = arena_strndup(x->call.arena, name, (size_t)len);
-	return ERR_NONE;
-}
-
-static enum err
-read_json_stream(struct exchange *x)
-{
-	switch (x->scan->ranges[MEMBER_STREAM].kind) {
-	case JSON_TRUE:
-		x->call.stream = true;
-		return ERR_NONE;
-	case JSON_FALSE:
-	case JSON_NULL:
-	case JSON_ABSENT:
-		return ERR_NONE;
-	default:
-		return ERR_STREAM_TYPE;
-	}
-}
-
-/* A form field of up to MODEL_MAX_BYTES as text, or NULL. */
+/* "header:X-Team" -> "HTTP_X_TEAM" (RFC 3875 section 4.1.18). */
 static const char *
-read_field(struct exchange *x, enum member member)
+get_named_header(const struct exchange *x, const char *name)
 {
-	const struct multipart_range *range = &x->multipart->ranges[member];
-	char	 text[MODEL_MAX_BYTES];
-	size_t	 n = (size_t)(range->end - range->start);
+	char	 param[HEADER_NAME_MAX + 6] = "HTTP_";
+	size_t	 n = 5;
 
-	if (!range->found || n == 0 || n > sizeof text ||
-	    spool_read(&x->body, range->start, text, n) != (ssize_t)n ||
-	    memchr(text, '\0', n) != NULL || !http_is_field_value(text, n))
+	for (; *name != '\0' && n < sizeof param - 1; name++, n++)
+		param[n] = *name == '-' ? '_' : *name >= 'a' && *name <= 'z' ?
+		    (char)(*name - 'a' + 'A') : *name;
+	param[n] = '\0';
+	return params_get(&x->request->params, param);
+}
+
+/* By what the caller is known, so that it meets the same channel again (DESIGN 7.8); NULL: by nothing. */
+static const char *
+find_sticky(const struct exchange *x, const struct body *b)
+{
+	const char *rule = x->call.snapshot->conf->sticky, *value;
+
+	if (rule == NULL || strcmp(rule, "none") == 0)
 		return NULL;
-	return arena_strndup(x->call.arena, text, n);
-}
-
-static enum err
-read_fields(struct exchange *x)
-{
-	const char *stream = read_field(x, MEMBER_STREAM);
-
-	x->call.stream = stream != NULL && strcmp(stream, "true") == 0;
-	x->call.model = read_field(x, MEMBER_MODEL);
-	return x->call.model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
-}
-
-static enum err
-read_body(struct exchange *x)
-{
-	enum err err = x->scan == NULL ? ERR_NONE : read_json_stream(x);
-
-	if (err != ERR_NONE)
-		return err;
-	if (!model_call_has_model(x)) {
-		x->call.model = x->call.snapshot->default_model;
-		return x->call.model == NULL ? ERR_MODEL_MISSING : ERR_NONE;
+	if (strncasecmp(rule, "header:", 7) == 0)
+		return get_named_header(x, rule + 7);
+	for (size_t i = 0; i < sizeof session_params / sizeof *session_params;
+	    i++) {
+		value = params_get(&x->request->params, session_params[i]);
+		if (value != NULL && *value != '\0')
+			return value;
 	}
-	return x->multipart != NULL ? read_fields(x) : read_json_model(x);
+	return b->sticky;
 }
 
-/* ---- Putting the target's name where the client's was. ---- */
-
-static void
-splice_text(struct exchange *x, struct splice *s, uint64_t start, uint64_t end,
-    struct buf *text)
-{
-	splice_replace(s, start, end, arena_strndup(x->call.arena,
-	    buf_data(text), buf_len(text)), buf_len(text));
-}
-
-static void
-splice_json(struct exchange *x, struct splice *s, const char *model)
-{
-	const struct json_range *range = &x->scan->ranges[MEMBER_MODEL];
-	uint64_t start = range->start, end = range->end;
-	struct buf text;
-
-	buf_init(&text, 8 * MODEL_MAX_BYTES);
-	if (range->kind == JSON_ABSENT) {
-		start = end = x->scan->object_start + 1;
-		buf_puts(&text, "\"model\":");
-	}
-	json_write_string(&text, model, strlen(model));
-	if (range->kind == JSON_ABSENT && x->scan->has_members)
-		buf_puts(&text, ",");
-	splice_text(x, s, start, end, &text);
-	buf_fini(&text);
-}
-
-/* A form without the field gets it as its first part; the first line is the delimiter. */
 static enum err
-splice_new_part(struct exchange *x, struct splice *s, const char *model)
+make_plan(struct exchange *x, const struct body *b, struct plan *plan,
+    const char *api_path)
 {
-	char	 line[MULTIPART_BOUNDARY_MAX + 4];
-	ssize_t	 n = spool_read(&x->body, 0, line, sizeof line);
-	const char *end = n < 0 ? NULL : memchr(line, '\r', (size_t)n);
-	struct buf text;
+	struct snapshot *s = x->call.snapshot;
+	const char *sticky = find_sticky(x, b);
+	struct plan_query q = {
+		.model = x->call.model, .api_path = api_path,
+		.is_sticky = sticky != NULL && *sticky != '\0',
+		.now_ms = clock_wall_us() / 1000,
+	};
+	enum err err;
 
-	if (end == NULL || line[0] != '-' || line[1] != '-')
-		return ERR_MODEL_MISSING;
-	buf_init(&text, 4 * MODEL_MAX_BYTES);
-	buf_append(&text, line, (size_t)(end - line));
-	buf_puts(&text, "\r\nContent-Disposition: form-data; name=\"model\""
-	    "\r\n\r\n");
-	buf_puts(&text, model);
-	buf_puts(&text, "\r\n");
-	splice_text(x, s, 0, 0, &text);
-	buf_fini(&text);
-	return ERR_NONE;
+	/* An id is random: what is not sticky draws from it. */
+	q.key = q.is_sticky ? channel_hash(sticky, strlen(sticky)) :
+	    channel_hash(x->call.id, strlen(x->call.id));
+	snapshot_refresh(s, x->app->state, q.now_ms);
+	err = plan_make(plan, s, &q);
+	x->call.is_model_known = plan->is_exact;
+	return err;
 }
-
-/* Equal names leave the bytes alone. */
-static enum err
-splice_model(struct exchange *x, struct splice *s, const char *model)
-{
-	const struct multipart_range *range;
-
-	splice_init(s, &x->body);
-	if (model_call_has_model(x) && strcmp(x->call.model, model) == 0)
-		return ERR_NONE;
-	if (x->multipart == NULL) {
-		splice_json(x, s, model);
-		return ERR_NONE;
-	}
-	range = &x->multipart->ranges[MEMBER_MODEL];
-	if (!range->found)
-		return splice_new_part(x, s, model);
-	splice_replace(s, range->start, range->end, model, strlen(model));
-	return ERR_NONE;
-}
-
-/* ---- The call. ---- */
 
 static const char *
 content_type_of(const struct exchange *x)
@@ -180,24 +96,24 @@ content_type_of(const struct exchange *x)
 static enum err
 fill_order(struct exchange *x, struct relay_order *order)
 {
-	struct plan plan;
-	enum err err = read_body(x);
+	const char *api_path = x->call.path + strlen("/v1/");
+	struct body *b = arena_alloc(x->call.arena, sizeof *b);
+	enum err err = body_read(x, b);
 
+	order->plan = arena_alloc(x->call.arena, sizeof *order->plan);
 	if (err == ERR_NONE)
-		err = plan_make(&plan, x->call.arena, x->call.snapshot,
-		    x->call.model, x->call.path + strlen("/v1/"));
-	if (err == ERR_NONE)
-		err = splice_model(x, &order->body, plan.steps[0].model);
+		err = make_plan(x, b, order->plan, api_path);
 	if (err != ERR_NONE)
 		return err;
-	x->call.target_model = plan.steps[0].model;
-	order->method = x->call.method;
-	order->outgoing = (struct outgoing){
-		.target = plan.steps[0].target,
-		.deployment = plan.steps[0].deployment,
-		.path = outgoing_client_path(x),
-		.query = outgoing_client_query(x),
-		.content_type = content_type_of(x),
+	order->ask = (struct try_order){
+		.method = x->call.method,
+		.body = b,
+		.counts = counts_tokens(api_path),
+		.outgoing = {
+			.path = outgoing_client_path(x),
+			.query = outgoing_client_query(x),
+			.content_type = content_type_of(x),
+		},
 	};
 	return ERR_NONE;
 }
@@ -208,6 +124,7 @@ model_call_start(struct exchange *x, const struct relay_order *extras)
 	struct relay_order order = *extras;
 	enum err err = fill_order(x, &order);
 
+	exchange_forget_scan(x);
 	if (err == ERR_MODEL_NOT_FOUND)
 		reply_error(x, err, arena_printf(x->call.arena,
 		    "The model '%s' does not exist, or is not served here.",
@@ -216,7 +133,6 @@ model_call_start(struct exchange *x, const struct relay_order *extras)
 		reply_error(x, err, NULL);
 	else
 		relay_start(x, &order);
-	exchange_forget_scan(x);
 }
 
 void

@@ -1,4 +1,4 @@
-/* model_call.h - a call that names a model: find its target, splice the name, relay. */
+/* model_call.h - a call that names a model: plan its targets, and relay. */
 #ifndef HANDLERS_MODEL_CALL_H
 #define HANDLERS_MODEL_CALL_H
 
@@ -10,7 +10,4 @@ void	model_call_handle(struct exchange *);
 
 /* The same with what the relay does besides, for routes of one family. */
 void	model_call_start(struct exchange *, const struct relay_order *extras);
-
-/* True when the body names a model. */
-bool	model_call_has_model(const struct exchange *);
 #endif

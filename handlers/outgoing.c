@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/http.h"
+#include "gateway/trace.h"
 #include "upstream/dialect.h"
 #include "upstream/headers.h"
 
@@ -89,7 +90,7 @@ list_has(const struct list *l, const char *name)
 }
 
 static void
-add_provider_fields(struct list *l, const struct exchange *x,
+add_provider_fields(struct list *l, const struct conf *conf,
     const struct outgoing *o)
 {
 	const struct conf_provider *p = o->target->provider;
@@ -101,25 +102,43 @@ add_provider_fields(struct list *l, const struct exchange *x,
 		const char *value = p->headers[i].value;
 
 		if (value == NULL)
-			value = conf_getenv(x->call.snapshot->conf,
-			    p->headers[i].value_env);
+			value = conf_getenv(conf, p->headers[i].value_env);
 		if (value != NULL && http_is_field_value(value, strlen(value)))
 			list_add_field(l, p->headers[i].name, value);
 	}
 }
 
+/* W3C Trace Context section 4.3: without a traceparent there is no tracestate either. */
+static void
+add_trace_fields(struct list *l, const struct exchange *x)
+{
+	const struct params *p = &x->request->params;
+	const char *state = params_get(p, "HTTP_TRACESTATE");
+
+	if (x->call.traceparent == NULL)
+		return;
+	list_add_field(l, "traceparent", x->call.traceparent);
+	if (state != NULL && http_is_field_value(state, strlen(state)) &&
+	    trace_is_parent(params_get(p, "HTTP_TRACEPARENT")))
+		list_add_field(l, "tracestate", state);
+}
+
 struct curl_slist *
-outgoing_fields(struct exchange *x, const struct outgoing *o)
+outgoing_fields(struct arena *arena, const struct conf *conf,
+    const struct exchange *x, const struct outgoing *o)
 {
 	static char hop[] = OUTGOING_HOP_FIELD ": 1";
 	static char no_expect[] = "Expect:";	/* else bodies over 1 MB wait a second */
 	const struct conf_provider *p = o->target->provider;
-	struct list l = { .arena = x->call.arena };
+	struct list l = { .arena = arena };
 	const char *name, *value;
 
 	l.last = &l.first;
-	add_provider_fields(&l, x, o);
-	add_client_fields(&l, &x->request->params, p);
+	add_provider_fields(&l, conf, o);
+	if (x != NULL) {
+		add_client_fields(&l, &x->request->params, p);
+		add_trace_fields(&l, x);
+	}
 	name = dialect_required_field(p->kind, &value);
 	if (name != NULL && !list_has(&l, name))
 		list_add_field(&l, name, value);
@@ -132,7 +151,7 @@ outgoing_fields(struct exchange *x, const struct outgoing *o)
 }
 
 const char *
-outgoing_url(struct exchange *x, const struct outgoing *o)
+outgoing_url(struct arena *arena, const struct outgoing *o)
 {
 	const struct dialect_call call = {
 		.provider = o->target->provider,
@@ -142,7 +161,7 @@ outgoing_url(struct exchange *x, const struct outgoing *o)
 		.query = o->query,
 	};
 
-	return dialect_url(x->call.arena, &call);
+	return dialect_url(arena, &call);
 }
 
 const char *

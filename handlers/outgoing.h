@@ -18,16 +18,17 @@ struct outgoing {
 	const char	*content_type;	/* of the body; NULL = no body */
 };
 
-/* The URL and the fields, in the request's arena. */
-const char *outgoing_url(struct exchange *, const struct outgoing *);
+/* The URL, in ARENA. */
+const char *outgoing_url(struct arena *, const struct outgoing *);
 
 /*
- * The provider's key and static headers, the hop mark, and those of the
- * client's fields that are allowed to pass. The client's own credentials never
- * are.
+ * In ARENA: the provider's key and static headers, whose variables CONF knows,
+ * the hop mark, and of the exchange the trace and those of the client's fields
+ * that are allowed to pass. The client's own credentials never are. The exchange
+ * is NULL where the gateway asks of its own accord.
  */
-struct curl_slist *outgoing_fields(struct exchange *,
-	    const struct outgoing *);
+struct curl_slist *outgoing_fields(struct arena *, const struct conf *,
+	    const struct exchange *, const struct outgoing *);
 
 /* The client's spelling of what stands after /v1/, and its query ("" or "?..."). In the arena. */
 const char *outgoing_client_path(struct exchange *);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "handlers/body.h"
 #include "handlers/model_call.h"
 #include "handlers/reply.h"
 
@@ -32,22 +33,13 @@ find_target(const struct exchange *x)
 static void
 pass(struct exchange *x, const struct target *target)
 {
-	struct relay_order order = {
-		.method = x->call.method,
-		.outgoing = {
-			.target = target,
-			.path = outgoing_client_path(x),
-			.query = outgoing_client_query(x),
-		},
-	};
+	const char *type = NULL;
 
-	splice_init(&order.body, &x->body);
 	if (x->body_begun)
-		order.outgoing.content_type = x->scan != NULL ?
-		    outgoing_json_type(x) :
+		type = x->scan != NULL ? outgoing_json_type(x) :
 		    params_get(&x->request->params, "CONTENT_TYPE");
 	exchange_forget_scan(x);
-	relay_start(x, &order);
+	relay_to(x, target, type);
 }
 
 void
@@ -55,7 +47,7 @@ passthrough_handle(struct exchange *x)
 {
 	const struct target *target;
 
-	if (model_call_has_model(x)) {
+	if (body_has_model(x)) {
 		model_call_handle(x);
 		return;
 	}

@@ -2,352 +2,479 @@
 
 #include "handlers/relay.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include <sodium.h>
 
 #include "base/clock.h"
-#include "base/http.h"
-#include "handlers/capture.h"
-#include "handlers/reply.h"
-#include "handlers/route.h"
-#include "upstream/attempt.h"
-#include "upstream/headers.h"
-#include "upstream/sse.h"
+#include "gateway/channel.h"
+#include "gateway/retry.h"
+#include "handlers/delivery.h"
 
-enum { FLAT_MAX_BYTES = ATTEMPT_COPIED_MAX };
-
-/* How the answer is passed on. */
-enum relay_mode {
-	RELAY_HELD,		/* a JSON answer: kept until complete or too large, so that a cut one can still become a 502 */
-	RELAY_PLAIN,		/* each read at once */
-	RELAY_SSE		/* each read at once; failures are told in-band */
+enum {
+	DRAINS_MAX = 64,		/* of one process at once; beyond it upstreams are cancelled */
+	DRAIN_MAX_MS = 120000
 };
+
+/* What a relay's timer waits for; several at once. */
+enum wake { WAKE_RETRY, WAKE_HEDGE, WAKE_COMMENT, WAKE_DRAIN, WAKE__MAX };
 
 struct relay {
-	struct exchange		*x;
-	struct relay_order	 order;
-	struct attempt_request	 request;
-	struct attempt		*attempt;
-	enum relay_mode		 mode;
-	bool			 close_delimited, body_released;
-	bool			 holds, waits;	/* bytes, or the end, for relay_finish */
-	enum err		 end;		/* how it ended, while that waits */
-	char			*flat;		/* the spliced body, where it is small */
-	struct buf		 held;
-	struct sse		 sse;
+	struct exchange	*x;
+	struct relay_order order;
+	struct try_owner owner;
+	struct delivery	 delivery;
+	struct try	*tries[RETRY_TRIES_MAX];
+	unsigned	 try_count;
+	struct try	*kept;		/* over; its answer is passed on if nothing better comes */
+	enum err	 first_err;	/* of a try that no answer came from */
+	bool		 only_keys;	/* every try so far has failed by its key */
+	unsigned	 same_tries, waits;
+	uint64_t	 start_ms;	/* loop time */
+	uint64_t	 wait_since_us;	/* 0 = a try is under way */
+	struct try	*drained;	/* is read to its end, though the client has left */
+	struct plan_step *retried;	/* what WAKE_RETRY is about */
+	bool		 is_accounted;
+	uint64_t	 wakes[WAKE__MAX];	/* loop time; 0 = never */
+	bool		 has_timer;
+	uv_timer_t	 timer;
 };
 
-/* ---- The answer. ---- */
+/* ---- The timer. ---- */
 
-static bool
-text_begins(const char *text, size_t n, const char *beginning)
+static void	relay_on_wake(struct relay *, enum wake);
+
+static uint64_t
+relay_now(const struct relay *relay)
 {
-	size_t	 len = strlen(beginning);
-
-	return n >= len && strncasecmp(text, beginning, len) == 0;
+	return uv_now(relay->x->app->loop);
 }
 
-static enum relay_mode
-mode_of(const char *content_type, size_t n)
-{
-	if (text_begins(content_type, n, "text/event-stream"))
-		return RELAY_SSE;
-	if (text_begins(content_type, n, "application/json") ||
-	    text_begins(content_type, n, "application/problem+json"))
-		return RELAY_HELD;
-	return RELAY_PLAIN;
-}
+static void relay_rearm(struct relay *);
 
-static bool
-name_is(const char *name, size_t n, const char *wanted)
-{
-	return strlen(wanted) == n && strncasecmp(name, wanted, n) == 0;
-}
-
-static enum relay_mode
-find_mode(const struct attempt *a)
-{
-	const char *name, *value;
-	size_t	 at = 0, name_len, value_len;
-
-	while (attempt_next_field(a, &at, &name, &name_len, &value,
-	    &value_len))
-		if (name_is(name, name_len, "content-type"))
-			return mode_of(value, value_len);
-	return RELAY_PLAIN;
-}
-
-/* The provider's fields, filtered by table; its request id under another name. */
 static void
-copy_fields(struct relay *relay, const struct attempt *a)
+relay_on_timer(uv_timer_t *timer)
 {
-	struct response *r = &relay->x->request->response;
-	const char *name, *value;
-	size_t	 at = 0, name_len, value_len;
-	char	 name_copy[128];
-	struct arena *arena = relay->x->call.arena;
+	struct relay *relay = timer->data;
+	uint64_t now = relay_now(relay);
 
-	while (attempt_next_field(a, &at, &name, &name_len, &value,
-	    &value_len)) {
-		if (name_is(name, name_len, "x-request-id")) {
-			name = "x-upstream-request-id";
-			name_len = strlen(name);
-		} else if (!headers_pass_response(name, name_len) ||
-		    (relay->mode == RELAY_SSE &&
-		    name_is(name, name_len, "cache-control")))
+	for (enum wake w = 0; w < WAKE__MAX; w++) {
+		if (relay->wakes[w] == 0 || relay->wakes[w] > now)
 			continue;
-		if (name_len >= sizeof name_copy ||
-		    !http_is_token(name, name_len) ||
-		    !http_is_field_value(value, value_len))
-			continue;
-		memcpy(name_copy, name, name_len);
-		name_copy[name_len] = '\0';
-		response_field(r, name_copy,
-		    arena_strndup(arena, value, value_len));
+		relay->wakes[w] = 0;
+		relay_on_wake(relay, w);
 	}
+	relay_rearm(relay);
 }
 
 static void
-relay_on_head(void *arg, struct attempt *a)
+relay_rearm(struct relay *relay)
+{
+	uint64_t first = UINT64_MAX, now = relay_now(relay);
+
+	for (enum wake w = 0; w < WAKE__MAX; w++)
+		if (relay->wakes[w] != 0 && relay->wakes[w] < first)
+			first = relay->wakes[w];
+	if (first == UINT64_MAX)
+		return;
+	if (!relay->has_timer) {
+		uv_timer_init(relay->x->app->loop, &relay->timer);
+		relay->timer.data = relay;
+		relay->has_timer = true;
+	}
+	uv_timer_start(&relay->timer, relay_on_timer,
+	    first > now ? first - now : 0, 0);
+}
+
+static void
+relay_wake_in(struct relay *relay, enum wake wake, uint64_t ms)
+{
+	relay->wakes[wake] = relay_now(relay) + ms;
+	relay_rearm(relay);
+}
+
+/* ---- What is known of the tries. ---- */
+
+static uint64_t
+relay_budget_ms(const struct relay *relay, const struct target *target)
+{
+	uint64_t spent = relay_now(relay) - relay->start_ms;
+
+	return spent < target->timeouts.total_ms ?
+	    target->timeouts.total_ms - spent : 0;
+}
+
+static struct try *
+relay_find_running(const struct relay *relay)
+{
+	for (unsigned i = 0; i < relay->try_count; i++)
+		if (!relay->tries[i]->is_over)
+			return relay->tries[i];
+	return NULL;
+}
+
+static bool
+relay_has_more(void *arg, const struct try *t)
 {
 	struct relay *relay = arg;
-	struct response *r = &relay->x->request->response;
-	char	 length[24];
+	struct try *running = relay_find_running(relay);
 
-	if (relay->x->request->gone)
-		return;
-	relay->mode = find_mode(a);
-	relay->close_delimited = a->close_delimited;
-	if (relay->mode == RELAY_PLAIN)
-		capture_drop_answer(relay->x);
-	if (relay->mode != RELAY_SSE)
-		attempt_note_token(a);	/* there are no tokens to wait for */
-	reply_begin(relay->x, a->status);
-	copy_fields(relay, a);
-	if (relay->mode == RELAY_SSE) {
-		response_field(r, "Cache-Control", "no-cache");
-		response_field(r, "X-Accel-Buffering", "no");
-	} else if (relay->mode == RELAY_PLAIN)
-		response_field(r, "X-Accel-Buffering", "no");
-	if (relay->mode != RELAY_SSE && a->content_length >= 0 &&
-	    relay->order.finish == NULL) {
-		snprintf(length, sizeof length, "%lld",
-		    (long long)a->content_length);
-		response_field(r, "Content-Length", length);
-	}
-}
-
-/* From the first answer byte on no other try can follow: the request body may go. */
-static void
-relay_release_body(struct relay *relay)
-{
-	if (relay->body_released || !attempt_has_sent(relay->attempt))
-		return;
-	relay->body_released = true;
-	free(relay->flat);
-	relay->flat = NULL;
-	spool_fini(&relay->x->body);
-}
-
-/* The one Content-Length of an answer that may still be changed. */
-static void
-tell_length(struct relay *relay)
-{
-	char	 length[24];
-
-	snprintf(length, sizeof length, "%zu", buf_len(&relay->held));
-	response_field(&relay->x->request->response, "Content-Length", length);
-}
-
-static bool
-relay_write(struct relay *relay, const char *bytes, size_t n)
-{
-	struct exchange *x = relay->x;
-
-	if (x->call.first_byte_us == 0)
-		x->call.first_byte_us = clock_now_us();
-	relay_release_body(relay);
-	request_write(x->request, bytes, n);
-	return !response_is_full(&x->request->response);
-}
-
-static bool relay_on_data(void *, const char *, size_t);
-
-/* A JSON answer that outgrows the buffer is passed on like any other from then on. */
-static bool
-relay_hold(struct relay *relay, const char *bytes, size_t n)
-{
-	struct buf beginning = relay->held;
-
-	if (buf_append(&relay->held, bytes, n) == ERR_NONE)
-		return true;
-	buf_init(&relay->held, relay->held.max);
-	relay->mode = RELAY_PLAIN;
-	if (relay->order.outgrown != NULL && relay->x->call.status == 200)
-		relay->order.outgrown(relay->x, &beginning);
-	relay_write(relay, buf_data(&beginning), buf_len(&beginning));
-	buf_fini(&beginning);
-	return relay_on_data(relay, bytes, n);
-}
-
-static bool
-relay_pass(struct relay *relay, const char *bytes, size_t n)
-{
-	if (relay->mode == RELAY_SSE) {
-		sse_feed(&relay->sse, bytes, n);
-		if (relay->sse.token_seen)
-			attempt_note_token(relay->attempt);
-	}
-	return relay_write(relay, bytes, n);
-}
-
-/* What was held while something it names was stored. */
-static void
-relay_release_held(struct relay *relay)
-{
-	if (!relay->holds)
-		return;
-	relay->holds = false;
-	relay_pass(relay, buf_data(&relay->held), buf_len(&relay->held));
-	buf_fini(&relay->held);
-}
-
-static bool
-relay_on_data(void *arg, const char *bytes, size_t n)
-{
-	struct relay *relay = arg;
-
-	if (relay->x->request->gone)
-		return true;
-	if (relay->mode == RELAY_HELD)
-		return relay_hold(relay, bytes, n);
-	if (relay->order.watch != NULL)
-		relay->order.watch(relay->x, bytes, n);
-	if (relay->x->background != NULL && buf_append(&relay->held, bytes,
-	    n) == ERR_NONE) {
-		relay->holds = true;	/* until relay_finish */
+	if (relay->order.is_final)
 		return false;
-	}
-	return relay_pass(relay, bytes, n);
+	return (running != NULL && running != t) ||
+	    (relay->try_count < RETRY_TRIES_MAX &&
+	    (plan_has_more(relay->order.plan) ||
+	    relay->same_tries <= t->step->target->provider->retries));
 }
 
-/*
- * DESIGN section 7.2: a failure after the head is told as an event of its own,
- * and no [DONE] follows. Anthropic's streams name their error events.
- */
+/* Once, before the request ends: what MAIN consumed is the call's, what others did their own. */
 static void
-relay_end_in_band(struct relay *relay, enum err err)
+relay_account(struct relay *relay, const struct try *main)
 {
-	struct buf event;
-
-	buf_init(&event, 8192);
-	if (!relay->sse.at_boundary)
-		buf_puts(&event, "\n\n");
-	if (relay->x->route->is_anthropic)
-		buf_puts(&event, "event: error\n");
-	buf_puts(&event, "data: ");
-	reply_format_error(&event, relay->x, err, NULL);
-	buf_puts(&event, "\n\n");
-	relay->x->call.outcome = err;
-	request_end(relay->x->request, buf_data(&event), buf_len(&event));
-	buf_fini(&event);
+	if (relay->is_accounted)
+		return;
+	relay->is_accounted = true;
+	for (unsigned i = 0; i < relay->try_count; i++)
+		try_usage(relay->tries[i], relay->tries[i] == main ?
+		    &relay->x->call.usage : &relay->tries[i]->record->usage);
 }
 
+/* ---- The owner's side of a try. ---- */
+
 static void
-relay_send_held(struct relay *relay)
+relay_drop_others(struct relay *relay, const struct try *winner,
+    enum err reason)
 {
-	relay->x->call.first_byte_us = clock_now_us();
-	request_end(relay->x->request, buf_data(&relay->held),
-	    buf_len(&relay->held));
+	for (unsigned i = 0; i < relay->try_count; i++)
+		if (relay->tries[i] != winner)
+			try_cancel(relay->tries[i], reason);
 }
 
+/* From here on no other try can follow. */
 static void
-relay_end_well(struct relay *relay)
-{
-	struct exchange *x = relay->x;
-
-	if (relay->mode != RELAY_HELD)
-		request_end(x->request, NULL, 0);
-	else if (relay->order.finish != NULL && x->call.status == 200)
-		relay->order.finish(x, &relay->held);
-	else {
-		if (relay->order.finish != NULL)
-			tell_length(relay);
-		relay_send_held(relay);
-	}
-}
-
-static void
-relay_end(struct relay *relay, enum err err)
-{
-	struct exchange *x = relay->x;
-
-	if (relay->mode == RELAY_SSE && relay->sse.done_seen)
-		err = ERR_NONE;		/* what came after the last event is of no interest */
-	else if (relay->mode == RELAY_SSE && err == ERR_NONE &&
-	    relay->close_delimited && x->call.status == 200)
-		err = ERR_UPSTREAM_CUT;	/* an end that nothing announced */
-	if (err == ERR_NONE)
-		relay_end_well(relay);
-	else if (relay->mode == RELAY_SSE &&
-	    x->request->response.state == RESPONSE_BODY)
-		relay_end_in_band(relay, err);
-	else
-		reply_error(x, err, NULL);
-}
-
-static void
-relay_on_done(void *arg, enum err err)
+relay_on_ready(void *arg, struct try *t)
 {
 	struct relay *relay = arg;
-	struct exchange *x = relay->x;
 
-	if (x->request->gone || x->request->response.state == RESPONSE_DONE)
-		return;
-	if (relay->mode != RELAY_HELD && x->background != NULL) {
-		relay->waits = true;
-		relay->end = err;
-	} else
-		relay_end(relay, err);
+	relay->wakes[WAKE_HEDGE] = 0;
+	relay_drop_others(relay, t, ERR_HEDGE_LOST);
+	if (!relay->x->request->gone)
+		delivery_choose(&relay->delivery, t);
 }
+
+static bool
+relay_on_pass(void *arg, const char *bytes, size_t n)
+{
+	struct relay *relay = arg;
+
+	if (relay->delivery.chosen == NULL)
+		return true;		/* the client left first */
+	try_release_body(relay->delivery.chosen);
+	return delivery_pass(&relay->delivery, bytes, n);
+}
+
+/* The client gets what is held of T, which is over, and the end. */
+static void
+relay_deliver(struct relay *relay, struct try *t)
+{
+	if (!t->is_chosen) {
+		t->is_chosen = true;
+		relay_on_ready(relay, t);
+	}
+	relay_account(relay, t);
+	delivery_end(&relay->delivery, t->end);
+}
+
+static void
+relay_give_up(struct relay *relay)
+{
+	enum err err = relay->only_keys ? ERR_UPSTREAM_CREDENTIALS :
+		    relay->first_err;
+
+	if (relay->kept != NULL) {
+		relay_deliver(relay, relay->kept);
+		return;
+	}
+	relay_account(relay, NULL);
+	relay->x->call.target = relay->tries[0]->step->target;
+	relay->x->call.target_model = relay->tries[0]->step->model;
+	delivery_fail(&relay->delivery, err);
+}
+
+/* ---- Trying. ---- */
+
+static double
+jitter(void)
+{
+	return randombytes_random() / (double)UINT32_MAX;
+}
+
+static const double quantiles[] = {
+	[CONF_HEDGE_P50] = 0.50, [CONF_HEDGE_P90] = 0.90,
+	[CONF_HEDGE_P95] = 0.95, [CONF_HEDGE_P99] = 0.99,
+};
+
+static void
+relay_plan_hedge(struct relay *relay, const struct plan_step *step)
+{
+	enum conf_hedge hedge = step->target->hedge;
+	unsigned ms;
+
+	if (hedge == CONF_HEDGE_OFF || relay->order.is_final ||
+	    !plan_has_more(relay->order.plan))
+		return;
+	ms = channel_quantile_ms(step->target->channel, relay->x->call.stream,
+	    quantiles[hedge]);
+	if (ms > 0)
+		relay_wake_in(relay, WAKE_HEDGE, ms);
+}
+
+static void	relay_on_over(void *arg, struct try *);
+
+static void
+relay_try(struct relay *relay, struct plan_step *step, bool is_hedge)
+{
+	struct try *t;
+
+	t = try_start(relay->x, step, &relay->order.ask, &relay->owner,
+	    relay_budget_ms(relay, step->target), is_hedge);
+	relay->tries[relay->try_count++] = t;
+	if (t->is_over)
+		relay_on_over(relay, t);
+	else if (!is_hedge)
+		relay_plan_hedge(relay, step);
+}
+
+static void
+relay_next(struct relay *relay)
+{
+	struct plan_step *step = plan_take(relay->order.plan,
+	    relay->x->app->state, clock_wall_us() / 1000);
+
+	if (step == NULL) {
+		relay_give_up(relay);
+		return;
+	}
+	relay->same_tries = 1;
+	relay_try(relay, step, false);
+}
+
+static void
+relay_again(struct relay *relay)
+{
+	struct plan_step *step = relay->retried;
+
+	relay->x->call.wait_us += clock_now_us() - relay->wait_since_us;
+	relay->wait_since_us = 0;
+	plan_retake(step, relay->x->app->state, clock_wall_us() / 1000);
+	relay->same_tries++;
+	relay_try(relay, step, false);
+}
+
+/* Remember what the client gets if nothing better comes: the first channel's last answer. */
+static void
+relay_remember(struct relay *relay, struct try *t, enum retry_kind kind)
+{
+	bool	 has_answer = t->end == ERR_NONE ||
+		    t->end == ERR_UPSTREAM_STREAM_ERROR;
+
+	if (kind == RETRY_KEY)
+		return;
+	relay->only_keys = false;
+	if (has_answer && (relay->kept == NULL || relay->kept->step == t->step))
+		relay->kept = t;
+	if (!has_answer && (relay->first_err == ERR_NONE ||
+	    relay->tries[0]->step == t->step))
+		relay->first_err = t->end;
+}
+
+static void
+relay_decide(struct relay *relay, const struct try *t, enum retry_kind kind)
+{
+	struct retry_state s = {
+		.kind = kind,
+		.retry_after_ms = t->retry_after_ms,
+		.tries = relay->order.is_final ? RETRY_TRIES_MAX :
+		    relay->try_count,
+		.same_tries = relay->same_tries,
+		.retries = t->step->target->provider->retries,
+		.waits = relay->waits,
+		.budget_ms = relay_budget_ms(relay, t->step->target),
+	};
+	unsigned wait_ms;
+
+	if (kind == RETRY_CONTEXT && t->step->model != NULL)
+		plan_drop_model(relay->order.plan, t->step->model);
+	s.others_left = plan_has_more(relay->order.plan);
+	switch (retry_decide(&s, jitter(), &wait_ms)) {
+	case RETRY_SAME:
+		relay->waits++;
+		relay->wait_since_us = clock_now_us();
+		relay->retried = t->step;
+		relay_wake_in(relay, WAKE_RETRY, wait_ms);
+		break;
+	case RETRY_NEXT:
+		relay_next(relay);
+		break;
+	default:
+		relay_give_up(relay);
+	}
+}
+
+static void
+relay_end_drain(struct relay *relay)
+{
+	struct try *drained = relay->drained;
+
+	relay->drained = NULL;
+	relay->x->app->drains--;
+	relay_account(relay, drained);
+	try_cancel(drained, ERR_CLIENT_GONE);
+	request_abort(relay->x->request);
+}
+
+static void
+relay_on_over(void *arg, struct try *t)
+{
+	struct relay *relay = arg;
+	enum retry_kind kind = try_kind(t);
+
+	if (relay->drained != NULL) {
+		relay_end_drain(relay);
+		return;
+	}
+	if (relay->x->request->gone ||
+	    relay->x->request->response.state == RESPONSE_DONE)
+		return;
+	if (t->is_chosen || (kind == RETRY_FINAL && (t->end == ERR_NONE ||
+	    t->end == ERR_UPSTREAM_STREAM_ERROR))) {
+		relay_deliver(relay, t);
+		return;
+	}
+	relay_remember(relay, t, relay->order.is_final ? RETRY_FINAL : kind);
+	if (relay_find_running(relay) != NULL)
+		return;			/* the other one of a pair goes on */
+	relay->wakes[WAKE_HEDGE] = 0;
+	relay_decide(relay, t, kind);
+}
+
+/* ---- Waking. ---- */
+
+static void
+relay_hedge(struct relay *relay)
+{
+	struct plan_step *step;
+
+	if (relay->delivery.chosen != NULL ||
+	    relay->try_count >= RETRY_TRIES_MAX)
+		return;
+	step = plan_take(relay->order.plan, relay->x->app->state,
+	    clock_wall_us() / 1000);
+	if (step != NULL)
+		relay_try(relay, step, true);
+}
+
+static unsigned
+relay_keepalive_ms(const struct relay *relay)
+{
+	return relay->x->call.stream && !relay->order.is_final ?
+	    relay->x->call.snapshot->conf->stream.keepalive_ms : 0;
+}
+
+static void
+relay_comment(struct relay *relay)
+{
+	uint64_t ms = relay_keepalive_ms(relay), now = relay_now(relay);
+	uint64_t due = relay->delivery.last_ms + ms;
+
+	if (relay->x->request->gone ||
+	    relay->x->request->response.state == RESPONSE_DONE)
+		return;
+	if (due <= now) {
+		delivery_comment(&relay->delivery);
+		due = now + ms;
+	}
+	relay->wakes[WAKE_COMMENT] = due;
+}
+
+static void
+relay_on_wake(struct relay *relay, enum wake wake)
+{
+	switch (wake) {
+	case WAKE_RETRY:
+		relay_again(relay);
+		break;
+	case WAKE_HEDGE:
+		relay_hedge(relay);
+		break;
+	case WAKE_COMMENT:
+		relay_comment(relay);
+		break;
+	default:
+		if (relay->drained != NULL)
+			relay_end_drain(relay);
+	}
+}
+
+/* ---- The exchange's side. ---- */
 
 void
 relay_finish(struct exchange *x)
 {
 	struct relay *relay = x->state;
 
-	if (x->request->gone)
-		return;
-	if (relay->mode == RELAY_HELD) {
-		tell_length(relay);
-		relay_send_held(relay);
-		return;
-	}
-	relay_release_held(relay);
-	if (relay->waits)
-		relay_end(relay, relay->end);
-	else if (!response_is_full(&x->request->response))
-		attempt_resume(relay->attempt);
+	if (!x->request->gone && delivery_finish(&relay->delivery))
+		try_resume(relay->delivery.chosen);
 }
-
-/* ---- The exchange's side. ---- */
 
 static void
 relay_writable(struct exchange *x)
 {
 	struct relay *relay = x->state;
 
-	attempt_resume(relay->attempt);
+	if (relay->delivery.chosen != NULL)
+		try_resume(relay->delivery.chosen);
 }
 
+/* Is the upstream worth reading to its end without a client? */
+static struct try *
+relay_find_drain(const struct relay *relay)
+{
+	struct try *t = relay->delivery.chosen != NULL ?
+		    relay->delivery.chosen : relay_find_running(relay);
+
+	return t != NULL && !t->is_over && attempt_has_sent(t->attempt) &&
+	    t->step->target->provider->on_abort == CONF_ON_ABORT_DRAIN &&
+	    relay->x->app->drains < DRAINS_MAX ? t : NULL;
+}
+
+/* The client has left: stop, or drain; then the request ends later. */
 static void
 relay_cancel(struct exchange *x)
 {
 	struct relay *relay = x->state;
+	struct try *drained = relay_find_drain(relay);
 
-	attempt_cancel(relay->attempt);
+	memset(relay->wakes, 0, sizeof relay->wakes);
+	if (drained == NULL) {
+		relay_account(relay, relay->delivery.chosen != NULL ?
+		    relay->delivery.chosen : relay_find_running(relay));
+		relay_drop_others(relay, NULL, ERR_CLIENT_GONE);
+		return;
+	}
+	relay_drop_others(relay, drained, ERR_HEDGE_LOST);
+	relay->drained = drained;
+	x->drains = true;
+	x->app->drains++;
+	relay_wake_in(relay, WAKE_DRAIN, DRAIN_MAX_MS);
+	try_resume(drained);
+}
+
+static void
+relay_on_closed(uv_handle_t *handle)
+{
+	free(handle->data);
 }
 
 static void
@@ -355,97 +482,77 @@ relay_release(struct exchange *x)
 {
 	struct relay *relay = x->state;
 
-	attempt_free(relay->attempt);
-	free(relay->flat);
-	sse_fini(&relay->sse);
-	buf_fini(&relay->held);
+	for (unsigned i = 0; i < relay->try_count; i++)
+		try_free(relay->tries[i]);
+	delivery_fini(&relay->delivery);
+	if (relay->has_timer)
+		uv_close((uv_handle_t *)&relay->timer, relay_on_closed);
+	else
+		free(relay);
 }
 
 /* ---- Starting. ---- */
 
-static ssize_t
-relay_read_body(void *arg, uint64_t offset, void *out, size_t n)
-{
-	return splice_read(arg, offset, out, n);
-}
-
-/* Small bodies go to libcurl as one piece; larger ones it fetches. */
-static void
-set_body(struct relay *relay)
-{
-	struct attempt_request *r = &relay->request;
-	const struct splice *splice = &relay->order.body;
-
-	r->has_body = true;
-	r->body_len = splice->len;
-	r->body_read = relay_read_body;
-	r->body_arg = &relay->order.body;
-	if (splice->len > FLAT_MAX_BYTES)
-		return;
-	if (splice->count == 0) {
-		r->body = spool_memory(&relay->x->body);
-		return;
-	}
-	relay->flat = malloc(splice->len);
-	if (relay->flat != NULL && splice_read(splice, 0, relay->flat,
-	    splice->len) == (ssize_t)splice->len)
-		r->body = relay->flat;
-}
-
-static void
-set_request(struct relay *relay)
-{
-	struct exchange *x = relay->x;
-	const struct outgoing *o = &relay->order.outgoing;
-	const struct conf_timeouts *timeouts = &o->target->timeouts;
-	unsigned headers_ms = timeouts->headers_ms;
-
-	if (headers_ms == 0 && x->call.stream)
-		headers_ms = x->call.snapshot->conf->headers_default_ms;
-	relay->request = (struct attempt_request){
-		.method = relay->order.method,
-		.url = relay->order.url != NULL ? relay->order.url :
-		    outgoing_url(x, o),
-		.proxy = o->target->provider->proxy,
-		.http2 = o->target->provider->http2,
-		.stream = x->call.stream,
-		.headers = outgoing_fields(x, o),
-		.connect_ms = timeouts->connect_ms,
-		.headers_ms = headers_ms,
-		.first_token_ms = timeouts->first_token_ms,
-		.idle_ms = timeouts->idle_ms,
-		.total_ms = timeouts->total_ms,
-	};
-	if (o->content_type != NULL)
-		set_body(relay);
-	else if (relay->order.method[0] == 'P') {	/* POST, PUT, PATCH */
-		relay->request.has_body = true;	/* an empty one, with its length */
-		relay->request.body = "";
-	}
-}
-
 void
 relay_start(struct exchange *x, const struct relay_order *order)
 {
-	struct relay *relay = arena_alloc(x->call.arena, sizeof *relay);
-	const struct sink sink = {
-		.head = relay_on_head, .data = relay_on_data,
-		.done = relay_on_done, .arg = relay,
-	};
+	struct relay *relay = calloc(1, sizeof *relay);
 
-	relay->x = x;
-	relay->order = *order;
-	x->call.target = order->outgoing.target;
-	buf_init(&relay->held,
-	    x->call.snapshot->conf->limits.client_buffer_bytes);
-	sse_init(&relay->sse);
-	set_request(relay);
+	if (relay == NULL)
+		abort();
+	*relay = (struct relay){
+		.x = x, .order = *order, .only_keys = true,
+		.start_ms = uv_now(x->app->loop),
+		.owner = { .ready = relay_on_ready, .pass = relay_on_pass,
+		    .over = relay_on_over, .has_more = relay_has_more,
+		    .arg = relay },
+	};
+	x->call.ready_us = clock_now_us();
+	delivery_init(&relay->delivery, x, &relay->order);
 	x->state = relay;
 	x->writable = relay_writable;
 	x->cancel = relay_cancel;
 	x->release = relay_release;
-	relay->attempt = attempt_start(&x->app->client, &relay->request,
-	    &sink);
-	if (relay->attempt == NULL)
-		reply_error(x, ERR_INTERNAL, NULL);
+	if (relay_keepalive_ms(relay) > 0)
+		relay_wake_in(relay, WAKE_COMMENT, relay_keepalive_ms(relay));
+	relay_next(relay);
+}
+
+static void
+relay_once(struct exchange *x, const struct target *target,
+    struct relay_order *order)
+{
+	snapshot_refresh(x->call.snapshot, x->app->state,
+	    clock_wall_us() / 1000);
+	order->is_final = true;
+	order->plan = arena_alloc(x->call.arena, sizeof *order->plan);
+	plan_single(order->plan, target);
+	relay_start(x, order);
+}
+
+void
+relay_to(struct exchange *x, const struct target *target,
+    const char *content_type)
+{
+	struct relay_order order = { .ask = {
+		.method = x->call.method,
+		.outgoing = {
+			.path = outgoing_client_path(x),
+			.query = outgoing_client_query(x),
+			.content_type = content_type,
+		},
+	} };
+
+	relay_once(x, target, &order);
+}
+
+void
+relay_fetch(struct exchange *x, const struct target *target, const char *url)
+{
+	struct relay_order order = { .ask = {
+		.method = "GET", .url = url,
+		.outgoing = { .path = "images/data", .query = "" },
+	} };
+
+	relay_once(x, target, &order);
 }

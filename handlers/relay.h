@@ -1,17 +1,16 @@
-/* relay.h - ask one provider and pass its answer on, streams included. */
+/* relay.h - ask providers until one answers, and pass its answer on, streams included. */
 #ifndef HANDLERS_RELAY_H
 #define HANDLERS_RELAY_H
 
-#include "gateway/splice.h"
+#include "gateway/plan.h"
 #include "handlers/exchange.h"
-#include "handlers/outgoing.h"
+#include "handlers/try.h"
 
-/* What is asked. Strings live in the request's arena. */
+/* What is asked, and of whom. Strings and plan live in the request's arena. */
 struct relay_order {
-	struct outgoing	 outgoing;	/* content_type NULL: no body */
-	const char	*method;
-	const char	*url;		/* NULL: what outgoing says */
-	struct splice	 body;		/* over the exchange's spool */
+	struct try_order ask;
+	struct plan	*plan;
+	bool		 is_final;	/* the first answer counts, whatever it says: nothing is tried again */
 
 	/*
 	 * Called with a complete JSON answer of status 200 that is small enough
@@ -32,6 +31,16 @@ struct relay_order {
 
 /* Ask; the exchange's state is the relay's from now on, and it ends the request. */
 void	relay_start(struct exchange *, const struct relay_order *);
+
+/*
+ * Ask TARGET alone, once, for what the client asked for; its body goes as
+ * CONTENT_TYPE, NULL = it has none.
+ */
+void	relay_to(struct exchange *, const struct target *,
+	    const char *content_type);
+
+/* Fetch URL from TARGET. */
+void	relay_fetch(struct exchange *, const struct target *, const char *url);
 
 /*
  * What finish was given may be sent; or, where outgrown or watch started work in

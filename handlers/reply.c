@@ -22,11 +22,31 @@ reply_begin(struct exchange *x, int status)
 	if (x->origin == NULL)
 		return;
 	response_field(r, "Access-Control-Allow-Origin", x->origin);
-	response_field(r, "Access-Control-Expose-Headers", "x-request-id");
+	response_field(r, "Access-Control-Expose-Headers",
+	    "x-request-id, x-sluice-attempts, x-sluice-provider");
 	response_field(r, "Vary", "Origin");
 }
 
 static void
+put_attempts(struct exchange *x)
+{
+	char	 count[12];
+
+	if (x->call.attempt_count == 0)
+		return;
+	snprintf(count, sizeof count, "%u", x->call.attempt_count);
+	response_field(&x->request->response, "x-sluice-attempts", count);
+}
+
+void
+reply_provider(struct exchange *x)
+{
+	response_field(&x->request->response, "x-sluice-provider",
+	    x->call.target->provider->name);
+	put_attempts(x);
+}
+
+void
 reply_body(struct exchange *x, const char *type, struct buf *body)
 {
 	char	 length[24];
@@ -122,6 +142,7 @@ reply_error(struct exchange *x, enum err err, const char *text)
 	}
 	response_reset(r);
 	reply_begin(x, err_get(err)->status);
+	put_attempts(x);
 	if (err == ERR_INVALID_API_KEY)
 		response_field(r, "WWW-Authenticate", "Bearer");
 	if (err == ERR_METHOD_NOT_ALLOWED)

@@ -8,6 +8,13 @@
 /* Begin the head with the fields that every answer has (x-request-id, CORS). */
 void	reply_begin(struct exchange *, int status);
 
+/* Whose answer it is, and after how many tries: x-sluice-provider, x-sluice-attempts. */
+void	reply_provider(struct exchange *);
+
+/* The rest of a complete answer; BODY is emptied. */
+void	reply_body(struct exchange *, const char *content_type,
+	    struct buf *body);
+
 /* A complete JSON answer; BODY is emptied. */
 void	reply_json(struct exchange *, int status, struct buf *body);
 

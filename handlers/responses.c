@@ -256,24 +256,14 @@ reply_unknown(struct exchange *x, const char *id)
 static void
 on_found(struct exchange *x, bool ok, const struct object *o)
 {
-	struct relay_order order = {
-		.method = x->call.method,
-		.outgoing = {
-			.path = outgoing_client_path(x),
-			.query = outgoing_client_query(x),
-		},
-	};
-
-	order.outgoing.target = !ok ? NULL :
+	const struct target *target = !ok ? NULL :
 	    snapshot_find_provider(x->call.snapshot, o->provider);
-	if (order.outgoing.target == NULL) {
+
+	if (target == NULL)
 		reply_unknown(x, o->id);
-		return;
-	}
-	splice_init(&order.body, &x->body);
-	if (x->body_begun)
-		order.outgoing.content_type = outgoing_json_type(x);
-	relay_start(x, &order);
+	else
+		relay_to(x, target, x->body_begun ? outgoing_json_type(x) :
+		    NULL);
 }
 
 void

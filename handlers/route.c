@@ -7,9 +7,10 @@
 
 #include "handlers/echo.h"
 #include "handlers/health.h"
-#include "handlers/models.h"
 #include "handlers/images.h"
+#include "handlers/metrics.h"
 #include "handlers/model_call.h"
+#include "handlers/models.h"
 #include "handlers/passthrough.h"
 #include "handlers/responses.h"
 
@@ -70,6 +71,9 @@ const struct route routes[] = {
 	{ .method = "GET", .pattern = "/health/*", .key = ROUTE_KEY_CLIENT,
 	  .handle = health_handle_model,
 	  .help = "asks every provider of one model: 200 or 503" },
+	{ .method = "GET", .pattern = "/metrics", .key = ROUTE_KEY_METRICS,
+	  .handle = metrics_handle,
+	  .help = "what was counted, for Prometheus" },
 	ECHO_ROUTE("POST", "/echo/v1/chat/completions", ROUTE_BODY_JSON,
 	    echo_handle_chat, "the demo upstream: chat"),
 	ECHO_ROUTE("POST", "/echo/v1/completions", ROUTE_BODY_JSON,
@@ -82,7 +86,7 @@ const struct route routes[] = {
 
 const size_t route_count = sizeof routes / sizeof routes[0];
 
-const char *const route_roots[] = { "v1", "health", "echo", NULL };
+const char *const route_roots[] = { "v1", "health", "metrics", "echo", NULL };
 
 /* Bytes of a pattern that must stand in the path as they are. */
 static size_t

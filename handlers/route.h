@@ -18,7 +18,8 @@ enum route_key {
 	ROUTE_KEY_NONE,			/* anybody */
 	ROUTE_KEY_CLIENT,		/* a client key */
 	ROUTE_KEY_MODELS,		/* a client key unless auth.models_open */
-	ROUTE_KEY_ECHO			/* the echo provider's own */
+	ROUTE_KEY_ECHO,			/* the echo provider's own */
+	ROUTE_KEY_METRICS		/* the admin's, or an address in metrics.allow */
 };
 
 struct route {

@@ -2,6 +2,7 @@
 
 #include "upstream/attempt.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -160,8 +161,7 @@ attempt_end_head(struct attempt *a)
 	a->last_ms = uv_now(a->timer.loop);
 	attempt_rearm(a);
 	a->sink.head(a->sink.arg, a);
-	buf_fini(&a->fields);
-	return !a->cancelled;
+	return !a->cancelled && a->failure == ERR_NONE;
 }
 
 static bool
@@ -188,6 +188,21 @@ attempt_take_line(struct attempt *a, const char *line, size_t n)
 	    buf_append(&a->fields, "\n", 1) == ERR_NONE;
 }
 
+/* libcurl must not be called from inside its callbacks, for no transfer. */
+static void
+attempt_enter(struct attempt *a)
+{
+	a->in_callback = true;
+	a->client->callbacks++;
+}
+
+static void
+attempt_leave(struct attempt *a)
+{
+	a->in_callback = false;
+	a->client->callbacks--;
+}
+
 static size_t
 attempt_on_header(char *line, size_t size, size_t count, void *arg)
 {
@@ -195,9 +210,9 @@ attempt_on_header(char *line, size_t size, size_t count, void *arg)
 	size_t	 n = size * count;
 	bool	 ok;
 
-	a->in_callback = true;
+	attempt_enter(a);
 	ok = attempt_take_line(a, line, n);
-	a->in_callback = false;
+	attempt_leave(a);
 	return ok ? n : (size_t)-1;
 }
 
@@ -217,19 +232,20 @@ attempt_on_data(char *bytes, size_t size, size_t count, void *arg)
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	a->last_ms = uv_now(a->timer.loop);
-	a->in_callback = true;
+	attempt_enter(a);
 	if (!a->sink.data(a->sink.arg, bytes, n))
 		a->want_pause = true;
-	a->in_callback = false;
-	return a->cancelled ? (size_t)-1 : n;
+	attempt_leave(a);
+	return a->cancelled || a->failure != ERR_NONE ? (size_t)-1 : n;
 }
 
 static size_t
 attempt_on_read(char *out, size_t size, size_t count, void *arg)
 {
 	struct attempt *a = arg;
-	ssize_t	 n = a->request->body_read(a->request->body_arg,
-	    a->body_offset, out, size * count);
+	ssize_t	 n = a->cancelled ? -1 :
+		    a->request->body_read(a->request->body_arg,
+		    a->body_offset, out, size * count);
 
 	if (n < 0)
 		return CURL_READFUNC_ABORT;
@@ -405,7 +421,38 @@ attempt_note_token(struct attempt *a)
 	attempt_rearm(a);
 }
 
-/* Inside one of libcurl's callbacks the callback's result ends the transfer. */
+void
+attempt_drop_fields(struct attempt *a)
+{
+	buf_fini(&a->fields);
+}
+
+void
+attempt_fail(struct attempt *a, enum err err)
+{
+	assert(a->in_callback);
+	a->failure = err;
+}
+
+static void
+attempt_remove(struct attempt *a)
+{
+	if (!a->running)
+		return;
+	a->running = false;
+	client_remove(a->client, &a->transfer);
+}
+
+static void
+attempt_on_late_cancel(uv_timer_t *timer)
+{
+	attempt_remove(timer->data);
+}
+
+/*
+ * Inside a callback of its own the callback's result ends the transfer, inside
+ * another's it has to wait for the loop.
+ */
 void
 attempt_cancel(struct attempt *a)
 {
@@ -413,10 +460,10 @@ attempt_cancel(struct attempt *a)
 		return;
 	a->cancelled = true;
 	uv_timer_stop(&a->timer);
-	if (a->running && !a->in_callback) {
-		a->running = false;
-		client_remove(a->client, &a->transfer);
-	}
+	if (a->client->callbacks == 0)
+		attempt_remove(a);
+	else if (!a->in_callback && a->running)
+		uv_timer_start(&a->timer, attempt_on_late_cancel, 0, 0);
 }
 
 static void
@@ -431,6 +478,7 @@ attempt_free(struct attempt *a)
 	if (a == NULL)
 		return;
 	attempt_cancel(a);
+	attempt_remove(a);
 	curl_easy_cleanup(a->transfer.easy);
 	buf_fini(&a->fields);
 	uv_close((uv_handle_t *)&a->timer, attempt_on_timer_closed);

@@ -71,7 +71,7 @@ struct attempt {
 	uint64_t	 start_ms, last_ms; /* loop time: of the start, of the last byte either way */
 	size_t		 header_bytes;
 	enum err	 failure;	/* known better than libcurl's code says */
-	struct buf	 fields;	/* "name: value\n" lines, until head has returned */
+	struct buf	 fields;	/* "name: value\n" lines, until attempt_drop_fields */
 };
 
 /*
@@ -82,8 +82,8 @@ struct attempt *attempt_start(struct client *, const struct attempt_request *,
 	    const struct sink *);
 
 /*
- * Walk the answer's fields, only inside head: *AT is 0 at first. False at the
- * end. NAME (NAME_LEN bytes) and VALUE (VALUE_LEN) are borrowed, not terminated.
+ * Walk the answer's fields, from head on until they are dropped: *AT is 0 at
+ * first. False at the end. NAME (NAME_LEN bytes) and VALUE (VALUE_LEN) are borrowed, not terminated.
  */
 bool	attempt_next_field(const struct attempt *, size_t *at,
 	    const char **name, size_t *name_len, const char **value,
@@ -101,7 +101,13 @@ void	attempt_resume(struct attempt *);
 /* A content token went by: from now on only idle and total count. */
 void	attempt_note_token(struct attempt *);
 
-/* Stop at once; done is not called. Allowed in a sink's callback. NULL is fine. */
+/* The fields are of no more use: a stream need not carry them along. */
+void	attempt_drop_fields(struct attempt *);
+
+/* From head or data alone: take no more, and let done say ERR. */
+void	attempt_fail(struct attempt *, enum err);
+
+/* Stop at once; done is not called. Allowed in any sink's callback. NULL is fine. */
 void	attempt_cancel(struct attempt *);
 
 /* Release, cancelling first. Allowed in done, not in head and data. NULL is fine. */

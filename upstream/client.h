@@ -19,6 +19,7 @@ struct client {
 	uv_timer_t	 timer;
 	struct client_socket **sockets;	/* by descriptor */
 	size_t		 socket_slots;
+	unsigned	 callbacks;	/* libcurl's that are being answered right now */
 };
 
 /* One transfer; embedded by its owner, found through CURLOPT_PRIVATE. */

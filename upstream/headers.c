@@ -8,7 +8,7 @@
 /* A trailing "-" stands for every name that begins so. */
 static const char *const request_fields[] = {
 	"accept", "anthropic-", "content-type", "idempotency-key", "openai-",
-	"traceparent", "tracestate", "user-agent",
+	"user-agent",
 };
 
 static const char *const hidden_response_fields[] = {

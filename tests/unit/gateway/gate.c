@@ -53,6 +53,57 @@ an_open_gate_asks_nothing(void **state)
 }
 
 static void
+the_admin_key_is_one_of_its_own(void **state)
+{
+	struct snapshot *s;
+
+	unsetenv("SLUICE_ADMIN_KEY");
+	s = load(*state, "auth: { open = true; };", "sk-one");
+	assert_false(gate_is_admin(s, NULL));
+	assert_false(gate_is_admin(s, ""));
+	assert_false(gate_is_admin(s, "sk-one"));
+	snapshot_unref(s);
+	setenv("SLUICE_ADMIN_KEY", "", 1);
+	s = load(*state, "", "sk-one");
+	assert_false(gate_is_admin(s, ""));
+	snapshot_unref(s);
+	setenv("SLUICE_ADMIN_KEY", "sk-admin", 1);
+	s = load(*state, "", "sk-one");
+	assert_true(gate_is_admin(s, "sk-admin"));
+	assert_false(gate_is_admin(s, "sk-admin "));
+	assert_false(gate_is_admin(s, "sk-one"));
+	assert_false(gate_is_admin(s, NULL));
+	assert_int_equal(gate_check(s, "sk-admin"), ERR_INVALID_API_KEY);
+	snapshot_unref(s);
+	setenv("OTHER_ADMIN_KEY", "sk-other", 1);
+	s = load(*state, "auth: { admin_key_env = \"OTHER_ADMIN_KEY\"; };",
+	    "sk-one");
+	assert_true(gate_is_admin(s, "sk-other"));
+	assert_false(gate_is_admin(s, "sk-admin"));
+	snapshot_unref(s);
+}
+
+static void
+metrics_are_for_those_in_the_list(void **state)
+{
+	struct snapshot *s = load(*state, "metrics: { allow = "
+	    "[ \"10.0.0.0/8\", \"::1\" ]; };", "sk-one");
+
+	assert_true(gate_allows_metrics(s, "10.2.3.4"));
+	assert_true(gate_allows_metrics(s, "::ffff:10.2.3.4"));
+	assert_true(gate_allows_metrics(s, "::1"));
+	assert_false(gate_allows_metrics(s, "127.0.0.1"));
+	assert_false(gate_allows_metrics(s, ""));
+	assert_false(gate_allows_metrics(s, NULL));
+	snapshot_unref(s);
+	s = load(*state, "auth: { open = true; };", "sk-one");
+	assert_false(gate_allows_metrics(s, "127.0.0.1"));
+	assert_false(gate_allows_metrics(s, ""));
+	assert_false(gate_allows_metrics(s, NULL));
+	snapshot_unref(s);
+}
+
+static void
 equal_is_equal(void **state)
 {
 	(void)state;
@@ -74,6 +125,8 @@ main(void)
 		TEST(only_whole_keys_open),
 		TEST(without_keys_nobody_comes_in),
 		TEST(an_open_gate_asks_nothing),
+		TEST(the_admin_key_is_one_of_its_own),
+		TEST(metrics_are_for_those_in_the_list),
 		cmocka_unit_test(equal_is_equal),
 	};
 

@@ -14,13 +14,17 @@
 #include <yajl/yajl_tree.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 
 struct fixture {
 	char		 dir[64];
 	struct journal	 journal;
+	struct state	*state;
 	struct call	 call;
 	struct conf_provider provider;
+	struct channel	 channel;
 	struct target	 target;
+	struct call_attempt attempts[2];
 };
 
 static int
@@ -31,9 +35,12 @@ set_up(void **state)
 	strcpy(x->dir, "/tmp/sluice-settle.XXXXXX");
 	if (mkdtemp(x->dir) == NULL)
 		return -1;
+	log_open(NULL, LOG_LEVEL_ERROR);
 	journal_open(&x->journal, x->dir);
-	x->provider.name = "openai";
-	x->target.provider = &x->provider;
+	x->state = state_open(x->dir);
+	x->provider.name = x->channel.name = "openai";
+	x->channel.provider = x->target.provider = &x->provider;
+	x->target.channel = &x->channel;
 	x->call = (struct call){
 		.id = "req_0123456789abcdef",
 		.start_us = clock_now_us() - 5000000,
@@ -54,9 +61,13 @@ tear_down(void **state)
 {
 	struct fixture *x = *state;
 
-	unlink(x->journal.path);
+	char	 command[96];
+
+	state_close(x->state);
 	journal_close(&x->journal);
-	rmdir(x->dir);
+	snprintf(command, sizeof(command), "rm -rf '%s'", x->dir);
+	if (system(command) != 0)
+		return -1;
 	free(x);
 	return 0;
 }
@@ -71,7 +82,7 @@ settled(struct fixture *x)
 	size_t	 n;
 	yajl_val tree;
 
-	settle(&x->journal, &x->call);
+	settle(x->state, &x->journal, &x->call);
 	f = fopen(x->journal.path, "r");
 	assert_non_null(f);
 	n = fread(text, 1, sizeof(text) - 1, f);
@@ -134,7 +145,117 @@ every_field_is_there(void **state)
 	assert_true(YAJL_GET_INTEGER(member(tree, "duration_ms")) >= 5000);
 	assert_int_equal(YAJL_GET_INTEGER(member(tree, "ttfb_ms")), 2500);
 	assert_true(YAJL_GET_INTEGER(member(tree, "bytes")) == 1234567890123);
+	assert_true(YAJL_IS_NULL(member(tree, "trace_id")));
+	assert_true(YAJL_IS_NULL(member(tree, "usage")));
+	assert_int_equal(member(tree, "attempts")->u.array.len, 0);
 	yajl_tree_free(tree);
+}
+
+/* The call's second try, whose answer was passed on. */
+static void
+try_twice(struct fixture *x)
+{
+	x->attempts[0] = (struct call_attempt){
+		.target = &x->target, .outcome = ERR_UPSTREAM_RESET,
+		.start_us = x->call.start_us, .end_us = x->call.start_us + 7000,
+		.usage = { .source = USAGE_ESTIMATED, .input_tokens = 9 },
+	};
+	x->attempts[1] = (struct call_attempt){
+		.target = &x->target, .model = "gpt-4o-2024", .status = 200,
+		.is_hedge = true, .first_token_us = 2000000,
+		.start_us = x->call.start_us,
+		.end_us = x->call.start_us + 3000000,
+	};
+	x->call.attempts[0] = &x->attempts[0];
+	x->call.attempts[1] = &x->attempts[1];
+	x->call.attempt_count = 2;
+}
+
+static void
+every_attempt_is_there(void **state)
+{
+	struct fixture *x = *state;
+	yajl_val tree, first, second;
+
+	try_twice(x);
+	x->call.trace_id = "0af7651916cd43dd8448eb211c80319c";
+	tree = settled(x);
+	assert_text(tree, "trace_id", "0af7651916cd43dd8448eb211c80319c");
+	assert_int_equal(member(tree, "attempts")->u.array.len, 2);
+	first = member(tree, "attempts")->u.array.values[0];
+	second = member(tree, "attempts")->u.array.values[1];
+	assert_text(first, "provider", "openai");
+	assert_true(YAJL_IS_NULL(member(first, "model")));
+	assert_text(first, "outcome", "upstream_reset");
+	assert_int_equal(YAJL_GET_INTEGER(member(first, "status")), 0);
+	assert_int_equal(YAJL_GET_INTEGER(member(first, "duration_ms")), 7);
+	assert_true(YAJL_IS_NULL(member(first, "first_token_ms")));
+	assert_true(YAJL_IS_FALSE(member(first, "hedge")));
+	assert_text(member(first, "usage"), "source", "estimated");
+	assert_text(second, "model", "gpt-4o-2024");
+	assert_text(second, "outcome", "ok");
+	assert_int_equal(YAJL_GET_INTEGER(member(second, "status")), 200);
+	assert_int_equal(YAJL_GET_INTEGER(member(second, "first_token_ms")),
+	    2000);
+	assert_true(YAJL_IS_TRUE(member(second, "hedge")));
+	yajl_tree_free(tree);
+}
+
+static void
+usage_is_told_by_its_source(void **state)
+{
+	static const char *const sources[] = {
+		[USAGE_REPORTED] = "reported", [USAGE_PARTIAL] = "partial",
+		[USAGE_ESTIMATED] = "estimated",
+	};
+	yajl_val tree, usage;
+
+	for (enum usage_source s = USAGE_REPORTED; s <= USAGE_ESTIMATED; s++) {
+		struct fixture *x;
+
+		tear_down(state);
+		set_up(state);
+		x = *state;
+		x->call.usage = (struct usage){ s, 1, 2, 3, 4, 5 };
+		tree = settled(x);
+		usage = member(tree, "usage");
+		assert_text(usage, "source", sources[s]);
+		assert_int_equal(YAJL_GET_INTEGER(member(usage,
+		    "input_tokens")), 1);
+		assert_int_equal(YAJL_GET_INTEGER(member(usage,
+		    "cache_read_tokens")), 2);
+		assert_int_equal(YAJL_GET_INTEGER(member(usage,
+		    "cache_write_tokens")), 3);
+		assert_int_equal(YAJL_GET_INTEGER(member(usage,
+		    "output_tokens")), 4);
+		assert_int_equal(YAJL_GET_INTEGER(member(usage,
+		    "reasoning_tokens")), 5);
+		yajl_tree_free(tree);
+	}
+}
+
+static void
+note_requests(void *arg, const char *text, const uint64_t *cells,
+    unsigned count, bool is_gauge)
+{
+	uint64_t *requests = arg;
+
+	(void)count;
+	(void)is_gauge;
+	if (strncmp(text, "answer{", 7) == 0)
+		*requests += cells[0];
+}
+
+static void
+a_line_is_counted_once(void **state)
+{
+	struct fixture *x = *state;
+	uint64_t requests = 0;
+
+	try_twice(x);
+	yajl_tree_free(settled(x));
+	state_each(x->state, note_requests, &requests);
+	assert_int_equal(requests, 1);
 }
 
 static void
@@ -247,6 +368,9 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(every_field_is_there),
+		TEST(every_attempt_is_there),
+		TEST(usage_is_told_by_its_source),
+		TEST(a_line_is_counted_once),
 		TEST(what_is_not_known_is_null),
 		TEST(texts_cannot_break_the_line),
 		TEST(long_texts_are_cut),

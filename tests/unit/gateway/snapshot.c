@@ -314,6 +314,223 @@ many_models_are_all_found(void **state)
 	snapshot_unref(s);
 }
 
+/* ---- Channels, tiers, weights. ---- */
+
+static void
+each_provider_and_own_base_url_is_a_channel(void **state)
+{
+	struct snapshot *s;
+	const struct model *m;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL "models = ( "
+	    "{ name = \"m\"; endpoints = ( "
+	    "{ path = \"chat/completions\"; base_url = \"http://gpu/v1/\"; }, "
+	    "{ path = \"embeddings\"; base_url = \"http://one/v1\"; }, "
+	    "{ path = \"rerank\"; } ); }, { name = \"n\"; endpoints = ( "
+	    "{ path = \"rerank\"; base_url = \"http://gpu/v1\"; } ); } );");
+	dir_write(*state, "providers.d/b.conf", URL "models = ( "
+	    "{ name = \"o\"; endpoints = ( { path = \"rerank\"; "
+	    "base_url = \"http://gpu/v1\"; } ); } );");
+	s = load(*state);
+	assert_int_equal(s->channel_count, 4);
+	assert_string_equal(s->channels[0].name, "a");
+	assert_string_equal(s->channels[1].name, "b");
+	assert_string_equal(s->channels[2].name, "a http://gpu/v1");
+	assert_string_equal(s->channels[3].name, "b http://gpu/v1");
+	assert_string_equal(s->channels[3].provider->name, "b");
+	m = find(s, "m");
+	assert_ptr_equal(m->targets[0].channel, &s->channels[2]);
+	assert_ptr_equal(m->targets[1].channel, &s->channels[0]);
+	assert_ptr_equal(m->targets[2].channel, &s->channels[0]);
+	assert_ptr_equal(find(s, "n")->targets[0].channel, &s->channels[2]);
+	assert_ptr_equal(find(s, "o")->targets[0].channel, &s->channels[3]);
+	assert_ptr_equal(snapshot_find_provider(s, "b")->channel,
+	    &s->channels[1]);
+	snapshot_unref(s);
+}
+
+static void
+seeds_come_from_names_alone(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/z.conf", URL "name = \"one\";");
+	dir_write(*state, "providers.d/y.conf", URL "name = \"two\";");
+	s = load(*state);
+	assert_true(s->channels[1].seed == channel_hash("one", 3));
+	assert_true(s->channels[0].seed == channel_hash("two", 3));
+	snapshot_unref(s);
+}
+
+static void
+targets_stand_in_tiers(void **state)
+{
+	static const char *const order[] = { "c", "e", "a", "d", "b" };
+	static const char *const files[][2] = {
+		{ "providers.d/a.conf", "1" }, { "providers.d/b.conf", "9" },
+		{ "providers.d/c.conf", "0" }, { "providers.d/d.conf", "1" },
+		{ "providers.d/e.conf", "0" },
+	};
+	struct snapshot *s;
+	const struct model *m;
+	char	 text[200];
+
+	dir_write(*state, "sluice.conf", "");
+	for (size_t i = 0; i < 5; i++) {
+		snprintf(text, sizeof text, URL "priority = %s; "
+		    "models = ( { name = \"m\"; } );", files[i][1]);
+		dir_write(*state, files[i][0], text);
+	}
+	s = load(*state);
+	m = find(s, "m");
+	assert_int_equal(m->tier_count, 3);
+	assert_int_equal(m->tiers[0].end, 2);
+	assert_int_equal(m->tiers[1].end, 4);
+	assert_int_equal(m->tiers[2].end, 5);
+	for (size_t i = 0; i < 5; i++) {
+		assert_string_equal(m->targets[i].provider->name, order[i]);
+		assert_ptr_equal(&s->channels[m->lanes[i].channel],
+		    m->targets[i].channel);
+		assert_true(m->lanes[i].seed == m->targets[i].channel->seed);
+	}
+	snapshot_unref(s);
+}
+
+static void
+weights_are_multiplied(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL "models = ( "
+	    "{ name = \"m\"; }, { name = \"n\"; weight = 3; } );");
+	dir_write(*state, "providers.d/b.conf", URL "weight = 40; models = ( "
+	    "{ name = \"o\"; }, { name = \"p\"; weight = 3; } );");
+	dir_write(*state, "providers.d/c.conf", URL "weight = 1000000; "
+	    "models = ( { name = \"q\"; weight = 1000000; } );");
+	dir_write(*state, "providers.d/d.conf", URL "force_model = \"f\";");
+	s = load(*state);
+	assert_true(find(s, "m")->targets->weight == 100);
+	assert_true(find(s, "n")->targets->weight == 30);
+	assert_true(find(s, "o")->targets->weight == 400);
+	assert_true(find(s, "p")->targets->weight == 120);
+	assert_true(find(s, "q")->targets->weight == 1e12f);
+	assert_true(find(s, "f")->targets->weight == 100);
+	assert_true(find(s, "anything")->targets->weight == 100);
+	assert_true(find(s, "o")->lanes->cost == 1 / 400.0f);
+	snapshot_unref(s);
+}
+
+static void
+a_models_release_comes_before_the_general_one(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "stream: { release = \"end\"; };");
+	dir_write(*state, "providers.d/a.conf", URL "models = ( "
+	    "{ name = \"m\"; hedge = \"p95\"; }, "
+	    "{ name = \"n\"; release = \"byte\"; endpoints = ( "
+	    "{ path = \"chat/completions\"; } ); } );");
+	s = load(*state);
+	assert_int_equal(find(s, "m")->targets->release, CONF_RELEASE_END);
+	assert_int_equal(find(s, "n")->targets->release, CONF_RELEASE_BYTE);
+	assert_int_equal(find(s, "m")->targets->hedge, CONF_HEDGE_P95);
+	assert_int_equal(find(s, "n")->targets->hedge, CONF_HEDGE_OFF);
+	snapshot_unref(s);
+	dir_write(*state, "sluice.conf", "");
+	s = load(*state);
+	assert_int_equal(find(s, "m")->targets->release, CONF_RELEASE_TOKEN);
+	snapshot_unref(s);
+}
+
+/* ---- What changes in it. ---- */
+
+static const uint64_t now = UINT64_C(1800000000000);	/* ms: in 2027 */
+
+static void
+slow_down(struct snapshot *s, struct state *shared)
+{
+	const struct channel_end end = { .verdict = CHANNEL_WELL,
+		.first_token_ms = 1000, .total_ms = 2000, .retry_after_ms = -1 };
+
+	channel_leave(&s->channels[0], shared, s->conf, now, &end);
+}
+
+static void
+slowness_is_looked_at_a_few_times_a_second(void **state)
+{
+	struct snapshot *s;
+	struct dir *d = *state;
+	struct state *shared = state_open(d->path);
+
+	dir_write(d, "sluice.conf", "");
+	dir_write(d, "providers.d/a.conf", URL);
+	s = load(d);
+	assert_null(s->channels[0].shared);
+	snapshot_refresh(s, shared, now);
+	assert_non_null(s->channels[0].shared);
+	slow_down(s, shared);
+	snapshot_refresh(s, shared, now + 249);
+	assert_true(s->slowness[0] == 1);
+	snapshot_refresh(s, shared, now + 250);
+	assert_true(s->slowness[0] > 1.99f && s->slowness[0] < 2.01f);
+	atomic_store(&s->channels[0].shared->first_token, 0);
+	snapshot_refresh(s, shared, now - 3600000);	/* set back */
+	assert_true(s->slowness[0] == 1);
+	snapshot_unref(s);
+	state_close(shared);
+}
+
+static void
+another_state_file_is_noticed_at_once(void **state)
+{
+	struct snapshot *s;
+	struct dir *d = *state;
+	struct state *shared = state_open(d->path);
+	const struct state_channel *before;
+
+	dir_write(d, "sluice.conf", "");
+	dir_write(d, "providers.d/a.conf", URL);
+	s = load(d);
+	snapshot_refresh(s, shared, now);
+	slow_down(s, shared);
+	before = s->channels[0].shared;
+	assert_int_equal(remove(dir_path(d, "state")), 0);
+	state_refresh(shared);
+	snapshot_refresh(s, shared, now);
+	assert_ptr_not_equal(s->channels[0].shared, before);
+	assert_ptr_equal(s->channels[0].shared, state_channel(shared, "a"));
+	assert_true(s->slowness[0] == 1);
+	snapshot_unref(s);
+	state_close(shared);
+}
+
+/* A reload keeps what is known: it is in the segment. */
+static void
+another_snapshot_knows_the_same(void **state)
+{
+	struct snapshot *s, *next;
+	struct dir *d = *state;
+	struct state *shared = state_open(d->path);
+
+	dir_write(d, "sluice.conf", "");
+	dir_write(d, "providers.d/b.conf", URL);
+	s = load(d);
+	snapshot_refresh(s, shared, now);
+	slow_down(s, shared);
+	dir_write(d, "providers.d/a.conf", URL);
+	next = load(d);
+	snapshot_refresh(next, shared, now);
+	assert_ptr_equal(next->channels[1].shared, s->channels[0].shared);
+	assert_true(next->slowness[0] == 1);
+	assert_true(next->slowness[1] > 1.99f);
+	snapshot_unref(s);
+	snapshot_unref(next);
+	state_close(shared);
+}
+
 int
 main(void)
 {
@@ -332,6 +549,14 @@ main(void)
 		TEST(a_default_model_is_kept),
 		TEST(references_keep_it_alive),
 		TEST(many_models_are_all_found),
+		TEST(each_provider_and_own_base_url_is_a_channel),
+		TEST(seeds_come_from_names_alone),
+		TEST(targets_stand_in_tiers),
+		TEST(weights_are_multiplied),
+		TEST(a_models_release_comes_before_the_general_one),
+		TEST(slowness_is_looked_at_a_few_times_a_second),
+		TEST(another_state_file_is_noticed_at_once),
+		TEST(another_snapshot_knows_the_same),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

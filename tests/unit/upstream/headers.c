@@ -17,7 +17,7 @@ what_providers_need_is_sent(void **state)
 	static const char *const names[] = {
 		"accept", "content-type", "openai-beta", "openai-organization",
 		"openai-project", "anthropic-version", "anthropic-beta",
-		"traceparent", "tracestate", "idempotency-key", "user-agent",
+		"idempotency-key", "user-agent",
 	};
 
 	(void)state;

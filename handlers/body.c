@@ -1,0 +1,297 @@
+#include "config.h"
+
+#include "handlers/body.h"
+
+#include <string.h>
+
+#include <yajl/yajl_tree.h>
+
+#include "base/http.h"
+#include "base/json.h"
+#include "base/multipart.h"
+
+enum {
+	MODEL_MAX_BYTES = 256,
+	STICKY_MAX_BYTES = 512,
+	OPTIONS_MAX_BYTES = 4096,
+	AROUND_MAX_BYTES = 256		/* of what is put around a model's name */
+};
+
+bool
+body_has_model(const struct exchange *x)
+{
+	return x->multipart != NULL ?
+	    x->multipart->ranges[MEMBER_MODEL].found :
+	    x->scan != NULL &&
+	    x->scan->ranges[MEMBER_MODEL].kind != JSON_ABSENT;
+}
+
+/* ---- Reading it back from the spool. ---- */
+
+/* The string MEMBER, at most MAX bytes, in the arena; NULL: it is none, or longer, or empty. */
+static const char *
+read_string(struct exchange *x, enum member member, size_t max)
+{
+	const struct json_range *range = &x->scan->ranges[member];
+	char	 raw[6 * STICKY_MAX_BYTES], text[STICKY_MAX_BYTES + 1];
+	size_t	 n = (size_t)(range->end - range->start);
+	int	 len;
+
+	if (range->kind != JSON_STRING || n > 6 * max || n > sizeof raw ||
+	    spool_read(&x->body, range->start, raw, n) != (ssize_t)n)
+		return NULL;
+	len = json_string_decode(raw, n, text, max + 1);
+	return len <= 0 ? NULL : arena_strndup(x->call.arena, text,
+	    (size_t)len);
+}
+
+static enum err
+read_json_stream(struct exchange *x)
+{
+	switch (x->scan->ranges[MEMBER_STREAM].kind) {
+	case JSON_TRUE:
+		x->call.stream = true;
+		return ERR_NONE;
+	case JSON_FALSE:
+	case JSON_NULL:
+	case JSON_ABSENT:
+		return ERR_NONE;
+	default:
+		return ERR_STREAM_TYPE;
+	}
+}
+
+/* A form field of up to MODEL_MAX_BYTES as text, or NULL. */
+static const char *
+read_field(struct exchange *x, enum member member)
+{
+	const struct multipart_range *range = &x->multipart->ranges[member];
+	char	 text[MODEL_MAX_BYTES];
+	size_t	 n = (size_t)(range->end - range->start);
+
+	if (!range->found || n == 0 || n > sizeof text ||
+	    spool_read(&x->body, range->start, text, n) != (ssize_t)n ||
+	    memchr(text, '\0', n) != NULL || !http_is_field_value(text, n))
+		return NULL;
+	return arena_strndup(x->call.arena, text, n);
+}
+
+/* Does the object in TEXT say anything about include_usage? */
+static void
+read_include_usage(struct body *b, const char *text)
+{
+	yajl_val tree = yajl_tree_parse(text, NULL, 0);
+
+	if (YAJL_IS_OBJECT(tree)) {
+		b->asks_usage = false;
+		b->options_have_members = tree->u.object.len > 0;
+		for (size_t i = 0; i < tree->u.object.len; i++)
+			if (strcmp(tree->u.object.keys[i], "include_usage") ==
+			    0)
+				b->asks_usage = true;
+	}
+	yajl_tree_free(tree);
+}
+
+/* What is no object, or a large one, is between client and provider. */
+static void
+read_options(struct exchange *x, struct body *b)
+{
+	const struct json_range *range =
+	    &x->scan->ranges[MEMBER_STREAM_OPTIONS];
+	size_t	 n = (size_t)(range->end - range->start);
+	char	 text[OPTIONS_MAX_BYTES + 1];
+
+	b->options_kind = range->kind;
+	b->options_start = range->start;
+	b->options_end = range->end;
+	if (range->kind == JSON_ABSENT || range->kind == JSON_NULL)
+		return;
+	b->asks_usage = true;
+	if (range->kind != JSON_OBJECT || n > OPTIONS_MAX_BYTES ||
+	    spool_read(&x->body, range->start, text, n) != (ssize_t)n)
+		return;
+	text[n] = '\0';
+	read_include_usage(b, text);
+}
+
+static enum err
+read_json(struct exchange *x, struct body *b)
+{
+	const struct json_scan *scan = x->scan;
+	enum err err = read_json_stream(x);
+
+	b->has_members = scan->has_members;
+	b->object_start = scan->object_start;
+	b->model_start = scan->ranges[MEMBER_MODEL].start;
+	b->model_end = scan->ranges[MEMBER_MODEL].end;
+	if (err != ERR_NONE)
+		return err;
+	read_options(x, b);
+	b->sticky = read_string(x, MEMBER_PROMPT_CACHE_KEY, STICKY_MAX_BYTES);
+	if (b->sticky == NULL)
+		b->sticky = read_string(x, MEMBER_USER, STICKY_MAX_BYTES);
+	if (!b->has_model)
+		return ERR_NONE;
+	x->call.model = read_string(x, MEMBER_MODEL, MODEL_MAX_BYTES);
+	return x->call.model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
+}
+
+static enum err
+read_form(struct exchange *x, struct body *b)
+{
+	const char *stream = read_field(x, MEMBER_STREAM);
+
+	b->is_form = true;
+	b->model_start = x->multipart->ranges[MEMBER_MODEL].start;
+	b->model_end = x->multipart->ranges[MEMBER_MODEL].end;
+	x->call.stream = stream != NULL && strcmp(stream, "true") == 0;
+	if (!b->has_model)
+		return ERR_NONE;
+	x->call.model = read_field(x, MEMBER_MODEL);
+	return x->call.model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
+}
+
+enum err
+body_read(struct exchange *x, struct body *b)
+{
+	enum err err = ERR_NONE;
+
+	*b = (struct body){ .has_model = body_has_model(x) };
+	if (x->multipart != NULL)
+		err = read_form(x, b);
+	else if (x->scan != NULL)
+		err = read_json(x, b);
+	if (err != ERR_NONE)
+		return err;
+	b->is_stream = x->call.stream;
+	if (b->has_model)
+		return ERR_NONE;
+	x->call.model = x->call.snapshot->default_model;
+	return x->call.model == NULL ? ERR_MODEL_MISSING : ERR_NONE;
+}
+
+/* ---- Splicing. ---- */
+
+/* Room for MODEL, every byte of it escaped: its length is the configuration's business. */
+static void
+text_init(struct buf *text, const char *model)
+{
+	buf_init(text, AROUND_MAX_BYTES + 6 * strlen(model));
+}
+
+static void
+splice_text(struct exchange *x, struct splice *s, uint64_t start, uint64_t end,
+    struct buf *text)
+{
+	splice_replace(s, start, end, arena_strndup(x->call.arena,
+	    buf_data(text), buf_len(text)), buf_len(text));
+	buf_fini(text);
+}
+
+/* New members go to the object's beginning; MODEL NULL: no such member is new. */
+static void
+splice_members(struct exchange *x, const struct body *b, struct splice *s,
+    const char *model, bool options)
+{
+	uint64_t at = b->object_start + 1;
+	struct buf text;
+
+	text_init(&text, model != NULL ? model : "");
+	if (model != NULL) {
+		buf_puts(&text, "\"model\":");
+		json_write_string(&text, model, strlen(model));
+	}
+	if (options)
+		buf_printf(&text, "%s\"stream_options\":"
+		    "{\"include_usage\":true}", model != NULL ? "," : "");
+	if (b->has_members)
+		buf_puts(&text, ",");
+	splice_text(x, s, at, at, &text);
+}
+
+static void
+splice_options(const struct body *b, struct splice *s)
+{
+	static const char whole[] = "{\"include_usage\":true}";
+	static const char first[] = "\"include_usage\":true,";
+
+	if (b->options_kind == JSON_NULL)
+		splice_replace(s, b->options_start, b->options_end, whole,
+		    sizeof whole - 1);
+	else
+		splice_replace(s, b->options_start + 1, b->options_start + 1,
+		    first, sizeof first - 1 - !b->options_have_members);
+}
+
+static void
+splice_model(struct exchange *x, const struct body *b, struct splice *s,
+    const char *model)
+{
+	struct buf text;
+
+	text_init(&text, model);
+	json_write_string(&text, model, strlen(model));
+	splice_text(x, s, b->model_start, b->model_end, &text);
+}
+
+/* Edits come in the order of their places. */
+static void
+splice_json(struct exchange *x, const struct body *b, struct splice *s,
+    const char *model, bool inject)
+{
+	bool	 new_model = !b->has_model;
+	bool	 other_model = b->has_model &&
+		    strcmp(x->call.model, model) != 0;
+	bool	 new_options = inject && b->options_kind == JSON_ABSENT;
+	bool	 old_options = inject && b->options_kind != JSON_ABSENT;
+
+	if (new_model || new_options)
+		splice_members(x, b, s, new_model ? model : NULL, new_options);
+	if (old_options && b->options_start < b->model_start)
+		splice_options(b, s);
+	if (other_model)
+		splice_model(x, b, s, model);
+	if (old_options && b->options_start >= b->model_start)
+		splice_options(b, s);
+}
+
+/* A form without the field gets it as its first part; the first line is the delimiter. */
+static enum err
+splice_new_part(struct exchange *x, struct splice *s, const char *model)
+{
+	char	 line[MULTIPART_BOUNDARY_MAX + 4];
+	ssize_t	 n = spool_read(&x->body, 0, line, sizeof line);
+	const char *end = n < 0 ? NULL : memchr(line, '\r', (size_t)n);
+	struct buf text;
+
+	if (end == NULL || line[0] != '-' || line[1] != '-')
+		return ERR_MODEL_MISSING;
+	text_init(&text, model);
+	buf_append(&text, line, (size_t)(end - line));
+	buf_puts(&text, "\r\nContent-Disposition: form-data; name=\"model\""
+	    "\r\n\r\n");
+	buf_puts(&text, model);
+	buf_puts(&text, "\r\n");
+	splice_text(x, s, 0, 0, &text);
+	return ERR_NONE;
+}
+
+enum err
+body_splice(struct exchange *x, const struct body *b,
+    const struct plan_step *step, bool inject, struct splice *s)
+{
+	splice_init(s, &x->body);
+	if (step->model == NULL)
+		return ERR_NONE;
+	if (!b->is_form) {
+		splice_json(x, b, s, step->model, inject);
+		return ERR_NONE;
+	}
+	if (!b->has_model)
+		return splice_new_part(x, s, step->model);
+	if (strcmp(x->call.model, step->model) != 0)
+		splice_replace(s, b->model_start, b->model_end, step->model,
+		    strlen(step->model));
+	return ERR_NONE;
+}

@@ -1,0 +1,356 @@
+#include "config.h"
+
+#include "handlers/delivery.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/http.h"
+#include "handlers/capture.h"
+#include "handlers/reply.h"
+#include "handlers/route.h"
+#include "upstream/headers.h"
+
+enum { EVENT_MAX_BYTES = 8192 };
+
+static const char comment[] = ": keep-alive\n\n";
+
+void
+delivery_init(struct delivery *d, struct exchange *x,
+    const struct relay_order *order)
+{
+	*d = (struct delivery){ .x = x, .order = order,
+		.last_ms = uv_now(x->app->loop) };
+	buf_init(&d->kept, x->call.snapshot->conf->limits.client_buffer_bytes);
+}
+
+void
+delivery_fini(struct delivery *d)
+{
+	buf_fini(&d->kept);
+}
+
+/* ---- The head. ---- */
+
+static bool
+name_is(const char *name, size_t n, const char *wanted)
+{
+	return strlen(wanted) == n && strncasecmp(name, wanted, n) == 0;
+}
+
+/* The provider's fields, filtered by table; its request id under another name. */
+static void
+copy_fields(struct delivery *d, const struct try *t)
+{
+	struct response *r = &d->x->request->response;
+	const char *name, *value;
+	size_t	 at = 0, name_len, value_len;
+	char	 name_copy[128];
+	struct arena *arena = d->x->call.arena;
+
+	while (attempt_next_field(t->attempt, &at, &name, &name_len, &value,
+	    &value_len)) {
+		if (name_is(name, name_len, "x-request-id")) {
+			name = "x-upstream-request-id";
+			name_len = strlen(name);
+		} else if (!headers_pass_response(name, name_len) ||
+		    (t->mode == TRY_SSE &&
+		    name_is(name, name_len, "cache-control")))
+			continue;
+		if (name_len >= sizeof name_copy ||
+		    !http_is_token(name, name_len) ||
+		    !http_is_field_value(value, value_len))
+			continue;
+		memcpy(name_copy, name, name_len);
+		name_copy[name_len] = '\0';
+		response_field(r, name_copy,
+		    arena_strndup(arena, value, value_len));
+	}
+}
+
+/* The one Content-Length of an answer that may still be changed. */
+static void
+tell_length(struct delivery *d, size_t n)
+{
+	char	 length[24];
+
+	snprintf(length, sizeof length, "%zu", n);
+	response_field(&d->x->request->response, "Content-Length", length);
+}
+
+static void
+begin_head(struct delivery *d, const struct try *t)
+{
+	struct response *r = &d->x->request->response;
+
+	reply_begin(d->x, t->record->status);
+	reply_provider(d->x);
+	copy_fields(d, t);
+	if (t->mode == TRY_SSE)
+		response_field(r, "Cache-Control", "no-cache");
+	if (t->mode != TRY_HELD)
+		response_field(r, "X-Accel-Buffering", "no");
+	if (t->mode != TRY_SSE && t->attempt->content_length >= 0 &&
+	    d->order->finish == NULL)
+		tell_length(d, (size_t)t->attempt->content_length);
+}
+
+void
+delivery_choose(struct delivery *d, struct try *t)
+{
+	struct exchange *x = d->x;
+
+	d->chosen = t;
+	x->call.target = t->step->target;
+	x->call.target_model = t->step->model;
+	d->is_outgrown = t->mode == TRY_PLAIN && buf_len(&t->held) > 0;
+	if (t->mode == TRY_PLAIN && !d->is_outgrown)
+		capture_drop_answer(x);
+	if (!d->is_early)
+		begin_head(d, t);
+	attempt_drop_fields(t->attempt);
+	if (d->is_outgrown && d->order->outgrown != NULL &&
+	    t->record->status == 200) {
+		d->seen = buf_len(&t->held);
+		d->order->outgrown(x, &t->held);
+	}
+}
+
+/* ---- The body. ---- */
+
+/* After an early head only events can follow. */
+static bool
+is_boxed(const struct delivery *d)
+{
+	return d->is_early && d->chosen->mode != TRY_SSE;
+}
+
+static bool
+write_bytes(struct delivery *d, const char *bytes, size_t n)
+{
+	struct exchange *x = d->x;
+
+	if (x->call.first_byte_us == 0)
+		x->call.first_byte_us = clock_now_us();
+	d->last_ms = uv_now(x->app->loop);
+	request_write(x->request, bytes, n);
+	return !response_is_full(&x->request->response);
+}
+
+bool
+delivery_pass(struct delivery *d, const char *bytes, size_t n)
+{
+	struct exchange *x = d->x;
+
+	if (x->request->gone)
+		return true;
+	if (is_boxed(d)) {
+		buf_append(&d->kept, bytes, n);
+		return true;
+	}
+	if (d->seen > 0) {
+		d->seen -= n < d->seen ? n : d->seen;
+		return write_bytes(d, bytes, n);
+	}
+	if (d->order->watch != NULL && (d->chosen->mode == TRY_SSE ||
+	    d->is_outgrown))
+		d->order->watch(x, bytes, n);
+	if (x->background != NULL && buf_append(&d->kept, bytes, n) ==
+	    ERR_NONE) {
+		d->holds = true;	/* until delivery_finish */
+		return false;
+	}
+	return write_bytes(d, bytes, n);
+}
+
+/* ---- The end. ---- */
+
+static void
+end_bytes(struct delivery *d, const char *bytes, size_t n)
+{
+	if (d->x->call.first_byte_us == 0)
+		d->x->call.first_byte_us = clock_now_us();
+	request_end(d->x->request, bytes, n);
+}
+
+static void
+begin_error_event(const struct delivery *d, struct buf *event)
+{
+	if (d->x->route->is_anthropic)
+		buf_puts(event, "event: error\n");
+	buf_puts(event, "data: ");
+}
+
+/*
+ * DESIGN section 7.2: a failure after the head is told as an event of its own,
+ * and no [DONE] follows. Anthropic's streams name their error events.
+ */
+static void
+end_in_band(struct delivery *d, enum err err)
+{
+	struct buf event;
+
+	buf_init(&event, EVENT_MAX_BYTES);
+	if (d->chosen != NULL && d->chosen->mode == TRY_SSE &&
+	    !d->chosen->sse.at_boundary)
+		buf_puts(&event, "\n\n");
+	begin_error_event(d, &event);
+	reply_format_error(&event, d->x, err, NULL);
+	buf_puts(&event, "\n\n");
+	d->x->call.outcome = err;
+	end_bytes(d, buf_data(&event), buf_len(&event));
+	buf_fini(&event);
+}
+
+/* Line ends are white space between JSON's tokens and cannot be in its strings. */
+static void
+flatten(struct buf *text)
+{
+	char	*p = text->data + text->start;
+
+	for (size_t i = 0; i < buf_len(text); i++)
+		if (p[i] == '\n' || p[i] == '\r')
+			p[i] = ' ';
+}
+
+/* An answer that is no stream, as the one event of a stream. */
+static void
+end_boxed(struct delivery *d, enum err how)
+{
+	const struct try *t = d->chosen;
+	struct buf event;
+
+	if (how != ERR_NONE || buf_len(&d->kept) == 0 ||
+	    buf_data(&d->kept)[0] != '{') {
+		end_in_band(d, how != ERR_NONE ? how : ERR_UPSTREAM_GARBAGE);
+		return;
+	}
+	buf_init(&event, d->kept.max + EVENT_MAX_BYTES);
+	flatten(&d->kept);
+	if (t->record->status >= 400) {
+		d->x->call.outcome = ERR_UPSTREAM_STATUS;
+		begin_error_event(d, &event);
+	} else
+		buf_puts(&event, "data: ");
+	buf_append(&event, buf_data(&d->kept), buf_len(&d->kept));
+	buf_puts(&event, "\n\n");
+	end_bytes(d, buf_data(&event), buf_len(&event));
+	buf_fini(&event);
+}
+
+static void
+end_well(struct delivery *d)
+{
+	struct exchange *x = d->x;
+	struct try *t = d->chosen;
+
+	if (t->mode == TRY_HELD && d->order->finish != NULL) {
+		if (x->call.status == 200) {
+			d->order->finish(x, &t->held);
+			return;
+		}
+		tell_length(d, buf_len(&t->held));
+	}
+	end_bytes(d, buf_data(&t->held), buf_len(&t->held));
+}
+
+static void
+end_now(struct delivery *d, enum err how)
+{
+	struct exchange *x = d->x;
+	struct try *t = d->chosen;
+
+	if (is_boxed(d)) {
+		buf_append(&d->kept, buf_data(&t->held), buf_len(&t->held));
+		end_boxed(d, how);
+	} else if (how == ERR_NONE)
+		end_well(d);
+	else if (how == ERR_UPSTREAM_STREAM_ERROR) {
+		x->call.outcome = how;	/* the stream has told it itself */
+		end_bytes(d, buf_data(&t->held), buf_len(&t->held));
+	} else if (t->mode == TRY_SSE &&
+	    x->request->response.state == RESPONSE_BODY)
+		end_in_band(d, how);
+	else
+		reply_error(x, how, NULL);
+}
+
+void
+delivery_end(struct delivery *d, enum err how)
+{
+	struct buf *held = &d->chosen->held;
+
+	if (d->x->request->response.state == RESPONSE_DONE)
+		return;
+	if (d->chosen->mode == TRY_SSE && d->order->watch != NULL &&
+	    buf_len(held) > 0)
+		d->order->watch(d->x, buf_data(held), buf_len(held));
+	if (d->chosen->mode != TRY_HELD && d->x->background != NULL) {
+		d->waits = true;
+		d->end = how;
+	} else
+		end_now(d, how);
+}
+
+void
+delivery_fail(struct delivery *d, enum err err)
+{
+	if (d->is_early)
+		end_in_band(d, err);
+	else
+		reply_error(d->x, err, NULL);
+}
+
+bool
+delivery_finish(struct delivery *d)
+{
+	struct exchange *x = d->x;
+	struct try *t = d->chosen;
+
+	if (t->mode == TRY_HELD) {
+		tell_length(d, buf_len(&t->held));
+		end_bytes(d, buf_data(&t->held), buf_len(&t->held));
+		return false;
+	}
+	if (d->holds) {
+		d->holds = false;
+		write_bytes(d, buf_data(&d->kept), buf_len(&d->kept));
+		buf_fini(&d->kept);
+	}
+	if (d->waits)
+		end_now(d, d->end);
+	return !d->waits && !response_is_full(&x->request->response);
+}
+
+/* ---- Silence. ---- */
+
+static void
+begin_early(struct delivery *d)
+{
+	struct response *r = &d->x->request->response;
+
+	d->is_early = true;
+	reply_begin(d->x, 200);
+	response_field(r, "Content-Type", "text/event-stream");
+	response_field(r, "Cache-Control", "no-cache");
+	response_field(r, "X-Accel-Buffering", "no");
+}
+
+bool
+delivery_comment(struct delivery *d)
+{
+	const struct try *t = d->chosen;
+	struct response *r = &d->x->request->response;
+
+	if (d->x->request->gone || d->holds || response_is_full(r))
+		return false;
+	if (t == NULL) {
+		if (r->state == RESPONSE_HEAD)
+			begin_early(d);
+	} else if (t->mode != TRY_SSE || (!t->strips && !t->sse.at_boundary))
+		return false;
+	write_bytes(d, comment, sizeof comment - 1);
+	return true;
+}

@@ -1,0 +1,71 @@
+#include "config.h"
+
+#include "handlers/leader.h"
+
+#include "base/log.h"
+#include "store/state.h"
+
+enum { SWEEP_TICKS = 5 };
+
+void
+leader_init(struct leader *l, struct app *app)
+{
+	*l = (struct leader){ .app = app };
+	prober_init(&l->prober, app);
+}
+
+static void
+leader_on_sweep(uv_work_t *work)
+{
+	struct leader *l = work->data;
+
+	state_sweep(l->app->state, l->sweeping->conf->log.dir);
+}
+
+static void
+leader_on_swept(uv_work_t *work, int status)
+{
+	struct leader *l = work->data;
+
+	(void)status;
+	snapshot_unref(l->sweeping);
+	l->sweeping = NULL;
+}
+
+/* It reads and writes files: on the thread pool, and one at a time. */
+static void
+leader_sweep(struct leader *l)
+{
+	if (l->sweeping != NULL)
+		return;
+	l->sweeping = snapshot_ref(l->app->snapshot);
+	l->sweep.data = l;
+	uv_queue_work(l->app->loop, &l->sweep, leader_on_sweep,
+	    leader_on_swept);
+}
+
+void
+leader_tick(struct leader *l)
+{
+	bool	 leads = !l->is_over && state_lead(l->app->state);
+
+	if (leads && !l->leads) {
+		log_info("this process leads: it probes channels for all");
+		prober_start(&l->prober);
+		l->ticks = 0;
+	} else if (!leads && l->leads)
+		prober_stop(&l->prober);
+	l->leads = leads;
+	if (leads && l->ticks++ % SWEEP_TICKS == 0)
+		leader_sweep(l);
+}
+
+void
+leader_stop(struct leader *l)
+{
+	l->is_over = true;
+	if (l->leads)
+		state_resign(l->app->state);
+	l->leads = false;
+	prober_stop(&l->prober);
+}

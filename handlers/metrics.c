@@ -1,0 +1,44 @@
+#include "config.h"
+
+#include "handlers/metrics.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "gateway/gate.h"
+#include "gateway/metrics.h"
+#include "handlers/reply.h"
+
+/* Of all series that the state segment has room for, hardly more is told. */
+enum { TEXT_MAX_BYTES = 32 << 20 };
+
+/* The header AdminKey is P45's. A client's key shows nobody what others do. */
+enum err
+metrics_check(const struct exchange *x)
+{
+	const struct snapshot *s = x->call.snapshot;
+	const struct params *p = &x->request->params;
+
+	if (gate_allows_metrics(s, params_get(p, "REMOTE_ADDR")) ||
+	    gate_is_admin(s, x->credential) ||
+	    gate_is_admin(s, params_get(p, "HTTP_ADMINKEY")))
+		return ERR_NONE;
+	return ERR_INVALID_API_KEY;
+}
+
+void
+metrics_handle(struct exchange *x)
+{
+	struct buf body;
+	enum err err;
+
+	buf_init(&body, TEXT_MAX_BYTES);
+	err = metrics_format(&body, x->app->state, x->call.snapshot,
+	    clock_wall_us() / 1000);
+	if (err != ERR_NONE) {
+		buf_fini(&body);
+		reply_error(x, err, NULL);
+		return;
+	}
+	reply_begin(x, 200);
+	reply_body(x, "text/plain; version=0.0.4; charset=utf-8", &body);
+}

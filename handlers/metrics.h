@@ -1,0 +1,12 @@
+/* metrics.h - GET /metrics: what all processes have counted, for Prometheus. */
+#ifndef HANDLERS_METRICS_H
+#define HANDLERS_METRICS_H
+
+#include "base/err.h"
+#include "handlers/exchange.h"
+
+/* May this client see it? ERR_NONE or ERR_INVALID_API_KEY. */
+enum err metrics_check(const struct exchange *);
+
+void	metrics_handle(struct exchange *);
+#endif

@@ -1,0 +1,594 @@
+#include "config.h"
+
+#include "handlers/try.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "gateway/channel.h"
+#include "gateway/metrics.h"
+#include "handlers/body.h"
+#include "upstream/retry_after.h"
+
+enum {
+	FLAT_MAX_BYTES = ATTEMPT_COPIED_MAX,
+	HOLD_TOKEN_EVENTS = 64,		/* what waits for a first token... */
+	HOLD_TOKEN_BYTES = 256 << 10,
+	HOLD_END_BYTES = 16 << 20,	/* ...and for the end */
+	PIECE_BYTES = 64 << 10		/* passed on at once */
+};
+
+/* ---- The head. ---- */
+
+static bool
+text_begins(const char *text, size_t n, const char *beginning)
+{
+	size_t	 len = strlen(beginning);
+
+	return n >= len && strncasecmp(text, beginning, len) == 0;
+}
+
+static enum try_mode
+mode_of(const char *content_type, size_t n)
+{
+	if (text_begins(content_type, n, "text/event-stream"))
+		return TRY_SSE;
+	if (text_begins(content_type, n, "application/json") ||
+	    text_begins(content_type, n, "application/problem+json"))
+		return TRY_HELD;
+	return TRY_PLAIN;
+}
+
+static void
+read_fields(struct try *t, const struct attempt *a)
+{
+	const char *name, *value;
+	size_t	 at = 0, name_len, value_len;
+
+	t->mode = TRY_PLAIN;
+	t->retry_after_ms = retry_after_find(a, clock_wall_us());
+	while (attempt_next_field(a, &at, &name, &name_len, &value,
+	    &value_len))
+		if (name_len == 12 && strncasecmp(name, "content-type", 12) == 0)
+			t->mode = mode_of(value, value_len);
+	if (a->status >= 400)
+		t->mode = TRY_HELD;
+}
+
+/* The first token, or what stands for it where there are none. */
+static void
+note_token(struct try *t)
+{
+	if (t->record->first_token_us != 0)
+		return;
+	t->record->first_token_us = clock_now_us() - t->record->start_us;
+	channel_note_token(t->step->target->channel, t->x->app->state,
+	    t->step->pass);
+	attempt_note_token(t->attempt);
+}
+
+static void
+choose(struct try *t)
+{
+	if (!t->is_chosen) {
+		t->is_chosen = true;
+		t->owner->ready(t->owner->arg, t);
+	}
+}
+
+/* A stream is held while something may still be won by it. */
+static size_t
+hold_limit(const struct try *t)
+{
+	size_t	 client = t->x->call.snapshot->conf->limits.client_buffer_bytes;
+
+	if (t->mode == TRY_HELD)
+		return client;
+	if (t->step->target->release == CONF_RELEASE_END)
+		return HOLD_END_BYTES;
+	return client < HOLD_TOKEN_BYTES ? client : HOLD_TOKEN_BYTES;
+}
+
+static void
+try_on_head(void *arg, struct attempt *a)
+{
+	struct try *t = arg;
+
+	t->attempt = a;			/* libcurl may be this fast */
+	t->record->status = a->status;
+	read_fields(t, a);
+	t->held.max = hold_limit(t);
+	if (t->mode == TRY_SSE)
+		return;
+	if (a->status < 400)
+		note_token(t);
+	else
+		attempt_note_token(a);	/* there are no tokens to wait for */
+	if (t->mode == TRY_PLAIN)
+		choose(t);
+}
+
+/* ---- The body. ---- */
+
+/* Bytes of what is held that may go: not an event that may turn out to be ours alone. */
+static size_t
+releasable(const struct try *t)
+{
+	size_t	 n = buf_len(&t->held);
+
+	if (!t->strips)
+		return n;
+	return t->sse.pending < n ? n - t->sse.pending : 0;
+}
+
+/* Pass on what is held. False: the client has enough for now, and some may be left. */
+static bool
+release(struct try *t)
+{
+	bool	 more = true;
+	size_t	 n;
+
+	while (more && (n = releasable(t)) > 0) {
+		n = n < PIECE_BYTES ? n : PIECE_BYTES;
+		more = t->owner->pass(t->owner->arg, buf_data(&t->held), n);
+		buf_consume(&t->held, n);
+	}
+	if (buf_len(&t->held) == 0)
+		buf_fini(&t->held);
+	return more;
+}
+
+/* An answer that outgrows the buffer is passed on like any other from then on. */
+static bool
+outgrow(struct try *t, const char *bytes, size_t n)
+{
+	if (t->mode == TRY_HELD) {
+		meter_feed(&t->meter, buf_data(&t->held), buf_len(&t->held));
+		meter_feed(&t->meter, bytes, n);
+		t->mode = TRY_PLAIN;
+	}
+	choose(t);
+	if (release(t))
+		return t->owner->pass(t->owner->arg, bytes, n);
+	t->held.max += n;		/* it is paused: no more follow */
+	buf_append(&t->held, bytes, n);
+	return false;
+}
+
+/* Is an error event here a reason to try elsewhere? Then the upstream is left. */
+static void
+judge_error(struct try *t, const char *data, size_t n)
+{
+	enum fault fault = fault_of_event(data, n);
+
+	if (t->is_chosen || fault == FAULT_POLICY || fault == FAULT_REQUEST ||
+	    fault == FAULT_NONE || !t->owner->has_more(t->owner->arg, t))
+		return;
+	t->fault = fault;
+	attempt_fail(t->attempt, ERR_UPSTREAM_STREAM_ERROR);
+}
+
+/* sse's event callback. */
+static void
+try_on_event(void *arg, const char *data, size_t n)
+{
+	struct try *t = arg;
+	size_t	 end;
+
+	if (data != NULL)
+		meter_event(&t->meter, data, n);
+	else
+		meter_event_tail(&t->meter, t->sse.tail, t->sse.tail_len);
+	if (t->sse.error_seen && !t->has_erred) {
+		t->has_erred = true;
+		judge_error(t, data, n);
+	}
+	if (!t->strips)
+		return;
+	end = (size_t)(t->fed + (int64_t)t->sse.event_end);
+	if (data != NULL && t->meter.usage_only) {
+		buf_remove(&t->held, t->kept_end, end - t->kept_end);
+		t->fed -= (int64_t)(end - t->kept_end);
+	} else
+		t->kept_end = end;
+}
+
+static bool
+may_go(struct try *t)
+{
+	if (t->step->target->release == CONF_RELEASE_END)
+		return false;
+	return t->sse.token_seen ||
+	    t->step->target->release == CONF_RELEASE_BYTE ||
+	    t->sse.events >= HOLD_TOKEN_EVENTS ||
+	    !t->owner->has_more(t->owner->arg, t);
+}
+
+static bool
+feed_held(struct try *t, const char *bytes, size_t n)
+{
+	bool	 fits;
+
+	t->fed = (int64_t)buf_len(&t->held);
+	t->kept_end = t->strips && t->fed >= (int64_t)t->sse.pending ?
+	    (size_t)t->fed - t->sse.pending : 0;
+	fits = buf_append(&t->held, bytes, n) == ERR_NONE;
+	if (!fits)
+		t->strips = false;
+	sse_feed(&t->sse, bytes, n);
+	if (t->fault != FAULT_NONE)
+		return true;
+	if (t->sse.token_seen)
+		note_token(t);
+	if (!fits)
+		return outgrow(t, bytes, n);
+	if (!t->is_chosen && may_go(t))
+		choose(t);
+	return !t->is_chosen || release(t);
+}
+
+static void
+note_gap(struct try *t)
+{
+	uint64_t now = uv_now(t->x->app->loop), gap = now - t->last_read_ms;
+	struct call *c = &t->x->call;
+	unsigned i = 0;
+
+	if (t->last_read_ms != 0 && t->is_chosen) {
+		while (i < CALL_GAPS && gap > call_gap_bounds_ms[i])
+			i++;
+		c->gaps[i]++;
+		c->gaps_sum_ms += gap;
+	}
+	t->last_read_ms = now;
+}
+
+static bool
+try_on_sse(struct try *t, const char *bytes, size_t n)
+{
+	note_gap(t);
+	if (!t->is_chosen || t->strips || buf_len(&t->held) > 0)
+		return feed_held(t, bytes, n);
+	sse_feed(&t->sse, bytes, n);
+	if (t->sse.token_seen)
+		note_token(t);
+	return t->owner->pass(t->owner->arg, bytes, n);
+}
+
+static bool
+try_on_data(void *arg, const char *bytes, size_t n)
+{
+	struct try *t = arg;
+
+	switch (t->mode) {
+	case TRY_SSE:
+		return try_on_sse(t, bytes, n);
+	case TRY_HELD:
+		return buf_append(&t->held, bytes, n) == ERR_NONE ||
+		    outgrow(t, bytes, n);
+	default:
+		meter_feed(&t->meter, bytes, n);
+		return t->owner->pass(t->owner->arg, bytes, n);
+	}
+}
+
+/* ---- The end. ---- */
+
+static enum err
+end_of_stream(const struct try *t, enum err err)
+{
+	if (t->sse.error_seen && (err == ERR_NONE ||
+	    err == ERR_UPSTREAM_STREAM_ERROR))
+		return ERR_UPSTREAM_STREAM_ERROR;
+	if (t->sse.done_seen)
+		return ERR_NONE;	/* what came after the last event is of no interest */
+	if (err == ERR_NONE && t->attempt->close_delimited &&
+	    !t->sse.finish_seen)
+		return ERR_UPSTREAM_CUT;	/* an end that nothing announced */
+	return err;
+}
+
+static enum retry_kind
+kind_of_fault(enum fault fault)
+{
+	switch (fault) {
+	case FAULT_RATE:
+		return RETRY_RATE;
+	case FAULT_SERVER:
+		return RETRY_SERVER;
+	case FAULT_KEY:
+		return RETRY_KEY;
+	case FAULT_CONTEXT:
+		return RETRY_CONTEXT;
+	default:
+		return RETRY_FINAL;
+	}
+}
+
+enum retry_kind
+try_kind(const struct try *t)
+{
+	switch (t->end) {
+	case ERR_NONE:
+		return kind_of_fault(fault_of_answer(t->record->status,
+		    buf_data(&t->held), buf_len(&t->held)));
+	case ERR_UPSTREAM_STREAM_ERROR:
+		return kind_of_fault(t->fault);
+	case ERR_UPSTREAM_DNS:
+	case ERR_UPSTREAM_CONNECT:
+	case ERR_UPSTREAM_TLS:
+	case ERR_UPSTREAM_PROXY:
+		return RETRY_CONNECT;
+	case ERR_TIMEOUT_CONNECT:
+	case ERR_TIMEOUT_HEADERS:
+	case ERR_TIMEOUT_FIRST_TOKEN:
+	case ERR_TIMEOUT_IDLE:
+	case ERR_TIMEOUT_TOTAL:
+		return RETRY_SILENT;
+	case ERR_UPSTREAM_RESET:
+	case ERR_UPSTREAM_CUT:
+	case ERR_UPSTREAM_GARBAGE:
+	case ERR_UPSTREAM_HEADERS_SIZE:
+		return RETRY_SERVER;
+	default:
+		return RETRY_FINAL;
+	}
+}
+
+static enum channel_verdict
+verdict_of(const struct try *t)
+{
+	switch (t->end) {
+	case ERR_CLIENT_GONE:
+	case ERR_HEDGE_LOST:
+	case ERR_SPOOL:
+	case ERR_NO_MEMORY:
+	case ERR_INTERNAL:
+		return CHANNEL_UNKNOWN;
+	case ERR_UPSTREAM_STREAM_ERROR:
+		return CHANNEL_FAILED;
+	default:
+		break;
+	}
+	switch (try_kind(t)) {
+	case RETRY_FINAL:
+	case RETRY_CONTEXT:
+		return CHANNEL_WELL;
+	default:
+		return CHANNEL_FAILED;
+	}
+}
+
+/* The record is complete, and the channel learns of it. */
+static void
+leave(struct try *t, enum err end)
+{
+	struct call_attempt *r = t->record;
+	struct channel_end ce;
+
+	t->is_over = true;
+	t->end = end;
+	r->outcome = end == ERR_NONE && r->status >= 400 ?
+	    ERR_UPSTREAM_STATUS : end;
+	r->end_us = clock_now_us();
+	metrics_note_try(t->x->app->state, t->step->target, -1);
+	ce = (struct channel_end){
+		.verdict = verdict_of(t), .pass = t->step->pass,
+		.stream = t->x->call.stream,
+		.first_token_ms = r->first_token_us == 0 ? 0 :
+		    r->first_token_us / 1000 + 1,
+		.total_ms = (r->end_us - r->start_us) / 1000,
+		.retry_after_ms = t->retry_after_ms,
+	};
+	r->is_failure = ce.verdict == CHANNEL_FAILED;
+	channel_leave(t->step->target->channel, t->x->app->state,
+	    t->x->call.snapshot->conf, clock_wall_us() / 1000, &ce);
+}
+
+static void
+try_on_done(void *arg, enum err err)
+{
+	struct try *t = arg;
+
+	if (t->mode == TRY_SSE && t->record->status != 0)
+		err = end_of_stream(t, err);
+	if (t->mode == TRY_HELD)
+		meter_feed(&t->meter, buf_data(&t->held), buf_len(&t->held));
+	leave(t, err);
+	t->owner->over(t->owner->arg, t);
+}
+
+void
+try_cancel(struct try *t, enum err reason)
+{
+	if (t == NULL || t->is_over)
+		return;
+	attempt_cancel(t->attempt);
+	leave(t, reason);
+}
+
+void
+try_resume(struct try *t)
+{
+	if (!t->is_over && (!t->is_chosen || release(t)))
+		attempt_resume(t->attempt);
+}
+
+void
+try_usage(const struct try *t, struct usage *usage)
+{
+	bool	 sent = t->attempt != NULL && attempt_has_sent(t->attempt);
+
+	meter_usage(&t->meter, t->body.len, t->order->counts && sent &&
+	    t->record->status < 400, usage);
+}
+
+void
+try_release_body(struct try *t)
+{
+	if (t->attempt == NULL || !attempt_has_sent(t->attempt))
+		return;
+	free(t->flat);
+	t->flat = NULL;
+	spool_fini(&t->x->body);
+}
+
+void
+try_free(struct try *t)
+{
+	if (t == NULL)
+		return;
+	attempt_free(t->attempt);
+	free(t->flat);
+	sse_fini(&t->sse);
+	meter_fini(&t->meter);
+	buf_fini(&t->held);
+}
+
+/* ---- The start. ---- */
+
+static ssize_t
+try_read_body(void *arg, uint64_t offset, void *out, size_t n)
+{
+	return splice_read(arg, offset, out, n);
+}
+
+/* Small bodies go to libcurl as one piece; larger ones it fetches. */
+static void
+set_body(struct try *t)
+{
+	struct attempt_request *r = &t->request;
+
+	r->has_body = true;
+	r->body_len = t->body.len;
+	r->body_read = try_read_body;
+	r->body_arg = &t->body;
+	if (t->body.len > FLAT_MAX_BYTES)
+		return;
+	if (t->body.count == 0) {
+		r->body = spool_memory(&t->x->body);
+		return;
+	}
+	t->flat = malloc(t->body.len);
+	if (t->flat != NULL && splice_read(&t->body, 0, t->flat,
+	    t->body.len) == (ssize_t)t->body.len)
+		r->body = t->flat;
+}
+
+static unsigned
+lesser(unsigned ms, uint64_t limit_ms)
+{
+	return ms < limit_ms ? ms : (unsigned)limit_ms;
+}
+
+static void
+set_request(struct try *t, uint64_t budget_ms)
+{
+	struct exchange *x = t->x;
+	const struct target *target = t->step->target;
+	const struct conf_timeouts *timeouts = &target->timeouts;
+	struct outgoing o = t->order->outgoing;
+	unsigned headers_ms = timeouts->headers_ms;
+
+	if (headers_ms == 0 && x->call.stream)
+		headers_ms = x->call.snapshot->conf->headers_default_ms;
+	o.target = target;
+	o.deployment = t->step->deployment;
+	t->request = (struct attempt_request){
+		.method = t->order->method,
+		.url = t->order->url != NULL ? t->order->url :
+		    outgoing_url(x->call.arena, &o),
+		.proxy = target->provider->proxy,
+		.http2 = target->provider->http2,
+		.stream = x->call.stream,
+		.headers = outgoing_fields(x->call.arena,
+		    x->call.snapshot->conf, x, &o),
+		.connect_ms = timeouts->connect_ms,
+		.headers_ms = headers_ms,
+		.first_token_ms = timeouts->first_token_ms,
+		.idle_ms = timeouts->idle_ms,
+		.total_ms = lesser(timeouts->total_ms, budget_ms),
+	};
+	if (o.content_type != NULL)
+		set_body(t);
+	else if (t->order->method[0] == 'P') {	/* POST, PUT, PATCH */
+		t->request.has_body = true;	/* an empty one, with its length */
+		t->request.body = "";
+	}
+}
+
+/* Streams of chat and completions: whoever else asked is left to the provider. */
+static bool
+asks_for_usage(const struct try *t)
+{
+	const struct body *b = t->order->body;
+
+	return b != NULL && b->is_stream && !b->is_form && !b->asks_usage &&
+	    t->step->target->provider->usage == CONF_USAGE_INJECT &&
+	    (strcmp(t->x->call.path, "/v1/chat/completions") == 0 ||
+	    strcmp(t->x->call.path, "/v1/completions") == 0);
+}
+
+static enum err
+prepare(struct try *t, uint64_t budget_ms)
+{
+	enum err err = ERR_NONE;
+
+	t->strips = asks_for_usage(t);
+	if (t->order->body != NULL)
+		err = body_splice(t->x, t->order->body, t->step,
+		    t->strips, &t->body);
+	else
+		splice_init(&t->body, &t->x->body);
+	if (err == ERR_NONE)
+		set_request(t, budget_ms);
+	return err;
+}
+
+static struct call_attempt *
+make_record(struct try *t, bool is_hedge)
+{
+	struct call *c = &t->x->call;
+	struct call_attempt *r = arena_alloc(c->arena, sizeof *r);
+
+	*r = (struct call_attempt){
+		.target = t->step->target, .model = t->step->model,
+		.is_hedge = is_hedge, .start_us = clock_now_us(),
+	};
+	return c->attempts[c->attempt_count++] = r;
+}
+
+struct try *
+try_start(struct exchange *x, struct plan_step *step,
+    const struct try_order *order, const struct try_owner *owner,
+    uint64_t budget_ms, bool is_hedge)
+{
+	struct try *t = arena_alloc(x->call.arena, sizeof *t);
+	const struct sink sink = {
+		.head = try_on_head, .data = try_on_data,
+		.done = try_on_done, .arg = t,
+	};
+	enum err err;
+
+	*t = (struct try){ .x = x, .step = step, .order = order,
+		.owner = owner, .retry_after_ms = -1 };
+	t->record = make_record(t, is_hedge);
+	metrics_note_try(x->app->state, step->target, 1);
+	buf_init(&t->held, 0);
+	sse_init(&t->sse);
+	t->sse.event = try_on_event;
+	t->sse.arg = t;
+	meter_init(&t->meter);
+	err = prepare(t, budget_ms);
+	if (err == ERR_NONE) {
+		t->attempt = attempt_start(&x->app->client, &t->request,
+		    &sink);
+		if (t->attempt == NULL)
+			err = ERR_INTERNAL;
+	}
+	if (err != ERR_NONE)
+		leave(t, err);
+	return t;
+}

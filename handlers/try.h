@@ -1,0 +1,103 @@
+/* try.h - one upstream try of a request: what was asked, and the answer so far. */
+#ifndef HANDLERS_TRY_H
+#define HANDLERS_TRY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "gateway/plan.h"
+#include "gateway/retry.h"
+#include "gateway/splice.h"
+#include "handlers/exchange.h"
+#include "handlers/outgoing.h"
+#include "upstream/attempt.h"
+#include "upstream/fault.h"
+#include "upstream/meter.h"
+#include "upstream/sse.h"
+
+/* How an answer is passed on. */
+enum try_mode {
+	TRY_HELD,			/* kept until complete or too large: JSON, so that a cut one can still be told or mended; and every error */
+	TRY_PLAIN,			/* each read at once */
+	TRY_SSE				/* events; held up to the release point */
+};
+
+/* What is the same for all tries of a request. Borrowed. */
+struct try_order {
+	const char	*method;
+	const char	*url;		/* NULL: what outgoing says */
+	struct outgoing	 outgoing;	/* but for target and deployment */
+	const struct body *body;	/* a body with a model in it, or NULL: as it is */
+	bool		 counts;	/* the call consumes tokens */
+};
+
+struct try;
+
+/* Who has started a try. */
+struct try_owner {
+	/* The answer may go to the client from now on: the try is chosen unless it is cancelled in here. */
+	void	(*ready)(void *arg, struct try *);
+	/* N more bytes of a chosen answer's body. False: take no more until try_resume. */
+	bool	(*pass)(void *arg, const char *, size_t n);
+	/* Once, last; not after try_cancel. */
+	void	(*over)(void *arg, struct try *);
+	/* While an answer is held: would another try follow if this one failed? */
+	bool	(*has_more)(void *arg, const struct try *);
+	void	*arg;
+};
+
+struct try {
+	struct exchange	*x;
+	struct plan_step *step;
+	const struct try_order *order;
+	const struct try_owner *owner;
+	struct call_attempt *record;	/* in the call */
+	struct attempt	*attempt;	/* NULL: none could be started */
+	enum try_mode	 mode;
+	bool		 is_chosen;	/* its answer goes to the client */
+	bool		 is_over;
+	enum err	 end;		/* how, once it is over */
+	struct buf	 held;
+	struct sse	 sse;
+	struct meter	 meter;
+
+	/* private */
+	struct attempt_request request;
+	struct splice	 body;
+	char		*flat;		/* the spliced body, where it is small */
+	bool		 strips;	/* usage was asked for: a chunk with nothing else is not the client's */
+	bool		 has_erred;	/* an error event went by */
+	enum fault	 fault;		/* of one that ended it */
+	int64_t		 retry_after_ms; /* -1 = not told */
+	int64_t		 fed;		/* where in HELD the read that is being fed begins */
+	size_t		 kept_end;	/* up to here HELD is the client's, event by event */
+	uint64_t	 last_read_ms;	/* loop time; 0 = nothing yet */
+};
+
+/*
+ * Start a try at STEP, which is taken. BUDGET_MS: when the whole request must be
+ * over. Everything is in the exchange's arena and borrowed until try_free. A try
+ * that cannot be started is over at once, with no call of OVER: see is_over.
+ */
+struct try *try_start(struct exchange *, struct plan_step *,
+	    const struct try_order *, const struct try_owner *,
+	    uint64_t budget_ms, bool is_hedge);
+
+/* The client can take more: of what is held, then of what comes. */
+void	try_resume(struct try *);
+
+/* Stop, for the reason that the record and the channel are told. Harmless when it is over. */
+void	try_cancel(struct try *, enum err reason);
+
+/* What the try, which is over, came to. */
+enum retry_kind try_kind(const struct try *);
+
+/* What was consumed so far. */
+void	try_usage(const struct try *, struct usage *);
+
+/* No other try will want the request's body again, and this one has sent it: let it go. */
+void	try_release_body(struct try *);
+
+void	try_free(struct try *);
+#endif
