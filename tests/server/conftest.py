@@ -4,4 +4,5 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from fixtures import *      # noqa: E402,F401,F403
+from channels import a, b, c    # noqa: E402,F401
+from fixtures import *          # noqa: E402,F401,F403

@@ -116,9 +116,9 @@ def pytest_runtest_makereport(item, call):
     servers = [arguments["server"]] if "server" in arguments else []
     for server in servers + getattr(item, "own_servers", []):
         report.sections.append((f"logs of {server.kind}", server.logs()))
-    upstream = arguments.get("upstream")
-    if upstream:
-        report.sections.append(("what the upstream saw", str(upstream)))
+    for name in ("upstream", "a", "b", "c"):
+        if name in arguments:
+            report.sections.append((f"what {name} saw", str(arguments[name])))
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ are written here are what an administrator would have around it.
 import atexit
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -136,6 +137,9 @@ class Server:
             to = f"2>>{self.tmp}/responder.err" if self.keep_stderr else ""
             f.write(f"#!/bin/sh\nexec {WRAPPER} {real} {to}\n")
         os.chmod(self.binary, 0o755)
+        self.ctl = f"{self.tmp}/bin/real/sluicectl"
+        shutil.copy(f"{BUILD}/sluicectl", self.ctl)
+        os.chmod(self.ctl, 0o755)
 
     def write(self, name, text, mode=0o644):
         """Replace a file in one step, as a careful editor does."""
@@ -464,6 +468,19 @@ Include {SHIPPED}/apache/sluice-server.conf
             except OSError:
                 pass
         return sorted(found)
+
+    def sluicectl(self, *words):
+        """The operator's tool as the responders' user, in their environment."""
+        return subprocess.run([*WRAPPER.split(), self.ctl, *words],
+                              capture_output=True, text=True, timeout=60,
+                              cwd=self.tmp, env=self._environment(),
+                              **AS_USER)
+
+    def leaders(self):
+        """Pids of those that said that they lead, in their order."""
+        text = read_tail(f"{self.tmp}/responder.err", 0)
+        return [int(pid) for pid in
+                re.findall(r"\[(\d+)\]: this process leads", text)]
 
     def spools(self):
         """Unlinked files that the responders still hold open."""

@@ -16,6 +16,10 @@ JSON_PATHS = ["chat/completions", "completions", "embeddings", "moderations",
               "something/new"]
 
 
+# Streams are followed event by event, from the very first.
+CONF = {"stream": {"release": "byte"}}
+
+
 def PROVIDERS(upstream):
     return {
         "up": provider(upstream, models=(

@@ -43,7 +43,7 @@ TIMEOUTS = {"t-headers": {"headers": 0.3}, "t-first": {"first_token": 0.4},
 
 def PROVIDERS(upstream):
     return {
-        "up": provider(upstream, models=({"name": "gpt-test"},) + tuple(
+        "up": provider(upstream, retries=0, models=({"name": "gpt-test"},) + tuple(
             {"name": name, "timeouts": timeouts}
             for name, timeouts in TIMEOUTS.items())),
         "refused": {"base_url": f"http://127.0.0.1:{CLOSED_PORT}/v1",
@@ -431,7 +431,7 @@ def test_total_timeout_of_a_flowing_stream(client, upstream):
 # Statuses and bodies pass.
 
 @pytest.mark.parametrize("stream", KINDS)
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 413, 422, 429,
+@pytest.mark.parametrize("status", [400, 404, 409, 413, 422, 429,
                                     500, 502, 503, 529])
 def test_error_statuses_pass_unchanged(client, upstream, status, stream):
     data = b'{"error":{"message":"m \xc3\xa9","type":"t","own":[1]}}\n'
@@ -440,6 +440,17 @@ def test_error_statuses_pass_unchanged(client, upstream, status, stream):
     assert (reply.status, reply.body) == (status, data)
     assert reply.complete
     assert reply.header("retry-after") == "9"
+
+
+@pytest.mark.parametrize("stream", KINDS)
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_key_faults_are_the_gateways(client, upstream, status, stream):
+    """The client's own key is good: it must not be told otherwise."""
+    data = b'{"error":{"message":"bad key sk-1","type":"t"}}'
+    upstream.script = lambda x: x.json(data, status)
+    reply = chat(client, stream=stream)
+    assert_error(reply, 502, "upstream_credentials_exhausted")
+    assert b"sk-1" not in reply.body
 
 
 def test_html_error_passes_unchanged(client, upstream):

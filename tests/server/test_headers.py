@@ -30,7 +30,6 @@ PASS_UP = {
     "anthropic-version": "2023-06-01",
     "anthropic-beta": "tools-2024",
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    "tracestate": "a=1,b=2",
     "Idempotency-Key": "0-1-2",
     "User-Agent": "OpenAI/JS 4.0 (x; y)",
 }
@@ -54,6 +53,16 @@ def test_passes_up(client, upstream, name):
     assert upstream.wait().header(name) == PASS_UP[name]
 
 
+def test_tracestate_goes_with_its_traceparent(client, upstream):
+    """W3C Trace Context section 4.3: alone it means nothing."""
+    state = [("tracestate", "a=1,b=2")]
+    for headers, want in ((state, None), (state + [
+            ("traceparent", PASS_UP["traceparent"])], "a=1,b=2")):
+        upstream.clear()
+        client.post("/v1/chat/completions", CHAT, headers=headers)
+        assert upstream.wait().header("tracestate") == want
+
+
 @pytest.mark.parametrize("name", STAY_DOWN)
 def test_does_not_pass_up(client, upstream, name):
     reply = client.post("/v1/chat/completions", CHAT,
@@ -69,7 +78,7 @@ def test_what_the_upstream_gets_at_all(client, upstream):
     names = {k.lower() for k, _ in x.headers}
     assert names <= {"host", "content-type", "content-length", "accept",
                      "authorization", "user-agent", "x-sluice-hop",
-                     "x-request-id"}, names
+                     "x-request-id", "traceparent"}, names
     assert x.header("host") == f"127.0.0.1:{upstream.port}"
 
 

@@ -665,7 +665,8 @@ def test_fields_for_the_web_server_stay_here(bad):
     names = {line.split(":")[0].lower() for line in
              answer.head.split("\r\n")[1:]}
     assert names <= {"x-request-id", "content-type", "content-length",
-                     "x-good", "x-fold"}, names
+                     "x-good", "x-fold", "x-sluice-attempts",
+                     "x-sluice-provider"}, names
     assert "evil" not in answer.head and "passwd" not in answer.head
 
 

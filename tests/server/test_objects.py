@@ -16,7 +16,7 @@ SERVERS = ["lighttpd", "apache-proxy-fcgi", "apache-cgi"]
 OTHER = "other-client-key-77"
 ENV = {"SLUICE_API_KEYS": f"{KEY},{OTHER}", "TWO_KEY": "second-upstream-key"}
 BASE = "https://gateway.example/ai"
-CONF = {"base_url": BASE + "/"}
+CONF = {"base_url": BASE + "/", "stream": {"release": "byte"}}
 
 
 def PROVIDERS(upstream):

@@ -1,0 +1,427 @@
+"""What a call consumed, as its journal line says; and asking for it."""
+import json
+
+import pytest
+
+from channels import (DONE, NO_BREAKER, body, channel, event, fails, open_chat,
+                      role, sends, word)
+from client import PATIENCE
+from servers import LOGIC
+from upstream import chat_chunk, manual
+
+SERVERS = LOGIC
+CONF = {"breaker": NO_BREAKER}
+BUCKETS = ["input_tokens", "cache_read_tokens", "cache_write_tokens",
+           "output_tokens", "reasoning_tokens"]
+
+
+def PROVIDERS(upstream):
+    return {
+        "asis": channel("a", retries=0, models=({"name": "asis"},)),
+        "inject": channel("a", usage="inject", retries=0, models=(
+            {"name": "inject"}, {"name": "long", "target": "t"},
+            {"name": "held", "release": "end"},
+            {"name": "byte", "release": "byte"})),
+    }
+
+
+def usage(server, reply):
+    """(source, the five buckets) of the journal line; None for null."""
+    found = server.journaled(reply.header("x-request-id"))["usage"]
+    if found is None:
+        return None
+    assert set(found) == {"source", *BUCKETS}
+    assert all(type(found[name]) is int for name in BUCKETS)
+    return found["source"], [found[name] for name in BUCKETS]
+
+
+def ask(client, path, model="asis", stream=False, **more):
+    """A request that each path takes for its own."""
+    return client.post(f"/v1/{path}", body(
+        model, stream, input="some input", prompt="some prompt", **more))
+
+
+# Reported.
+
+CHAT = {"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17,
+        "prompt_tokens_details": {"cached_tokens": 4, "audio_tokens": 0},
+        "completion_tokens_details": {"reasoning_tokens": 3}}
+BARE = {"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17}
+RESPONSES = {"input_tokens": 10, "output_tokens": 7, "total_tokens": 17,
+             "input_tokens_details": {"cached_tokens": 4},
+             "output_tokens_details": {"reasoning_tokens": 3}}
+MESSAGES = {"input_tokens": 6, "cache_creation_input_tokens": 5,
+            "cache_read_input_tokens": 4, "output_tokens": 7}
+EMBEDDINGS = {"prompt_tokens": 8, "total_tokens": 8}
+SPLIT = [6, 4, 0, 4, 3]
+
+PLAIN = {
+    "chat": ("chat/completions", {"choices": [], "usage": CHAT}, SPLIT),
+    "chat-bare": ("chat/completions", {"usage": BARE}, [10, 0, 0, 7, 0]),
+    "chat-null": ("chat/completions", {"usage": dict(
+        BARE, prompt_tokens_details=None, completion_tokens_details=None)},
+        [10, 0, 0, 7, 0]),
+    "chat-first": ("chat/completions", {"usage": CHAT, "choices": [
+        {"message": {"content": '{"usage":{"prompt_tokens":99}}'}}]}, SPLIT),
+    "completions": ("completions", {"choices": [], "usage": BARE},
+                    [10, 0, 0, 7, 0]),
+    "embeddings": ("embeddings", {"data": [], "usage": EMBEDDINGS},
+                   [8, 0, 0, 0, 0]),
+    "responses": ("responses", {"id": "resp_1", "usage": RESPONSES}, SPLIT),
+    "messages": ("messages", {"type": "message", "usage": MESSAGES},
+                 [6, 4, 5, 7, 0]),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_answer(server, client, a, name):
+    path, answer, expected = PLAIN[name]
+    a.script = lambda x: x.json(answer)
+    reply = ask(client, path)
+    assert reply.json() == answer
+    assert usage(server, reply) == ("reported", expected)
+
+
+def test_usage_at_the_end_of_a_large_answer(server, client, a):
+    answer = {"data": [{"embedding": [0.123456789] * 1000}] * 300,
+              "usage": EMBEDDINGS}
+    a.script = lambda x: x.json(answer)
+    reply = ask(client, "embeddings")
+    assert usage(server, reply) == ("reported", [8, 0, 0, 0, 0])
+
+
+def only(value):
+    """The chunk that has nothing but usage."""
+    return event(dict(chat_chunk(), choices=[], usage=value))
+
+
+def typed(value):
+    return f"event: {value['type']}\n".encode() + event(value)
+
+
+def message_start(**more):
+    return typed({"type": "message_start", "message": {
+        "role": "assistant", "content": [], "usage": dict(
+            MESSAGES, output_tokens=1, **more)}})
+
+
+def text_delta(text):
+    return typed({"type": "content_block_delta", "index": 0,
+                  "delta": {"type": "text_delta", "text": text}})
+
+
+MESSAGE_END = [typed({"type": "message_delta", "delta": {"stop_reason": "x"},
+                      "usage": {"output_tokens": 7}}),
+               typed({"type": "message_stop"})]
+
+
+def response_end(kind):
+    return typed({"type": f"response.{kind}", "response": {
+        "id": "resp_1", "status": kind, "usage": RESPONSES}})
+
+
+RESPONSE_START = [typed({"type": "response.created", "response": {
+    "id": "resp_1", "usage": None}}), typed(
+        {"type": "response.output_text.delta", "delta": "x"})]
+
+STREAMS = {
+    "chat": ("chat/completions", [role(), word("x"), only(CHAT), DONE], SPLIT),
+    "chat-null": ("chat/completions", [
+        event(dict(chat_chunk("x"), usage=None)), only(CHAT), DONE], SPLIT),
+    "chat-riding": ("chat/completions", [word("x"), event(dict(
+        chat_chunk(finish="stop"), usage=CHAT)), DONE], SPLIT),
+    "chat-growing": ("chat/completions", [
+        event(dict(chat_chunk("x"), usage=BARE)), word("y"),
+        only(CHAT), DONE], SPLIT),
+    "chat-without-done": ("chat/completions", [word("x"), only(CHAT)], SPLIT),
+    "chat-tight": ("chat/completions", [word("x"), b"data:" + only(CHAT)[6:],
+                                        DONE], SPLIT),
+    "completions": ("completions", [
+        event({"choices": [{"index": 0, "text": "x"}]}), only(BARE), DONE],
+        [10, 0, 0, 7, 0]),
+    "responses": ("responses", [*RESPONSE_START, response_end("completed")],
+                  SPLIT),
+    "responses-incomplete": ("responses", [
+        *RESPONSE_START, response_end("incomplete")], SPLIT),
+    "messages": ("messages", [message_start(), text_delta("x"), *MESSAGE_END],
+                 [6, 4, 5, 7, 0]),
+}
+
+
+@pytest.mark.parametrize("model", ["asis", "inject", "held"])
+@pytest.mark.parametrize("name", STREAMS)
+def test_stream(server, client, a, name, model):
+    path, parts, expected = STREAMS[name]
+    a.script = sends(*parts)
+    reply = ask(client, path, model, True,
+                stream_options={"include_usage": True})
+    assert reply.body == b"".join(parts)
+    assert usage(server, reply) == ("reported", expected)
+
+
+@pytest.mark.parametrize("size", [1, 7, 100])
+def test_stream_in_small_pieces(server, client, a, size):
+    data = b"".join(STREAMS["chat"][1])
+    a.script = sends(*[data[i:i + size] for i in range(0, len(data), size)])
+    reply = ask(client, "chat/completions", stream=True)
+    assert reply.body == data
+    assert usage(server, reply) == ("reported", SPLIT)
+
+
+# Estimated, partial, none.
+
+@pytest.mark.parametrize("name, value", [
+    ("missing", {}), ("null", {"usage": None}), ("odd", {"usage": "many"}),
+    ("negative", {"usage": {"prompt_tokens": -5, "completion_tokens": -7}})])
+def test_plain_answer_without_usage(server, client, a, name, value):
+    """Never zero."""
+    a.script = lambda x: x.json({"choices": [{"message": {
+        "role": "assistant", "content": "many words " * 20}}], **value})
+    reply = ask(client, "chat/completions", pad="p" * 400)
+    source, found = usage(server, reply)
+    assert source == "estimated"
+    assert found[0] > 0 and found[3] > 0
+    assert found[1] == found[2] == found[4] == 0
+
+
+@pytest.mark.parametrize("path, parts", [
+    ("chat/completions", [role(), word("many words " * 20), DONE]),
+    ("completions", [event({"choices": [{"text": "many words " * 20}]}),
+                     DONE]),
+    ("chat/completions", [word("many words " * 20)])],
+    ids=["chat", "completions", "no-done"])
+def test_stream_without_usage(server, client, a, path, parts):
+    a.script = sends(*parts)
+    reply = ask(client, path, stream=True)
+    source, found = usage(server, reply)
+    assert source == "estimated"
+    assert found[0] > 0 and found[3] > 0
+
+
+def test_cut_stream_without_usage(server, client, a):
+    """Who hangs up before the last chunk has consumed something too."""
+    a.script = sends(role(), *[word("many words ")] * 20, then="close")
+    reply = ask(client, "chat/completions", stream=True)
+    source, found = usage(server, reply)
+    assert source == "estimated"
+    assert found[0] > 0 and found[3] > 0
+
+
+def test_longer_answers_are_estimated_higher(server, client, a):
+    found = []
+    for count in (10, 1000):
+        a.script = sends(*[word("word ")] * count, DONE)
+        reply = ask(client, "chat/completions", stream=True)
+        found.append(usage(server, reply)[1][3])
+    assert found[1] > 10 * found[0] > 0
+
+
+def test_client_that_leaves_without_usage(server, client, a):
+    a.script = manual
+    reply = open_chat(client, "asis", True)
+    x = a.wait()
+    x.sse()
+    x.chunk(word("many words " * 20))
+    assert reply.event()
+    reply.close()
+    assert x.gone.wait(PATIENCE)
+    source, found = usage(server, reply)
+    assert source == "estimated"
+    assert found[0] > 0 and found[3] > 0
+
+
+def test_cut_message_is_partial(server, client, a):
+    """The input was reported at the start, the output never was."""
+    a.script = sends(message_start(), text_delta("many words " * 20),
+                     then="close")
+    reply = ask(client, "messages", stream=True)
+    source, found = usage(server, reply)
+    assert source == "partial"
+    assert found[:3] == [6, 4, 5]
+    assert found[3] > 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 429, 500])
+@pytest.mark.parametrize("stream", [False, True])
+def test_failed_request_has_none(server, client, a, status, stream):
+    a.script = fails(status)
+    reply = ask(client, "chat/completions", stream=stream)
+    assert usage(server, reply) is None
+
+
+def test_requests_without_tokens_have_none(server, client, a):
+    a.script = lambda x: x.json(b"RIFF" + bytes(500), headers=[
+        ("Content-Type", "audio/wav")])
+    assert usage(server, ask(client, "audio/speech")) is None
+    assert usage(server, client.get("/v1/models")) is None
+    assert usage(server, client.post("/v1/chat/completions", b"{")) is None
+
+
+# Asking for it.
+
+def inserted(before, after):
+    """What stands in AFTER besides BEFORE, in one place."""
+    begin = 0
+    while begin < len(before) and before[begin] == after[begin]:
+        begin += 1
+    rest = len(before) - begin
+    assert after[len(after) - rest:] == before[begin:]
+    return after[begin:len(after) - rest]
+
+
+BODIES = [
+    b'{"model":"inject","stream":true,"messages":[]}',
+    b' { "stream" : true ,\n"messages":[ {"x":1.50e0} ], "model":"inject" }\n',
+    b'{"messages":[{"role":"user","content":"stream_options"}],'
+    b'"model":"inject","stream":true,"metadata":{"stream_options":{}}}',
+    b'{"model":"inject","stream":true}']
+
+
+@pytest.mark.parametrize("path", ["chat/completions", "completions"])
+@pytest.mark.parametrize("data", BODIES, ids=range(len(BODIES)))
+def test_usage_is_asked_for(client, a, data, path):
+    """One member more; every byte of the client's is still there."""
+    assert client.post(f"/v1/{path}", data).status == 200
+    x = a.wait()
+    assert b"include_usage" in inserted(data, x.body)
+    assert dict(json.loads(data), stream_options={"include_usage": True}) \
+        == x.data()
+
+
+@pytest.mark.parametrize("options", [
+    b'{}', b'{ }', b'{"x":1}', b' { "x" : [1, {"include_usage":false}] }',
+    b'{"include_obfuscation":false}'])
+def test_usage_is_asked_for_in_the_clients_options(client, a, options):
+    data = (b'{"stream_options":' + options
+            + b',"model":"inject","stream":true,"n":1.0}')
+    assert client.post("/v1/chat/completions", data).status == 200
+    x = a.wait()
+    assert b'usage":' in inserted(data, x.body)
+    expected = json.loads(data)
+    expected["stream_options"]["include_usage"] = True
+    assert x.data() == expected
+
+
+@pytest.mark.parametrize("data", [
+    b'{"model":"inject","stream":true,"stream_options":'
+    b'{"include_usage":false}}',
+    b'{"model":"inject","stream":true,"stream_options":'
+    b'{"include_usage" : true}}',
+    b'{"model":"inject","stream":false}', b'{"model":"inject"}',
+    b'{"model":"asis","stream":true}',
+    b'{"model":"asis","stream":true,"stream_options":{}}'])
+def test_nothing_is_added(client, a, data):
+    assert client.post("/v1/chat/completions", data).status == 200
+    assert a.wait().body == data
+
+
+@pytest.mark.parametrize("path", ["responses", "messages", "embeddings",
+                                  "audio/speech"])
+def test_other_paths_do_not_know_it(client, a, path):
+    data = b'{"model":"inject","stream":true,"input":"x"}'
+    a.script = sends(DONE)
+    assert client.post(f"/v1/{path}", data).status == 200
+    assert a.wait().body == data
+
+
+def test_model_and_usage_in_one_body(client, a):
+    """Two places are changed, and no byte between them."""
+    data = b'{"x":"\\u00e9","model" : "long","y":[],"stream":true,"z":1.0}'
+    assert client.post("/v1/chat/completions", data).status == 200
+    x = a.wait()
+    assert b"include_usage" in inserted(
+        data.replace(b'"long"', b'"t"'), x.body)
+
+
+def test_large_body_with_usage(client, a):
+    data = (b'{"model":"inject","pad":"' + b"p" * (3 << 20)
+            + b'","stream":true}')
+    assert client.post("/v1/chat/completions", data).status == 200
+    x = a.wait()
+    assert inserted(data, x.body)
+    assert x.data()["stream_options"] == {"include_usage": True}
+
+
+# What the client sees of it.
+
+@pytest.mark.parametrize("model", ["inject", "held", "byte"])
+@pytest.mark.parametrize("size", [None, 1, 50])
+def test_chunk_that_nobody_asked_for_is_dropped(server, client, a, model,
+                                                size):
+    """However it comes in pieces; all other bytes arrive."""
+    before, after = role() + word("x"), b": bye\n\n" + DONE
+    data = before + only(CHAT) + after
+    size = size or len(data)
+    a.script = sends(*[data[i:i + size] for i in range(0, len(data), size)])
+    reply = ask(client, "chat/completions", model, True)
+    assert reply.complete
+    assert reply.body == before + after
+    assert usage(server, reply) == ("reported", SPLIT)
+
+
+def test_dropped_chunk_with_crlf(server, client, a):
+    parts = [part.replace(b"\n", b"\r\n")
+             for part in (word("x"), only(CHAT), DONE)]
+    a.script = sends(*parts)
+    reply = ask(client, "chat/completions", "inject", True)
+    assert reply.body == parts[0] + parts[2]
+    assert usage(server, reply) == ("reported", SPLIT)
+
+
+def test_dropped_last_of_all(server, client, a):
+    """No [DONE] after it."""
+    a.script = sends(word("x"), only(CHAT))
+    reply = ask(client, "chat/completions", "inject", True)
+    assert reply.complete
+    assert reply.body == word("x")
+    assert usage(server, reply) == ("reported", SPLIT)
+
+
+def test_dropped_from_completions(client, a):
+    parts = [event({"choices": [{"index": 0, "text": "x"}]}), only(BARE), DONE]
+    a.script = sends(*parts)
+    reply = ask(client, "completions", "inject", True)
+    assert reply.body == parts[0] + parts[2]
+
+
+@pytest.mark.parametrize("options", [{"include_usage": True},
+                                     {"include_usage": True, "x": 1}])
+def test_chunk_that_was_asked_for_is_kept(client, a, options):
+    parts = [role(), word("x"), only(CHAT), DONE]
+    a.script = sends(*parts)
+    reply = ask(client, "chat/completions", "inject", True,
+                stream_options=options)
+    assert reply.body == b"".join(parts)
+
+
+def test_options_without_the_member_did_not_ask(client, a):
+    a.script = sends(word("x"), only(CHAT), DONE)
+    reply = ask(client, "chat/completions", "inject", True,
+                stream_options={"include_obfuscation": False})
+    assert reply.body == word("x") + DONE
+
+
+KEPT = {
+    "no usage": event(dict(chat_chunk(), choices=[])),
+    "annotation": event(dict(chat_chunk(), choices=[],
+                             prompt_filter_results=[{"prompt_index": 0}])),
+    "null": event(dict(chat_chunk(), choices=[], usage=None)),
+    "riding": event(dict(chat_chunk(finish="stop"), usage=CHAT)),
+    "text": word('{"choices":[],"usage":{"prompt_tokens":1}}'),
+    "malformed": b'data: {"choices":[],"usage":{"prompt_tokens":\n\n'}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_other_chunks_are_kept(client, a, name):
+    parts = [role(), KEPT[name], word("x"), KEPT[name], DONE]
+    a.script = sends(*parts)
+    reply = ask(client, "chat/completions", "inject", True)
+    assert reply.body == b"".join(parts)
+
+
+def test_as_it_is_drops_nothing(server, client, a):
+    parts = [word("x"), only(CHAT), DONE]
+    a.script = sends(*parts)
+    reply = ask(client, "chat/completions", "asis", True)
+    assert reply.body == b"".join(parts)
+    assert usage(server, reply) == ("reported", SPLIT)
