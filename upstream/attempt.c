@@ -210,6 +210,8 @@ attempt_on_header(char *line, size_t size, size_t count, void *arg)
 	size_t	 n = size * count;
 	bool	 ok;
 
+	if (a->cancelled)
+		return (size_t)-1;
 	attempt_enter(a);
 	ok = attempt_take_line(a, line, n);
 	attempt_leave(a);
@@ -222,6 +224,8 @@ attempt_on_data(char *bytes, size_t size, size_t count, void *arg)
 	struct attempt *a = arg;
 	size_t	 n = size * count;
 
+	if (a->cancelled)
+		return (size_t)-1;
 	if (!a->head_done) {
 		a->failure = ERR_UPSTREAM_GARBAGE;
 		return (size_t)-1;
@@ -451,7 +455,8 @@ attempt_on_late_cancel(uv_timer_t *timer)
 
 /*
  * Inside a callback of its own the callback's result ends the transfer, inside
- * another's it has to wait for the loop.
+ * another's it has to wait for the loop; what libcurl says until then is not
+ * passed on.
  */
 void
 attempt_cancel(struct attempt *a)

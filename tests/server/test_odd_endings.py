@@ -1,0 +1,102 @@
+"""Endings that few answers have, each seen by a responder without a web server.
+
+Nothing may be cut in silence, be told twice, or be left under way.
+"""
+import json
+import signal
+import time
+
+import pytest
+
+from channels import (DONE, NO_BREAKER, QUICK, channel, event, fails, holds,
+                      nowhere, resets, role, sends, stream as chunks, word)
+from client import PATIENCE, until
+from exposition import Metrics
+from servers import KEY, UP_KEY
+from test_hostile import (ABORT, CHAT, STREAM, Answer, parameters, pairs, raw,
+                          read, receive, record, start, whole)  # noqa: F401
+from upstream import answer, chat_answer, chat_chunk, closed_port, manual
+
+ADMIN = "admin-key-5c4d3e"
+CONF = {"breaker": NO_BREAKER, "stream": {"keepalive": 0.0}}
+ENV = {"SLUICE_ADMIN_KEY": ADMIN}
+
+
+def two(**settings):
+    """Two channels of the model m, asked once each."""
+    return {"a": channel("a", retries=0, models=({"name": "m", **settings},)),
+            "b": channel("b", retries=0, priority=1,
+                         models=({"name": "m"},))}
+
+
+def one(**settings):
+    return {"a": channel("a", retries=0, models=({"name": "m"},), **settings)}
+
+
+def send(responder, body, **more):
+    """The connection that a request was sent on."""
+    sock = responder.connect()
+    sock.sendall(whole(parameters(body=body, **more), body))
+    return sock
+
+
+def lines(responder):
+    """The journal's, of calls to a model."""
+    return [line for line in responder.journal() if line["attempts"]]
+
+
+def journaled(responder):
+    return until(lambda: lines(responder), "the line")[-1]
+
+
+def gauges(responder):
+    """What is under way, but for the request that asks."""
+    found = Metrics(responder.get("/metrics", HTTP_AUTHORIZATION=(
+        f"Bearer {ADMIN}")).body)
+    return (found["gateway_in_flight_requests", ()] - 1,
+            sum(number for (name, _), number in found.items()
+                if name == "gateway_channel_in_flight"))
+
+
+def rests(responder):
+    until(lambda: gauges(responder) == (0, 0), "everything to be over")
+
+
+def warm(responder, a):
+    """So many quick streams that a late one is known to be late."""
+    a.script = answer
+    for _ in range(20):
+        assert responder.ask(STREAM).status == 200
+    a.clear()
+
+
+# Two tries of one request.
+
+@pytest.mark.parametrize("kind", ["stream", "other"])
+def test_both_answer_at_once(start, a, b, kind):
+    """The loser's bytes were there in the same round of the loop."""
+    responder = start(two(hedge="p95"), CONF, ENV)
+    for _ in range(5):
+        warm(responder, a)
+        b.clear()
+        a.script = b.script = manual
+        with send(responder, STREAM) as sock:
+            x, y = a.wait(), b.wait()
+            responder.process.send_signal(signal.SIGSTOP)
+            for z, name in ((x, "a"), (y, "b")):
+                if kind == "stream":
+                    z.sse()
+                    z.chunk(word(name) + DONE)
+                    z.end()
+                else:
+                    z.head(200, [("Content-Type", "text/plain"),
+                                 ("Content-Length", "1")])
+                    z.send(name.encode())
+                    z.over.set()
+            responder.process.send_signal(signal.SIGCONT)
+            got = read(sock)
+        assert got.ended
+        wanted = [word(n) + DONE for n in "ab"] if kind == "stream" \
+            else [b"a", b"b"]
+        assert got.body in wanted, got
+    rests(responder)
