@@ -465,7 +465,7 @@ set_body(struct try *t)
 	r->body_len = t->body.len;
 	r->body_read = try_read_body;
 	r->body_arg = &t->body;
-	if (t->body.len > FLAT_MAX_BYTES)
+	if (t->body.len > FLAT_MAX_BYTES || r->http2)
 		return;
 	if (t->body.count == 0) {
 		r->body = spool_memory(&t->x->body);

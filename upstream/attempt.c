@@ -396,10 +396,11 @@ attempt_has_sent(const struct attempt *a)
 {
 	const struct attempt_request *r = a->request;
 
-	if (!r->has_body || (r->body != NULL &&
-	    r->body_len <= ATTEMPT_COPIED_MAX))
+	if (!r->has_body || r->body_len == 0)
 		return true;
-	return r->body == NULL && a->body_offset >= a->request->body_len;
+	if (r->body != NULL)
+		return !r->http2 && r->body_len <= ATTEMPT_COPIED_MAX;
+	return a->body_offset >= r->body_len;
 }
 
 void

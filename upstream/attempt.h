@@ -35,7 +35,7 @@ struct attempt_request {
 
 /*
  * Bodies of up to so many bytes are copied by libcurl when it starts to send
- * (MAX_INITIAL_POST_SIZE is one more); larger ones it reads as it goes.
+ * (MAX_INITIAL_POST_SIZE is one more), but over HTTP/2; others it reads as it goes.
  */
 enum { ATTEMPT_COPIED_MAX = 65535 };
 
