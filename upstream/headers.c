@@ -17,7 +17,7 @@ static const char *const hidden_response_fields[] = {
 	"set-cookie2", "status", "strict-transport-security", "te", "trailer",
 	"transfer-encoding", "upgrade", "via", "x-accel-", "x-lighttpd-",
 	"x-powered-by", "x-request-id", "x-sendfile", "x-sendfile-",
-	"x-sendfile2",
+	"x-sendfile2", "x-sluice-",
 };
 
 static bool

@@ -100,3 +100,15 @@ def test_both_answer_at_once(start, a, b, kind):
             else [b"a", b"b"]
         assert got.body in wanted, got
     rests(responder)
+
+
+# What an upstream may not say in our name.
+
+def test_upstream_cannot_speak_for_the_gateway(start, a):
+    responder = start(one(), CONF, ENV)
+    a.script = lambda x: x.json(chat_answer(), 200, [
+        ("X-Sluice-Provider", "evil"), ("x-sluice-attempts", "99"),
+        ("X-Sluice-Other", "evil")])
+    got = responder.ask()
+    assert got.status == 200
+    assert "evil" not in got.head and "99" not in got.head
