@@ -223,8 +223,11 @@ is_plausible(int status, enum fault said)
 enum fault
 fault_of_answer(int status, const char *body, size_t n)
 {
-	enum fault said = fault_in(error_of(body, n));
+	enum fault said;
 
+	if (status < 400)
+		return FAULT_NONE;	/* as most do: nothing is looked for */
+	said = fault_in(error_of(body, n));
 	if (said != FAULT_NONE && is_plausible(status, said))
 		return said;
 	return fault_of_status(status);
