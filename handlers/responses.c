@@ -150,6 +150,22 @@ block_length(const struct buf *stream)
 	return crlf == NULL ? 0 : (size_t)(crlf - data) + 4;
 }
 
+/* What the block's data line says, in ARENA; NULL: it has none. */
+static const char *
+find_data(struct arena *arena, const char *block, size_t n)
+{
+	const char *end = block + n, *stop;
+	const char *data = n >= 5 && memcmp(block, "data:", 5) == 0 ? block :
+		    memmem(block, n, "\ndata:", 6);
+
+	if (data == NULL)
+		return NULL;
+	data = (const char *)memchr(data, ':', (size_t)(end - data)) + 1;
+	for (stop = data; stop < end && *stop != '\r' && *stop != '\n'; stop++)
+		;
+	return arena_strndup(arena, data, (size_t)(stop - data));
+}
+
 /*
  * The data line of the first event ("response.created") names the response.
  * False: this block has none, it is a comment or a field of another kind.
@@ -158,15 +174,11 @@ static bool
 remember_event(struct exchange *x, const char *block, size_t n)
 {
 	const char *path[] = { "response", "id", NULL };
-	char	*text = arena_strndup(x->call.arena, block, n);
-	char	*data = strncmp(text, "data:", 5) == 0 ? text :
-		    strstr(text, "\ndata:");
+	const char *data = find_data(x->call.arena, block, n);
 	struct object o;
 
 	if (data == NULL)
 		return false;
-	data = strchr(data, ':') + 1;
-	data[strcspn(data, "\r\n")] = '\0';
 	if (make_object(x, &o, find_id(x->call.arena, data, path)))
 		background_run(x, &o, store_object, on_stored);
 	return true;

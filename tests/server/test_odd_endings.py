@@ -112,3 +112,30 @@ def test_upstream_cannot_speak_for_the_gateway(start, a):
     got = responder.ask()
     assert got.status == 200
     assert "evil" not in got.head and "99" not in got.head
+
+
+# Ids that are looked for.
+
+def memory(responder):
+    """Private memory in KiB."""
+    with open(f"/proc/{responder.process.pid}/status") as f:
+        return int(next(line for line in f if line.startswith("RssAnon")
+                        ).split()[1])
+
+
+def test_comments_before_the_id_are_not_kept(start, a):
+    """Each of them once stayed until the request's end."""
+    responder = start(one(), {**CONF, "timeouts": {"total": 60.0}}, {
+        **ENV, "ASAN_OPTIONS": "quarantine_size_mb=1"})
+    ping = b": " + b"c" * 60000 + b"\n\n"
+    a.script = sends(*[ping] * 500, event({"type": "response.created",
+                                           "response": {"id": "resp_2"}}),
+                     then="hold")
+    before, taken = memory(responder), 0
+    with send(responder, STREAM, uri="/v1/responses") as sock:
+        while taken < 500 * len(ping):
+            more = len(sock.recv(1 << 20))
+            assert more > 0
+            taken += more
+        assert memory(responder) - before < 15000
+    rests(responder)
