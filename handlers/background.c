@@ -28,10 +28,10 @@ background_on_done(uv_work_t *work, int status)
 	struct background *b = work->data;
 	struct exchange *x = b->x;
 
-	if (x != NULL) {
+	if (x != NULL)
 		x->background = NULL;
+	if (x != NULL && !x->request->gone)
 		b->done(x, b->ok && status == 0, &b->object);
-	}
 	free(b);
 }
 
