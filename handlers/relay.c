@@ -105,11 +105,12 @@ relay_budget_ms(const struct relay *relay, const struct target *target)
 	    target->timeouts.total_ms - spent : 0;
 }
 
+/* A try that is under way, other than EXCEPT. */
 static struct try *
-relay_find_running(const struct relay *relay)
+relay_find_running(const struct relay *relay, const struct try *except)
 {
 	for (unsigned i = 0; i < relay->try_count; i++)
-		if (!relay->tries[i]->is_over)
+		if (relay->tries[i] != except && !relay->tries[i]->is_over)
 			return relay->tries[i];
 	return NULL;
 }
@@ -118,11 +119,10 @@ static bool
 relay_has_more(void *arg, const struct try *t)
 {
 	struct relay *relay = arg;
-	struct try *running = relay_find_running(relay);
 
 	if (relay->order.is_final)
 		return false;
-	return (running != NULL && running != t) ||
+	return relay_find_running(relay, t) != NULL ||
 	    (relay->try_count < RETRY_TRIES_MAX &&
 	    (plan_has_more(relay->order.plan) ||
 	    relay->same_tries <= t->step->target->provider->retries));
@@ -353,7 +353,7 @@ relay_on_over(void *arg, struct try *t)
 		return;
 	}
 	relay_remember(relay, t, relay->order.is_final ? RETRY_FINAL : kind);
-	if (relay_find_running(relay) != NULL)
+	if (relay_find_running(relay, NULL) != NULL)
 		return;			/* the other one of a pair goes on */
 	relay->wakes[WAKE_HEDGE] = 0;
 	relay_decide(relay, t, kind);
@@ -442,7 +442,7 @@ static struct try *
 relay_find_drain(const struct relay *relay)
 {
 	struct try *t = relay->delivery.chosen != NULL ?
-		    relay->delivery.chosen : relay_find_running(relay);
+		    relay->delivery.chosen : relay_find_running(relay, NULL);
 
 	return t != NULL && !t->is_over && attempt_has_sent(t->attempt) &&
 	    t->step->target->provider->on_abort == CONF_ON_ABORT_DRAIN &&

@@ -102,6 +102,25 @@ def test_both_answer_at_once(start, a, b, kind):
     rests(responder)
 
 
+def test_no_token_while_the_other_one_runs(start, a, b):
+    """It was enough that nobody else could be asked any more."""
+    responder = start(two(hedge="p95"), CONF, ENV)
+    warm(responder, a)
+    a.script = b.script = manual
+    with send(responder, STREAM) as sock:
+        x, y = a.wait(), b.wait()
+        x.sse()
+        x.chunk(role("a"))
+        x.chunk(role("a"))
+        y.sse()
+        until(lambda: gauges(responder) == (1, 2))
+        time.sleep(0.2)
+        y.chunk(word("from b") + DONE)
+        y.end()
+        assert read(sock).body == word("from b") + DONE
+    rests(responder)
+
+
 # What an upstream may not say in our name.
 
 def test_upstream_cannot_speak_for_the_gateway(start, a):
