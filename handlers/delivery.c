@@ -127,6 +127,12 @@ is_boxed(const struct delivery *d)
 	return d->is_early && d->chosen->mode != TRY_SSE;
 }
 
+static void
+box(struct delivery *d, const char *bytes, size_t n)
+{
+	d->is_spilt = d->is_spilt || buf_append(&d->kept, bytes, n) != ERR_NONE;
+}
+
 static bool
 write_bytes(struct delivery *d, const char *bytes, size_t n)
 {
@@ -147,7 +153,7 @@ delivery_pass(struct delivery *d, const char *bytes, size_t n)
 	if (x->request->gone)
 		return true;
 	if (is_boxed(d)) {
-		buf_append(&d->kept, bytes, n);
+		box(d, bytes, n);
 		return true;
 	}
 	if (d->seen > 0) {
@@ -204,8 +210,11 @@ end_in_band(struct delivery *d, enum err err)
 	buf_fini(&event);
 }
 
-/* Line ends are white space between JSON's tokens and cannot be in its strings. */
-static void
+/*
+ * Make one line of JSON: line ends are white space between its tokens and cannot
+ * be in its strings. False: it is no object.
+ */
+static bool
 flatten(struct buf *text)
 {
 	char	*p = text->data + text->start;
@@ -213,6 +222,9 @@ flatten(struct buf *text)
 	for (size_t i = 0; i < buf_len(text); i++)
 		if (p[i] == '\n' || p[i] == '\r')
 			p[i] = ' ';
+	while (buf_len(text) > 0 && memchr(" \t", *buf_data(text), 2) != NULL)
+		buf_consume(text, 1);
+	return buf_len(text) > 0 && *buf_data(text) == '{';
 }
 
 /* An answer that is no stream, as the one event of a stream. */
@@ -222,13 +234,11 @@ end_boxed(struct delivery *d, enum err how)
 	const struct try *t = d->chosen;
 	struct buf event;
 
-	if (how != ERR_NONE || buf_len(&d->kept) == 0 ||
-	    buf_data(&d->kept)[0] != '{') {
+	if (how != ERR_NONE || d->is_spilt || !flatten(&d->kept)) {
 		end_in_band(d, how != ERR_NONE ? how : ERR_UPSTREAM_GARBAGE);
 		return;
 	}
 	buf_init(&event, d->kept.max + EVENT_MAX_BYTES);
-	flatten(&d->kept);
 	if (t->record->status >= 400) {
 		d->x->call.outcome = ERR_UPSTREAM_STATUS;
 		begin_error_event(d, &event);
@@ -263,7 +273,7 @@ end_now(struct delivery *d, enum err how)
 	struct try *t = d->chosen;
 
 	if (is_boxed(d)) {
-		buf_append(&d->kept, buf_data(&t->held), buf_len(&t->held));
+		box(d, buf_data(&t->held), buf_len(&t->held));
 		end_boxed(d, how);
 	} else if (how == ERR_NONE)
 		end_well(d);

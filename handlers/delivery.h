@@ -18,6 +18,7 @@ struct delivery {
 	/* private */
 	bool		 is_early;	/* the head went out before there was an answer: an event stream */
 	bool		 is_outgrown;	/* a complete answer that was too large to be held */
+	bool		 is_spilt;	/* so was one that had to become an event: it is cut */
 	size_t		 seen;		/* so many of the next bytes were shown to order->outgrown */
 	bool		 holds, waits;	/* bytes, or the end, for delivery_finish */
 	enum err	 end;		/* how it ended, while that waits */

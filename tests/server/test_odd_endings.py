@@ -121,6 +121,51 @@ def test_no_token_while_the_other_one_runs(start, a, b):
     rests(responder)
 
 
+# An answer that is no stream, after the head of one.
+
+EARLY = {"breaker": NO_BREAKER, "stream": {"keepalive": 0.05},
+         "limits": {"client_buffer": 65536}}
+
+
+def boxed(responder, a, data, status=200, kind="application/json"):
+    """The events after the comments, where DATA comes late."""
+    a.script = manual
+    with send(responder, STREAM) as sock:
+        x = a.wait()
+        got = Answer()
+        while b": keep-alive" not in got.body:
+            got.feed(sock.recv(65536))
+        x.json(data, status, [("Content-Type", kind)])
+        x.over.set()
+        while not got.ended:
+            got.feed(sock.recv(65536))
+    return got.body.replace(b": keep-alive\n\n", b"")
+
+
+def test_late_json_is_one_event(start, a):
+    responder = start(one(), EARLY, ENV)
+    data = json.dumps(chat_answer(), indent=1).encode()
+    for text in (data, b"\n \n" + data):
+        got = boxed(responder, a, text)
+        assert got.startswith(b"data: ") and got.endswith(b"\n\n")
+        assert got.count(b"\n") == 2
+        assert json.loads(got[6:]) == chat_answer()
+        assert journaled(responder)["outcome"] == "ok"
+
+
+@pytest.mark.parametrize("size", [65536, 70000, 300000])
+@pytest.mark.parametrize("status", [200, 400])
+def test_late_json_that_is_too_large_is_told(start, a, size, status):
+    """It used to be cut, and called complete."""
+    responder = start(one(), EARLY, ENV)
+    got = boxed(responder, a, json.dumps({"pad": "p" * size}).encode(), status)
+    assert got.startswith(b"data: ") and got.endswith(b"\n\n")
+    assert json.loads(got[6:])["error"]["code"] == \
+        "upstream_invalid_answer", got[:99]
+    assert journaled(responder)["outcome"] == "upstream_garbage"
+    rests(responder)
+
+
 # What an upstream may not say in our name.
 
 def test_upstream_cannot_speak_for_the_gateway(start, a):
