@@ -196,12 +196,15 @@ begin_error_event(const struct delivery *d, struct buf *event)
 static void
 end_in_band(struct delivery *d, enum err err)
 {
+	struct try *t = d->chosen;
 	struct buf event;
 
 	buf_init(&event, EVENT_MAX_BYTES);
-	if (d->chosen != NULL && d->chosen->mode == TRY_SSE &&
-	    !d->chosen->sse.at_boundary)
-		buf_puts(&event, "\n\n");
+	if (t != NULL && t->mode == TRY_SSE) {
+		write_bytes(d, buf_data(&t->held), try_ready(t));
+		if (!t->sse.at_boundary)
+			buf_puts(&event, "\n\n");
+	}
 	begin_error_event(d, &event);
 	reply_format_error(&event, d->x, err, NULL);
 	buf_puts(&event, "\n\n");
@@ -348,19 +351,19 @@ begin_early(struct delivery *d)
 	response_field(r, "X-Accel-Buffering", "no");
 }
 
-bool
+void
 delivery_comment(struct delivery *d)
 {
 	const struct try *t = d->chosen;
 	struct response *r = &d->x->request->response;
 
 	if (d->x->request->gone || d->holds || response_is_full(r))
-		return false;
+		return;
 	if (t == NULL) {
 		if (r->state == RESPONSE_HEAD)
 			begin_early(d);
-	} else if (t->mode != TRY_SSE || (!t->strips && !t->sse.at_boundary))
-		return false;
+	} else if (t->mode != TRY_SSE || try_ready(t) > 0 ||
+	    (!t->strips && !t->sse.at_boundary))
+		return;
 	write_bytes(d, comment, sizeof comment - 1);
-	return true;
 }

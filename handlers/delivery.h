@@ -46,10 +46,10 @@ void	delivery_fail(struct delivery *, enum err);
 
 /*
  * The client has heard nothing for long: send a comment, with the head of an
- * event stream before it where no head has gone out. False: not in the middle of
- * an event, nor when the answer is no stream.
+ * event stream before it where no head has gone out. Not in the middle of an
+ * event, nor when the answer is no stream.
  */
-bool	delivery_comment(struct delivery *);
+void	delivery_comment(struct delivery *);
 
 /* See relay_finish. True: the transfer may go on. */
 bool	delivery_finish(struct delivery *);

@@ -112,9 +112,8 @@ try_on_head(void *arg, struct attempt *a)
 
 /* ---- The body. ---- */
 
-/* Bytes of what is held that may go: not an event that may turn out to be ours alone. */
-static size_t
-releasable(const struct try *t)
+size_t
+try_ready(const struct try *t)
 {
 	size_t	 n = buf_len(&t->held);
 
@@ -130,7 +129,7 @@ release(struct try *t)
 	bool	 more = true;
 	size_t	 n;
 
-	while (more && (n = releasable(t)) > 0) {
+	while (more && (n = try_ready(t)) > 0) {
 		n = n < PIECE_BYTES ? n : PIECE_BYTES;
 		more = t->owner->pass(t->owner->arg, buf_data(&t->held), n);
 		buf_consume(&t->held, n);

@@ -93,6 +93,12 @@ void	try_cancel(struct try *, enum err reason);
 /* What the try, which is over, came to. */
 enum retry_kind try_kind(const struct try *);
 
+/* Bytes of what is held that may go: not an event that may turn out to be ours alone. */
+size_t	try_ready(const struct try *);
+
+/* Its answer will not be passed on: let go of what is held. */
+void	try_forget_answer(struct try *);
+
 /* What was consumed so far. */
 void	try_usage(const struct try *, struct usage *);
 

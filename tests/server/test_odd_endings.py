@@ -166,6 +166,58 @@ def test_late_json_that_is_too_large_is_told(start, a, size, status):
     rests(responder)
 
 
+# What a slow client has not taken yet.
+
+SLOW = {"breaker": NO_BREAKER, "limits": {"client_buffer": 1 << 20},
+        "stream": {"keepalive": 0.02}}
+LARGE = [word(letter * 200000) for letter in "abcdefghijklmnop"]
+
+
+def slow(**model):
+    """Its events are held one by one."""
+    return {"a": channel("a", retries=0, usage="inject",
+                         models=({"name": "m", **model},))}
+
+
+def take(sock, pause):
+    """The whole answer, with pauses."""
+    got = Answer()
+    while not got.ended and not got.broken:
+        got.feed(sock.recv(100000))
+        time.sleep(pause)
+    return got
+
+
+def without_comments(data):
+    return data.replace(b": keep-alive\n\n", b"")
+
+
+def test_comments_never_split_what_was_held(start, a):
+    """The upstream was between two events; the client was in one."""
+    responder = start(slow(), SLOW, ENV)
+    a.script = sends(*LARGE, DONE)
+    with send(responder, STREAM) as sock:
+        got = take(sock, 0.04)
+    for data in got.body.split(b"\n\n"):
+        assert data.startswith(b":") or data + b"\n\n" in LARGE + [
+            DONE, b"\n\n"], (data[:99], data[-99:])
+    assert without_comments(got.body) == b"".join(LARGE) + DONE
+
+
+def test_held_events_come_before_the_error(start, a):
+    """The upstream failed while the client had not taken all of it."""
+    responder = start(slow(timeouts={"total": 1.0}), SLOW, ENV)
+    a.script = sends(*LARGE, then="hold")
+    with send(responder, STREAM) as sock:
+        assert a.wait().gone.wait(PATIENCE)
+        got = take(sock, 0)
+    *events, told, end = without_comments(got.body).split(b"\n\n")
+    assert end == b""
+    assert json.loads(told[6:])["error"]["code"] == "upstream_timeout"
+    assert [data + b"\n\n" for data in events if data] == LARGE[:len(events)]
+    rests(responder)
+
+
 # What an upstream may not say in our name.
 
 def test_upstream_cannot_speak_for_the_gateway(start, a):
