@@ -261,12 +261,20 @@ relay_next(struct relay *relay)
 }
 
 static void
+relay_end_wait(struct relay *relay)
+{
+	if (relay->wait_since_us != 0)
+		relay->x->call.wait_us += clock_now_us() -
+		    relay->wait_since_us;
+	relay->wait_since_us = 0;
+}
+
+static void
 relay_again(struct relay *relay)
 {
 	struct plan_step *step = relay->retried;
 
-	relay->x->call.wait_us += clock_now_us() - relay->wait_since_us;
-	relay->wait_since_us = 0;
+	relay_end_wait(relay);
 	plan_retake(step, relay->x->app->state, clock_wall_us() / 1000);
 	relay->same_tries++;
 	relay_try(relay, step, false);
@@ -279,11 +287,16 @@ relay_remember(struct relay *relay, struct try *t, enum retry_kind kind)
 	bool	 has_answer = t->end == ERR_NONE ||
 		    t->end == ERR_UPSTREAM_STREAM_ERROR;
 
+	if (kind != RETRY_KEY && has_answer && (relay->kept == NULL ||
+	    relay->kept->step == t->step)) {
+		if (relay->kept != NULL)
+			try_forget_answer(relay->kept);
+		relay->kept = t;
+	} else
+		try_forget_answer(t);
 	if (kind == RETRY_KEY)
 		return;
 	relay->only_keys = false;
-	if (has_answer && (relay->kept == NULL || relay->kept->step == t->step))
-		relay->kept = t;
 	if (!has_answer && (relay->first_err == ERR_NONE ||
 	    relay->tries[0]->step == t->step))
 		relay->first_err = t->end;
@@ -457,9 +470,10 @@ relay_cancel(struct exchange *x)
 	struct try *drained = relay_find_drain(relay);
 
 	memset(relay->wakes, 0, sizeof relay->wakes);
+	relay_end_wait(relay);
 	if (drained == NULL) {
 		relay_account(relay, relay->delivery.chosen != NULL ?
-		    relay->delivery.chosen : relay_find_running(relay));
+		    relay->delivery.chosen : relay_find_running(relay, NULL));
 		relay_drop_others(relay, NULL, ERR_CLIENT_GONE);
 		return;
 	}

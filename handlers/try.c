@@ -416,9 +416,23 @@ try_resume(struct try *t)
 }
 
 void
+try_forget_answer(struct try *t)
+{
+	buf_fini(&t->held);
+}
+
+/* There was no connection that the request could have gone out on. */
+static bool
+has_not_arrived(const struct try *t)
+{
+	return t->attempt == NULL || (t->is_over && t->end != ERR_NONE &&
+	    (try_kind(t) == RETRY_CONNECT || t->end == ERR_TIMEOUT_CONNECT));
+}
+
+void
 try_usage(const struct try *t, struct usage *usage)
 {
-	bool	 sent = t->attempt != NULL && attempt_has_sent(t->attempt);
+	bool	 sent = !has_not_arrived(t) && attempt_has_sent(t->attempt);
 
 	meter_usage(&t->meter, t->body.len, t->order->counts && sent &&
 	    t->record->status < 400, usage);

@@ -230,6 +230,21 @@ def test_upstream_cannot_speak_for_the_gateway(start, a):
     assert "evil" not in got.head and "99" not in got.head
 
 
+# Usage.
+
+def test_nobody_is_charged_for_a_try_that_never_connected(start, b):
+    sock, port = closed_port()
+    with sock:
+        responder = start({
+            "a": nowhere(port, retries=0, models=({"name": "m"},)),
+            "b": channel("b", priority=1, models=({"name": "m"},))},
+            CONF, ENV)
+        assert responder.ask().status == 200
+        line = journaled(responder)
+    assert [one.get("usage") for one in line["attempts"]] == [None, None]
+    assert line["usage"]["source"] == "reported"
+
+
 # Ids that are looked for.
 
 def memory(responder):
