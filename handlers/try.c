@@ -46,6 +46,7 @@ read_fields(struct try *t, const struct attempt *a)
 {
 	const char *name, *value;
 	size_t	 at = 0, name_len, value_len;
+	bool	 is_encoded = false;
 
 	t->mode = TRY_PLAIN;
 	t->retry_after_ms = retry_after_find(a, clock_wall_us());
@@ -53,15 +54,20 @@ read_fields(struct try *t, const struct attempt *a)
 	    &value_len))
 		if (name_len == 12 && strncasecmp(name, "content-type", 12) == 0)
 			t->mode = mode_of(value, value_len);
+		else if (name_len == 16 &&
+		    strncasecmp(name, "content-encoding", 16) == 0)
+			is_encoded = !text_begins(value, value_len, "identity");
+	if (is_encoded && t->mode == TRY_SSE)
+		t->mode = TRY_PLAIN;	/* no event can be told from another */
 	if (a->status >= 400)
 		t->mode = TRY_HELD;
 }
 
-/* The first token, or what stands for it where there are none. */
+/* The first token, or what stands for it where there are none; an error is none. */
 static void
 note_token(struct try *t)
 {
-	if (t->record->first_token_us != 0)
+	if (t->record->first_token_us != 0 || t->sse.error_first)
 		return;
 	t->record->first_token_us = clock_now_us() - t->record->start_us;
 	channel_note_token(t->step->target->channel, t->x->app->state,

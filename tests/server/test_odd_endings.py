@@ -218,6 +218,24 @@ def test_held_events_come_before_the_error(start, a):
     rests(responder)
 
 
+def breaker(responder):
+    found = Metrics(responder.get("/metrics", HTTP_AUTHORIZATION=(
+        f"Bearer {ADMIN}")).body)
+    return [number for (name, _), number in found.items()
+            if name == "gateway_channel_breaker_state"]
+
+
+def test_an_error_event_closes_no_breaker(start, a):
+    """It is an event with something in it, but no token."""
+    responder = start(one(), {"stream": {"keepalive": 0.0}}, ENV)
+    a.script = sends(event({"error": {"type": "server_error"}}))
+    for _ in range(5):
+        assert responder.ask(STREAM).ended
+    assert breaker(responder) == [1]
+    assert all(line["attempts"][0]["first_token_ms"] is None
+               for line in lines(responder))
+
+
 # What an upstream may not say in our name.
 
 def test_upstream_cannot_speak_for_the_gateway(start, a):
@@ -243,6 +261,22 @@ def test_nobody_is_charged_for_a_try_that_never_connected(start, b):
         line = journaled(responder)
     assert [one.get("usage") for one in line["attempts"]] == [None, None]
     assert line["usage"]["source"] == "reported"
+
+
+def test_encoded_stream_is_left_alone(start, a):
+    """Comments would spoil it, and nothing in it is an event."""
+    responder = start(one(), EARLY, ENV)
+    data = bytes(range(256)) * 8 + b"\n\n"
+
+    def script(x):
+        x.sse([("Content-Encoding", "gzip")])
+        for _ in range(4):
+            x.chunk(data)
+            x.hold(0.2)
+        x.end()
+    a.script = script
+    got = responder.ask(STREAM)
+    assert got.ended and got.body == data * 4
 
 
 # Ids that are looked for.
