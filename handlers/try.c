@@ -145,6 +145,14 @@ release(struct try *t)
 	return more;
 }
 
+/* Beyond the limit, when no more follow: the transfer is paused, or left. */
+static void
+hold_all_the_same(struct try *t, const char *bytes, size_t n)
+{
+	t->held.max += n;
+	buf_append(&t->held, bytes, n);
+}
+
 /* An answer that outgrows the buffer is passed on like any other from then on. */
 static bool
 outgrow(struct try *t, const char *bytes, size_t n)
@@ -157,22 +165,67 @@ outgrow(struct try *t, const char *bytes, size_t n)
 	choose(t);
 	if (release(t))
 		return t->owner->pass(t->owner->arg, bytes, n);
-	t->held.max += n;		/* it is paused: no more follow */
-	buf_append(&t->held, bytes, n);
+	hold_all_the_same(t, bytes, n);
 	return false;
 }
 
-/* Is an error event here a reason to try elsewhere? Then the upstream is left. */
+static enum retry_kind
+kind_of_fault(enum fault fault)
+{
+	switch (fault) {
+	case FAULT_RATE:
+		return RETRY_RATE;
+	case FAULT_SERVER:
+		return RETRY_SERVER;
+	case FAULT_KEY:
+		return RETRY_KEY;
+	case FAULT_CONTEXT:
+		return RETRY_CONTEXT;
+	default:
+		return RETRY_FINAL;
+	}
+}
+
+static enum retry_kind
+kind_of_status(const struct try *t)
+{
+	return kind_of_fault(fault_of_answer(t->record->status,
+	    buf_data(&t->held), buf_len(&t->held)));
+}
+
+/* Is the first error event a reason to try elsewhere? Then the upstream is left. */
 static void
 judge_error(struct try *t, const char *data, size_t n)
 {
-	enum fault fault = fault_of_event(data, n);
-
-	if (t->is_chosen || fault == FAULT_POLICY || fault == FAULT_REQUEST ||
-	    fault == FAULT_NONE || !t->owner->has_more(t->owner->arg, t))
+	t->told = fault_of_event(data, n);
+	if (t->is_chosen || kind_of_fault(t->told) == RETRY_FINAL ||
+	    !t->owner->has_more(t->owner->arg, t))
 		return;
-	t->fault = fault;
+	t->is_left = true;
 	attempt_fail(t->attempt, ERR_UPSTREAM_STREAM_ERROR);
+}
+
+/* The same of an error answer, when as much of it is here as can be held. */
+static bool
+leave_large_error(struct try *t)
+{
+	if (t->record->status < 400 || kind_of_status(t) == RETRY_FINAL ||
+	    !t->owner->has_more(t->owner->arg, t))
+		return false;
+	attempt_fail(t->attempt, ERR_UPSTREAM_STATUS);
+	return true;
+}
+
+/* Take the event out that ends here; it began here, or with what was pending. */
+static void
+strip_event(struct try *t)
+{
+	int64_t	 end = t->fed + (int64_t)t->sse.event_end;
+	int64_t	 start = t->fed + (t->sse.event_is_whole ?
+		    (int64_t)t->sse.event_start : -(int64_t)t->sse.pending);
+
+	buf_remove(&t->held, (size_t)start, (size_t)(end - start));
+	t->fed -= end - start;
 }
 
 /* sse's event callback. */
@@ -180,24 +233,15 @@ static void
 try_on_event(void *arg, const char *data, size_t n)
 {
 	struct try *t = arg;
-	size_t	 end;
 
 	if (data != NULL)
 		meter_event(&t->meter, data, n);
 	else
 		meter_event_tail(&t->meter, t->sse.tail, t->sse.tail_len);
-	if (t->sse.error_seen && !t->has_erred) {
-		t->has_erred = true;
+	if (t->sse.error_seen && t->told == FAULT_NONE)
 		judge_error(t, data, n);
-	}
-	if (!t->strips)
-		return;
-	end = (size_t)(t->fed + (int64_t)t->sse.event_end);
-	if (data != NULL && t->meter.usage_only) {
-		buf_remove(&t->held, t->kept_end, end - t->kept_end);
-		t->fed -= (int64_t)(end - t->kept_end);
-	} else
-		t->kept_end = end;
+	if (t->strips && data != NULL && t->meter.usage_only)
+		strip_event(t);
 }
 
 static bool
@@ -217,14 +261,15 @@ feed_held(struct try *t, const char *bytes, size_t n)
 	bool	 fits;
 
 	t->fed = (int64_t)buf_len(&t->held);
-	t->kept_end = t->strips && t->fed >= (int64_t)t->sse.pending ?
-	    (size_t)t->fed - t->sse.pending : 0;
 	fits = buf_append(&t->held, bytes, n) == ERR_NONE;
 	if (!fits)
 		t->strips = false;
 	sse_feed(&t->sse, bytes, n);
-	if (t->fault != FAULT_NONE)
+	if (t->is_left) {
+		if (!fits)
+			hold_all_the_same(t, bytes, n);
 		return true;
+	}
 	if (t->sse.token_seen)
 		note_token(t);
 	if (!fits)
@@ -254,6 +299,8 @@ static bool
 try_on_sse(struct try *t, const char *bytes, size_t n)
 {
 	note_gap(t);
+	if (t->sse.pending == 0 && buf_len(&t->held) == 0)
+		t->strips = t->injects;
 	if (!t->is_chosen || t->strips || buf_len(&t->held) > 0)
 		return feed_held(t, bytes, n);
 	sse_feed(&t->sse, bytes, n);
@@ -272,7 +319,7 @@ try_on_data(void *arg, const char *bytes, size_t n)
 		return try_on_sse(t, bytes, n);
 	case TRY_HELD:
 		return buf_append(&t->held, bytes, n) == ERR_NONE ||
-		    outgrow(t, bytes, n);
+		    leave_large_error(t) || outgrow(t, bytes, n);
 	default:
 		meter_feed(&t->meter, bytes, n);
 		return t->owner->pass(t->owner->arg, bytes, n);
@@ -284,9 +331,8 @@ try_on_data(void *arg, const char *bytes, size_t n)
 static enum err
 end_of_stream(const struct try *t, enum err err)
 {
-	if (t->sse.error_seen && (err == ERR_NONE ||
-	    err == ERR_UPSTREAM_STREAM_ERROR))
-		return ERR_UPSTREAM_STREAM_ERROR;
+	if (t->sse.error_seen)
+		return ERR_UPSTREAM_STREAM_ERROR; /* however it ended after that */
 	if (t->sse.done_seen)
 		return ERR_NONE;	/* what came after the last event is of no interest */
 	if (err == ERR_NONE && t->attempt->close_delimited &&
@@ -295,32 +341,15 @@ end_of_stream(const struct try *t, enum err err)
 	return err;
 }
 
-static enum retry_kind
-kind_of_fault(enum fault fault)
-{
-	switch (fault) {
-	case FAULT_RATE:
-		return RETRY_RATE;
-	case FAULT_SERVER:
-		return RETRY_SERVER;
-	case FAULT_KEY:
-		return RETRY_KEY;
-	case FAULT_CONTEXT:
-		return RETRY_CONTEXT;
-	default:
-		return RETRY_FINAL;
-	}
-}
-
 enum retry_kind
 try_kind(const struct try *t)
 {
 	switch (t->end) {
 	case ERR_NONE:
-		return kind_of_fault(fault_of_answer(t->record->status,
-		    buf_data(&t->held), buf_len(&t->held)));
+	case ERR_UPSTREAM_STATUS:
+		return kind_of_status(t);
 	case ERR_UPSTREAM_STREAM_ERROR:
-		return kind_of_fault(t->fault);
+		return t->is_left ? kind_of_fault(t->told) : RETRY_FINAL;
 	case ERR_UPSTREAM_DNS:
 	case ERR_UPSTREAM_CONNECT:
 	case ERR_UPSTREAM_TLS:
@@ -343,6 +372,13 @@ try_kind(const struct try *t)
 }
 
 static enum channel_verdict
+verdict_of_kind(enum retry_kind kind)
+{
+	return kind == RETRY_FINAL || kind == RETRY_CONTEXT ? CHANNEL_WELL :
+	    CHANNEL_FAILED;
+}
+
+static enum channel_verdict
 verdict_of(const struct try *t)
 {
 	switch (t->end) {
@@ -353,16 +389,9 @@ verdict_of(const struct try *t)
 	case ERR_INTERNAL:
 		return CHANNEL_UNKNOWN;
 	case ERR_UPSTREAM_STREAM_ERROR:
-		return CHANNEL_FAILED;
+		return verdict_of_kind(kind_of_fault(t->told));
 	default:
-		break;
-	}
-	switch (try_kind(t)) {
-	case RETRY_FINAL:
-	case RETRY_CONTEXT:
-		return CHANNEL_WELL;
-	default:
-		return CHANNEL_FAILED;
+		return verdict_of_kind(try_kind(t));
 	}
 }
 
@@ -555,10 +584,10 @@ prepare(struct try *t, uint64_t budget_ms)
 {
 	enum err err = ERR_NONE;
 
-	t->strips = asks_for_usage(t);
+	t->strips = t->injects = asks_for_usage(t);
 	if (t->order->body != NULL)
 		err = body_splice(t->x, t->order->body, t->step,
-		    t->strips, &t->body);
+		    t->injects, &t->body);
 	else
 		splice_init(&t->body, &t->x->body);
 	if (err == ERR_NONE)

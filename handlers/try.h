@@ -66,12 +66,12 @@ struct try {
 	struct attempt_request request;
 	struct splice	 body;
 	char		*flat;		/* the spliced body, where it is small */
-	bool		 strips;	/* usage was asked for: a chunk with nothing else is not the client's */
-	bool		 has_erred;	/* an error event went by */
-	enum fault	 fault;		/* of one that ended it */
+	bool		 injects;	/* usage was asked for: a chunk with nothing else is not the client's */
+	bool		 strips;	/* so events are held until they are complete; not one that is too large */
+	enum fault	 told;		/* by the first error event; FAULT_NONE: none went by */
+	bool		 is_left;	/* for what it told: another try may do better */
 	int64_t		 retry_after_ms; /* -1 = not told */
-	int64_t		 fed;		/* where in HELD the read that is being fed begins */
-	size_t		 kept_end;	/* up to here HELD is the client's, event by event */
+	int64_t		 fed;		/* where in HELD the read that is being fed begins, or would */
 	uint64_t	 last_read_ms;	/* loop time; 0 = nothing yet */
 };
 

@@ -218,11 +218,42 @@ def test_held_events_come_before_the_error(start, a):
     rests(responder)
 
 
+# Errors that a stream tells itself.
+
+@pytest.mark.parametrize("tail", [DONE, b""])
+@pytest.mark.parametrize("then", ["end", "close", "reset"])
+def test_told_error_is_no_success(start, a, tail, then):
+    """However the connection ends after it, and whatever follows it."""
+    responder = start(one(), CONF, ENV)
+    told = event({"type": "response.failed", "response": {"error": {
+        "code": "server_error", "message": "no"}}})
+    a.script = sends(role(), word("x"), told + tail, then=then)
+    with send(responder, STREAM) as sock:
+        got = read(sock)
+    assert got.ended
+    assert got.body == role() + word("x") + told + tail
+    assert journaled(responder)["outcome"] == "upstream_stream_error"
+
+
 def breaker(responder):
     found = Metrics(responder.get("/metrics", HTTP_AUTHORIZATION=(
         f"Bearer {ADMIN}")).body)
     return [number for (name, _), number in found.items()
             if name == "gateway_channel_breaker_state"]
+
+
+@pytest.mark.parametrize("told, state", [
+    ({"message": "x", "code": "content_filter"}, 0),
+    ({"message": "x", "type": "invalid_request_error"}, 0),
+    ({"message": "x", "code": "context_length_exceeded"}, 0),
+    ({"message": "x", "type": "server_error"}, 1)])
+def test_a_clients_own_fault_opens_no_breaker(start, a, told, state):
+    """Told in a stream it is no worse than told by a status."""
+    responder = start(one(), {"stream": {"keepalive": 0.0}}, ENV)
+    a.script = sends(event({"error": told}))
+    for _ in range(3):
+        assert responder.ask(STREAM).ended
+    assert breaker(responder) == [state]
 
 
 def test_an_error_event_closes_no_breaker(start, a):
@@ -263,6 +294,38 @@ def test_nobody_is_charged_for_a_try_that_never_connected(start, b):
     assert line["usage"]["source"] == "reported"
 
 
+# Chunks that are ours alone.
+
+USAGE = event(dict(chat_chunk(), choices=[], usage={
+    "prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}))
+
+
+@pytest.mark.parametrize("parts, kept", [
+    ([word("x"), b": one\n\n" + USAGE, DONE], word("x") + b": one\n\n" + DONE),
+    ([word("x") + b"event: y\n\n" + USAGE + DONE],
+     word("x") + b"event: y\n\n" + DONE),
+    ([word("x")[:-2] + b"\r\n\r", b"\n" + USAGE + DONE],
+     word("x")[:-2] + b"\r\n\r\n" + DONE),
+    ([word("x" * 400000), word("y"), USAGE + DONE],
+     word("x" * 400000) + word("y") + DONE),
+    ([word("x"), USAGE[:20], USAGE[20:] + word("y") + USAGE + word("z")
+      + USAGE[:5], USAGE[5:], DONE], word("x") + word("y") + word("z") + DONE),
+])
+def test_nothing_but_the_chunk_is_dropped(start, a, parts, kept):
+    responder = start(one(usage="inject"), CONF, ENV)
+
+    def script(x):
+        x.sse()
+        for part in parts:
+            x.chunk(part)
+            time.sleep(0.05)
+        x.end()
+    a.script = script
+    got = responder.ask(STREAM)
+    assert got.ended
+    assert got.body == kept, (got.body[-300:], kept[-300:])
+
+
 def test_encoded_stream_is_left_alone(start, a):
     """Comments would spoil it, and nothing in it is an event."""
     responder = start(one(), EARLY, ENV)
@@ -277,6 +340,28 @@ def test_encoded_stream_is_left_alone(start, a):
     a.script = script
     got = responder.ask(STREAM)
     assert got.ended and got.body == data * 4
+
+
+# Errors larger than the buffer.
+
+@pytest.mark.parametrize("status", [401, 500])
+def test_large_error_is_tried_elsewhere(start, a, b, status):
+    responder = start(two(), CONF, ENV)
+    a.script = fails(status, data=b'{"error":"' + b"e" * 400000 + b'"}')
+    got = responder.ask()
+    assert got.status == 200, got
+    line = journaled(responder)
+    assert [t["status"] for t in line["attempts"]] == [status, 200]
+    rests(responder)
+
+
+def test_large_error_of_the_last_channel_passes(start, a):
+    responder = start(one(), CONF, ENV)
+    data = b'{"error":"' + b"e" * 400000 + b'"}'
+    a.script = fails(500, data=data)
+    got = responder.ask()
+    assert (got.status, got.body) == (500, data)
+    rests(responder)
 
 
 # Ids that are looked for.
