@@ -7,7 +7,6 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "gateway/channel.h"
 #include "gateway/metrics.h"
 #include "handlers/body.h"
 #include "upstream/retry_after.h"
@@ -169,36 +168,12 @@ outgrow(struct try *t, const char *bytes, size_t n)
 	return false;
 }
 
-static enum retry_kind
-kind_of_fault(enum fault fault)
-{
-	switch (fault) {
-	case FAULT_RATE:
-		return RETRY_RATE;
-	case FAULT_SERVER:
-		return RETRY_SERVER;
-	case FAULT_KEY:
-		return RETRY_KEY;
-	case FAULT_CONTEXT:
-		return RETRY_CONTEXT;
-	default:
-		return RETRY_FINAL;
-	}
-}
-
-static enum retry_kind
-kind_of_status(const struct try *t)
-{
-	return kind_of_fault(fault_of_answer(t->record->status,
-	    buf_data(&t->held), buf_len(&t->held)));
-}
-
 /* Is the first error event a reason to try elsewhere? Then the upstream is left. */
 static void
 judge_error(struct try *t, const char *data, size_t n)
 {
 	t->told = fault_of_event(data, n);
-	if (t->is_chosen || kind_of_fault(t->told) == RETRY_FINAL ||
+	if (t->is_chosen || try_kind_of_told(t) == RETRY_FINAL ||
 	    !t->owner->has_more(t->owner->arg, t))
 		return;
 	t->is_left = true;
@@ -209,7 +184,7 @@ judge_error(struct try *t, const char *data, size_t n)
 static bool
 leave_large_error(struct try *t)
 {
-	if (t->record->status < 400 || kind_of_status(t) == RETRY_FINAL ||
+	if (t->record->status < 400 || try_kind_of_status(t) == RETRY_FINAL ||
 	    !t->owner->has_more(t->owner->arg, t))
 		return false;
 	attempt_fail(t->attempt, ERR_UPSTREAM_STATUS);
@@ -341,60 +316,6 @@ end_of_stream(const struct try *t, enum err err)
 	return err;
 }
 
-enum retry_kind
-try_kind(const struct try *t)
-{
-	switch (t->end) {
-	case ERR_NONE:
-	case ERR_UPSTREAM_STATUS:
-		return kind_of_status(t);
-	case ERR_UPSTREAM_STREAM_ERROR:
-		return t->is_left ? kind_of_fault(t->told) : RETRY_FINAL;
-	case ERR_UPSTREAM_DNS:
-	case ERR_UPSTREAM_CONNECT:
-	case ERR_UPSTREAM_TLS:
-	case ERR_UPSTREAM_PROXY:
-		return RETRY_CONNECT;
-	case ERR_TIMEOUT_CONNECT:
-	case ERR_TIMEOUT_HEADERS:
-	case ERR_TIMEOUT_FIRST_TOKEN:
-	case ERR_TIMEOUT_IDLE:
-	case ERR_TIMEOUT_TOTAL:
-		return RETRY_SILENT;
-	case ERR_UPSTREAM_RESET:
-	case ERR_UPSTREAM_CUT:
-	case ERR_UPSTREAM_GARBAGE:
-	case ERR_UPSTREAM_HEADERS_SIZE:
-		return RETRY_SERVER;
-	default:
-		return RETRY_FINAL;
-	}
-}
-
-static enum channel_verdict
-verdict_of_kind(enum retry_kind kind)
-{
-	return kind == RETRY_FINAL || kind == RETRY_CONTEXT ? CHANNEL_WELL :
-	    CHANNEL_FAILED;
-}
-
-static enum channel_verdict
-verdict_of(const struct try *t)
-{
-	switch (t->end) {
-	case ERR_CLIENT_GONE:
-	case ERR_HEDGE_LOST:
-	case ERR_SPOOL:
-	case ERR_NO_MEMORY:
-	case ERR_INTERNAL:
-		return CHANNEL_UNKNOWN;
-	case ERR_UPSTREAM_STREAM_ERROR:
-		return verdict_of_kind(kind_of_fault(t->told));
-	default:
-		return verdict_of_kind(try_kind(t));
-	}
-}
-
 /* The record is complete, and the channel learns of it. */
 static void
 leave(struct try *t, enum err end)
@@ -409,7 +330,7 @@ leave(struct try *t, enum err end)
 	r->end_us = clock_now_us();
 	metrics_note_try(t->x->app->state, t->step->target, -1);
 	ce = (struct channel_end){
-		.verdict = verdict_of(t), .pass = t->step->pass,
+		.verdict = try_verdict(t), .pass = t->step->pass,
 		.stream = t->x->call.stream,
 		.first_token_ms = r->first_token_us == 0 ? 0 :
 		    r->first_token_us / 1000 + 1,

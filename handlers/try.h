@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "gateway/channel.h"
 #include "gateway/plan.h"
 #include "gateway/retry.h"
 #include "gateway/splice.h"
@@ -90,8 +91,13 @@ void	try_resume(struct try *);
 /* Stop, for the reason that the record and the channel are told. Harmless when it is over. */
 void	try_cancel(struct try *, enum err reason);
 
-/* What the try, which is over, came to. */
+/* What the try, which is over, came to; and what that says of the channel. */
 enum retry_kind try_kind(const struct try *);
+enum channel_verdict try_verdict(const struct try *);
+
+/* While it is not over: what its error event, or its status and what is held, would come to. */
+enum retry_kind try_kind_of_told(const struct try *);
+enum retry_kind try_kind_of_status(const struct try *);
 
 /* Bytes of what is held that may go: not an event that may turn out to be ours alone. */
 size_t	try_ready(const struct try *);

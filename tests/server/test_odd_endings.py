@@ -8,13 +8,12 @@ import time
 
 import pytest
 
-from channels import (DONE, NO_BREAKER, QUICK, channel, event, fails, holds,
-                      nowhere, resets, role, sends, stream as chunks, word)
+from channels import (DONE, NO_BREAKER, channel, event, fails, nowhere, role,
+                      sends, word)
 from client import PATIENCE, until
 from exposition import Metrics
-from servers import KEY, UP_KEY
-from test_hostile import (ABORT, CHAT, STREAM, Answer, parameters, pairs, raw,
-                          read, receive, record, start, whole)  # noqa: F401
+from test_hostile import (STREAM, Answer, parameters, read,
+                          start, whole)  # noqa: F401
 from upstream import answer, chat_answer, chat_chunk, closed_port, manual
 
 ADMIN = "admin-key-5c4d3e"

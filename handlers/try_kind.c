@@ -1,0 +1,88 @@
+/* try_kind.c - what a try came to, for what follows and for its channel. */
+#include "config.h"
+
+#include "handlers/try.h"
+
+static enum retry_kind
+kind_of_fault(enum fault fault)
+{
+	switch (fault) {
+	case FAULT_RATE:
+		return RETRY_RATE;
+	case FAULT_SERVER:
+		return RETRY_SERVER;
+	case FAULT_KEY:
+		return RETRY_KEY;
+	case FAULT_CONTEXT:
+		return RETRY_CONTEXT;
+	default:
+		return RETRY_FINAL;
+	}
+}
+
+enum retry_kind
+try_kind_of_told(const struct try *t)
+{
+	return kind_of_fault(t->told);
+}
+
+enum retry_kind
+try_kind_of_status(const struct try *t)
+{
+	return kind_of_fault(fault_of_answer(t->record->status,
+	    buf_data(&t->held), buf_len(&t->held)));
+}
+
+enum retry_kind
+try_kind(const struct try *t)
+{
+	switch (t->end) {
+	case ERR_NONE:
+	case ERR_UPSTREAM_STATUS:
+		return try_kind_of_status(t);
+	case ERR_UPSTREAM_STREAM_ERROR:
+		return t->is_left ? try_kind_of_told(t) : RETRY_FINAL;
+	case ERR_UPSTREAM_DNS:
+	case ERR_UPSTREAM_CONNECT:
+	case ERR_UPSTREAM_TLS:
+	case ERR_UPSTREAM_PROXY:
+		return RETRY_CONNECT;
+	case ERR_TIMEOUT_CONNECT:
+	case ERR_TIMEOUT_HEADERS:
+	case ERR_TIMEOUT_FIRST_TOKEN:
+	case ERR_TIMEOUT_IDLE:
+	case ERR_TIMEOUT_TOTAL:
+		return RETRY_SILENT;
+	case ERR_UPSTREAM_RESET:
+	case ERR_UPSTREAM_CUT:
+	case ERR_UPSTREAM_GARBAGE:
+	case ERR_UPSTREAM_HEADERS_SIZE:
+		return RETRY_SERVER;
+	default:
+		return RETRY_FINAL;
+	}
+}
+
+static enum channel_verdict
+verdict_of_kind(enum retry_kind kind)
+{
+	return kind == RETRY_FINAL || kind == RETRY_CONTEXT ? CHANNEL_WELL :
+	    CHANNEL_FAILED;
+}
+
+enum channel_verdict
+try_verdict(const struct try *t)
+{
+	switch (t->end) {
+	case ERR_CLIENT_GONE:
+	case ERR_HEDGE_LOST:
+	case ERR_SPOOL:
+	case ERR_NO_MEMORY:
+	case ERR_INTERNAL:
+		return CHANNEL_UNKNOWN;
+	case ERR_UPSTREAM_STREAM_ERROR:
+		return verdict_of_kind(try_kind_of_told(t));
+	default:
+		return verdict_of_kind(try_kind(t));
+	}
+}
