@@ -3,7 +3,9 @@
 Nothing may be cut in silence, be told twice, or be left under way.
 """
 import json
+import random
 import signal
+import threading
 import time
 
 import pytest
@@ -388,3 +390,58 @@ def test_comments_before_the_id_are_not_kept(start, a):
             taken += more
         assert memory(responder) - before < 15000
     rests(responder)
+
+
+# All of it at once.
+
+def test_nothing_is_left_under_way(start, a, b):
+    """Whatever providers and clients do, each request settles once."""
+    models = [{"name": f"{release}{hedge}", "release": release,
+               "hedge": hedge} for release in ("token", "byte", "end")
+              for hedge in ("", "p50")]
+    responder = start({
+        "a": channel("a", retries=1, usage="inject", models=tuple(models)),
+        "b": channel("b", priority=1, retries=0, on_abort="drain",
+                     models=tuple({"name": m["name"]} for m in models))},
+        {"breaker": {"failures": 5, "cooldown": 0.1},
+         "stream": {"keepalive": 0.05}, "limits": {"client_buffer": 16384},
+         "timeouts": {"headers": 0.3, "first_token": 0.4, "idle": 0.3,
+                      "total": 1.0}}, ENV)
+    parts = [role(), word("x" * 5000), word("y"), USAGE, DONE]
+    scripts = [answer, fails(500), fails(429), fails(401), fails(400),
+               fails(503, data=b"e" * 40000)] + [
+        sends(*parts[:n], then=then) for n in (0, 1, 2, 5)
+        for then in ("end", "close", "reset", "hold")] + [
+        sends(event({"error": {"type": "server_error"}}))]
+    dice = random.Random(1)
+
+    def script(x):
+        return scripts[dice.randrange(len(scripts))](x)
+    a.script = b.script = script
+    asked = 0
+
+    def clients(seed):
+        nonlocal asked
+        mine = random.Random(seed)
+        for _ in range(40):
+            body = json.dumps({
+                "model": mine.choice(models)["name"],
+                "stream": mine.random() < 0.8}).encode()
+            path = mine.choice(["chat/completions", "responses"])
+            with send(responder, body, uri=f"/v1/{path}") as sock:
+                asked += 1
+                if mine.random() < 0.4:
+                    time.sleep(mine.random() * 0.5)
+                else:
+                    read(sock)
+    threads = [threading.Thread(target=clients, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    rests(responder)
+    until(lambda: len(lines(responder)) == asked, "all lines")
+    assert len({line["request_id"] for line in lines(responder)}) == asked
+    for line in lines(responder):
+        assert 1 <= len(line["attempts"]) <= 6
+        assert all(t["duration_ms"] < 5000 for t in line["attempts"])
