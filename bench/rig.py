@@ -21,6 +21,7 @@ PROVIDER = """
 base_url = "http://127.0.0.1:{port}/v1";
 api_key_env = "BENCH_UPSTREAM_KEY";
 models = ( {{ name = "*"; }} );
+health: {{ interval = 0; }};
 """
 
 
@@ -111,6 +112,13 @@ class Rig:
                    PROVIDER.format(port=upstream_port))
         return {"SLUICE_CONF": conf, "BENCH_KEYS": CLIENT_KEY,
                 "BENCH_UPSTREAM_KEY": "sk-upstream"}
+
+    def private_conf(self):
+        """The same where no state can be shared: a file is no directory."""
+        self.write("no-state/file", "")
+        return self.write("private.conf", CONF.replace(
+            "{dir}/state", "{dir}/no-state/file").format(dir=self.dir)
+            + 'log: { dir = "state/log"; };\n')
 
     def start(self, command, env=None, stdin=subprocess.DEVNULL,
               stdout=subprocess.DEVNULL):
