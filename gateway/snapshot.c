@@ -2,6 +2,7 @@
 
 #include "gateway/snapshot.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
 
 #define DEFAULT_NAMESPACE "default"
 
+enum { CHANNEL_NAME_MAX = 88, CHANNEL_NAME_TAIL = 19 };
 enum { FORCED_MODELS = 2, REFRESH_MS = 250, USUAL_WEIGHT = 10 };
 
 /* A model entry on its way into the table. */
@@ -53,6 +55,19 @@ channel_init(struct channel *c, const struct conf_provider *p,
 		.seed = channel_hash(name, strlen(name)) };
 }
 
+/* Short enough for the state segment and for a label, and still its own. */
+static const char *
+channel_name(struct arena *arena, const char *provider, const char *base_url)
+{
+	const char *name = arena_concat(arena, provider, " ", base_url, NULL);
+	size_t	 n = strlen(name);
+
+	if (n <= CHANNEL_NAME_MAX)
+		return name;
+	return arena_printf(arena, "%.*s...%016" PRIx64,
+	    CHANNEL_NAME_MAX - CHANNEL_NAME_TAIL, name, channel_hash(name, n));
+}
+
 /* The channel of the provider at INDEX, for an endpoint with BASE_URL if that is another. */
 static struct channel *
 snapshot_channel(struct snapshot *s, size_t index, const char *base_url)
@@ -63,7 +78,7 @@ snapshot_channel(struct snapshot *s, size_t index, const char *base_url)
 
 	if (base_url == NULL || strcmp(base_url, p->base_url) == 0)
 		return c;
-	name = arena_printf(&s->arena, "%s %s", p->name, base_url);
+	name = channel_name(&s->arena, p->name, base_url);
 	for (size_t i = s->conf->provider_count; i < s->channel_count; i++)
 		if (strcmp(s->channels[i].name, name) == 0)
 			return &s->channels[i];

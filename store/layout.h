@@ -18,7 +18,7 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
 enum {
 	LAYOUT_VERSION = 1,
 	LAYOUT_SLOTS = 128,
-	LAYOUT_SERIES = 4096,		/* a power of 2 */
+	LAYOUT_SERIES = 8192,		/* a power of 2; a channel with one model has about 4 */
 	LAYOUT_CHANNELS = 2048,		/* a power of 2 */
 	LAYOUT_CHUNKS = 2048,		/* for the banks of all slots */
 	LAYOUT_CHUNK_CELLS = 256,

@@ -350,6 +350,31 @@ each_provider_and_own_base_url_is_a_channel(void **state)
 	snapshot_unref(s);
 }
 
+/* The state segment and /metrics take no name of any length. */
+static void
+long_urls_make_short_names_of_their_own(void **state)
+{
+	char	 text[1024], path[301];
+	struct snapshot *s;
+
+	memset(path, 'x', 300);
+	path[300] = '\0';
+	dir_write(*state, "sluice.conf", "");
+	snprintf(text, sizeof(text), URL "models = ( { name = \"m\"; "
+	    "endpoints = ( { path = \"rerank\"; base_url = "
+	    "\"http://gpu/%s1\"; }, { path = \"responses\"; base_url = "
+	    "\"http://gpu/%s2\"; } ); } );", path, path);
+	dir_write(*state, "providers.d/a.conf", text);
+	s = load(*state);
+	assert_int_equal(s->channel_count, 3);
+	for (size_t i = 1; i < 3; i++) {
+		assert_true(strlen(s->channels[i].name) < 90);
+		assert_memory_equal(s->channels[i].name, "a http://gpu/xx", 15);
+	}
+	assert_string_not_equal(s->channels[1].name, s->channels[2].name);
+	snapshot_unref(s);
+}
+
 static void
 seeds_come_from_names_alone(void **state)
 {
@@ -550,6 +575,7 @@ main(void)
 		TEST(references_keep_it_alive),
 		TEST(many_models_are_all_found),
 		TEST(each_provider_and_own_base_url_is_a_channel),
+		TEST(long_urls_make_short_names_of_their_own),
 		TEST(seeds_come_from_names_alone),
 		TEST(targets_stand_in_tiers),
 		TEST(weights_are_multiplied),
