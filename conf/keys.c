@@ -72,8 +72,9 @@ const struct key keys[] = {
 	  "provider; relative to sluice.conf" },
 	{ .name = "state_dir", MAIN(state_dir), .type = KEYS_PATH,
 	  .max = PATH_MAX_BYTES, .fallback = "/var/lib/sluice",
-	  .help = "directory for what must outlive a process, writable by the "
-	  "responder; relative to sluice.conf" },
+	  .help = "directory of what processes share and of what must outlive "
+	  "them; writable by all responders, and on a disk of this machine (not "
+	  "NFS); relative to sluice.conf" },
 	{ .name = "env_file", MAIN(env_file), .type = KEYS_PATH,
 	  .max = PATH_MAX_BYTES, .fallback = "",
 	  .help = "file of NAME=value lines with API keys, for servers that "
@@ -121,7 +122,7 @@ const struct key keys[] = {
 	  .help = "the longest silence between two pieces of an answer" },
 	{ .name = "timeouts.total", MAIN(timeouts.total_ms),
 	  SECONDS(0.001, DAY), .fallback = "900.0",
-	  .help = "until the end of the answer" },
+	  .help = "until the end of the answer, all tries together" },
 	{ .name = "timeouts.hangup_probe", MAIN(timeouts.hangup_probe_ms),
 	  SECONDS(0.05, 60), .fallback = "0.5",
 	  .help = "how often a silent request looks whether its client is "
@@ -139,13 +140,14 @@ const struct key keys[] = {
 	{ .name = "limits.client_buffer", MAIN(limits.client_buffer_bytes),
 	  BYTES(4096, 1073741824), .fallback = "262144",
 	  .help = "how much of an answer may wait for a slow client before the "
-	  "upstream is paused" },
+	  "upstream is paused; and the largest JSON answer that is held until "
+	  "it is complete, so that a broken one can be tried again" },
 	{ .name = "stream.keepalive", MAIN(stream.keepalive_ms),
 	  SECONDS(0, 3600), .fallback = "15.0",
-	  .help = "silence after which a stream's head goes to the client, and "
-	  "comments follow until there is content, so that nothing on the way "
-	  "takes the connection for dead; from then on a failure is told inside "
-	  "the stream; 0 is never" },
+	  .help = "silence after which a stream's client gets a comment, and "
+	  "the head before it if there was none, so that nothing on the way "
+	  "takes the connection for dead; after the head a failure is told "
+	  "inside the stream; 0 is never" },
 	{ .name = "stream.release", MAIN(stream.release), .type = KEYS_CHOICE,
 	  .choices = releases, .fallback = "token",
 	  .help = "when a stream's beginning goes to the client, after which "
@@ -155,23 +157,23 @@ const struct key keys[] = {
 	{ .name = "sticky", MAIN(sticky), STRING("auto"),
 	  .value = values_sticky,
 	  .help = "what leads a caller's requests to one channel, whose cache "
-	  "then knows the prompt: auto takes the session header, "
-	  "prompt_cache_key or user, header:NAME the header NAME, none "
-	  "nothing; requests without it are spread by weight and "
-	  "performance" },
+	  "then knows the prompt: auto takes the header x-session-id or "
+	  "session_id, or else the body's prompt_cache_key or user; header:NAME "
+	  "takes the header NAME, none nothing; requests without it are spread "
+	  "by weight and performance" },
 	{ .name = "breaker.failures", MAIN(breaker.failures), WHOLE(0, 63),
 	  .fallback = "3",
-	  .help = "after so many failures in a row a channel gets no requests "
-	  "for the time of breaker.cooldown, then one that decides; 0 is "
-	  "never" },
+	  .help = "after so many failures in a row, of requests or probes, a "
+	  "channel is out of use for the time of breaker.cooldown, then one "
+	  "request decides; 0 is never" },
 	{ .name = "breaker.error_rate", MAIN(breaker.error_rate), RATIO(0, 1),
 	  .fallback = "0.5",
-	  .help = "the same when this share of a channel's last requests has "
-	  "failed: 0.5 is half of them; 0 is never" },
+	  .help = "the same when this share of a channel's last 20 requests (10 "
+	  "at least) has failed: 0.5 is half of them; 0 is never" },
 	{ .name = "breaker.cooldown", MAIN(breaker.cooldown_ms),
 	  SECONDS(0.001, DAY), .fallback = "30.0",
-	  .help = "how long a failing channel gets no requests; longer where "
-	  "its Retry-After says so" },
+	  .help = "how long a failing channel is out of use; longer where its "
+	  "Retry-After says so" },
 	{ .name = "metrics.allow", MAIN(metrics.allow), .type = KEYS_STRINGS,
 	  COUNT(conf, metrics.allow_count), .max = 256,
 	  .value = values_address, .fallback = "[ ]",
@@ -249,12 +251,14 @@ const struct key keys[] = {
 	{ .name = "retries", PROVIDER(retries), WHOLE(0, 10), .fallback = "2",
 	  .help = "more tries on this same channel after a status 429 or 5xx or "
 	  "a connection that breaks; while another channel is left, at most one "
-	  "of them is made before that is tried" },
+	  "of them is made before that is tried; no request gets more than 6 "
+	  "tries" },
 	{ .name = "on_abort", PROVIDER(on_abort), .type = KEYS_CHOICE,
 	  .choices = on_aborts, .fallback = "cancel",
 	  .help = "what becomes of the upstream request when its client has "
 	  "left: cancel ends it at once; drain reads it to its end, to know the "
-	  "usage where the provider charges for the whole answer anyway" },
+	  "usage where the provider charges for the whole answer anyway, but "
+	  "not for longer than 120 seconds, nor more than 64 at a time" },
 	{ .name = "usage", PROVIDER(usage), .type = KEYS_CHOICE,
 	  .choices = usages, .fallback = "asis",
 	  .help = "asis changes nothing; inject asks for the usage of streams "
@@ -271,8 +275,9 @@ const struct key keys[] = {
 	  "well" },
 	{ .name = "health.interval", PROVIDER(health_interval_ms),
 	  SECONDS(0, DAY), .fallback = "30.0",
-	  .help = "time between two probes of health.path, which take a failing "
-	  "channel out of use and a well one back in; 0 makes none" },
+	  .help = "after so long without a request or a probe that ended, a "
+	  "channel is probed: failures in a row take it out of use, and when it "
+	  "is well the next request may try it again; 0 makes no probes" },
 	{ .name = "health.timeout", PROVIDER(health_timeout_ms),
 	  SECONDS(0.001, 300), .fallback = "5.0",
 	  .help = "how long a health probe may take" },
@@ -321,9 +326,9 @@ const struct key keys[] = {
 	{ .name = "hedge", MODEL(hedge), .type = KEYS_CHOICE,
 	  .choices = hedges, .fallback = "",
 	  .help = "ask a second channel too when the first token has not come "
-	  "within this quantile of the channel's own times, and take the answer "
-	  "that begins first: p95 does so for one request in twenty; empty is "
-	  "never" },
+	  "within this quantile of the channel's own times (20 must be known), "
+	  "and take the answer that begins first: p95 does so for one request "
+	  "in twenty; empty is never" },
 	TIMEOUTS(MODEL, "for this model"),
 
 	/* endpoints = ( { } ) */

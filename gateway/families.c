@@ -154,8 +154,8 @@ const struct family_info families[FAMILY__MAX] = {
 	    .group = GROUP_MODEL, .cell = MODEL_ESTIMATED,
 	    LABELS(token_types) },
 	[FAMILY_GOOD_ATTEMPTS] = { .name = "gateway_attempts_total",
-	    .help = "Upstream tries by outcome; http_error is a whole answer "
-	    "with status 400 or above.",
+	    .help = "Upstream tries by outcome; upstream_status is a whole "
+	    "answer with status 400 or above.",
 	    .group = GROUP_CHANNEL, .cell = CHANNEL_ATTEMPTS,
 	    LABELS(ok_labels) },
 	[FAMILY_BAD_ATTEMPTS] = { .name = "gateway_attempts_total",
