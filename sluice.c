@@ -14,6 +14,7 @@
 #include <sodium.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "fcgi/front.h"
@@ -133,8 +134,15 @@ limits_of(const struct conf *conf)
 static void
 responder_use(struct responder *r, struct conf *conf)
 {
-	snapshot_unref(r->app.snapshot);
+	struct snapshot *before = r->app.snapshot;
+
 	r->app.snapshot = snapshot_create(conf);
+	if (before != NULL) {
+		snapshot_refresh(r->app.snapshot, r->app.state,
+		    clock_wall_us() / 1000);
+		snapshot_forget_changed(r->app.snapshot, before);
+	}
+	snapshot_unref(before);
 	r->front.limits = limits_of(conf);
 	r->front.hangup.interval_ms = conf->timeouts.hangup_probe_ms;
 	log_open(conf->log.dir, conf->log.level);

@@ -86,6 +86,17 @@ channel_is_out(const struct channel *c, uint64_t now_ms)
 }
 
 void
+channel_forget(struct channel *c)
+{
+	if (c->shared == NULL)
+		return;
+	atomic_store_explicit(&c->shared->breaker, 0, memory_order_relaxed);
+	atomic_store_explicit(&c->shared->cool_until_ms, 0,
+	    memory_order_relaxed);
+	atomic_store_explicit(&c->shared->error_rate, 0, memory_order_relaxed);
+}
+
+void
 channel_free_orphan(struct channel *c, struct state *state, uint64_t now_ms)
 {
 	uint64_t word = c->shared == NULL ? 0 : load(&c->shared->breaker);

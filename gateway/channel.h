@@ -56,6 +56,9 @@ double	channel_slowness(const struct channel *, uint64_t now_ms);
 /* A breaker's probe whose process has died is free for the next. */
 void	channel_free_orphan(struct channel *, struct state *, uint64_t now_ms);
 
+/* Its breaker closes, and its pause and its errors are forgotten. */
+void	channel_forget(struct channel *);
+
 /* Is it of no use for now: its breaker is open, or it asked for a pause? */
 bool	channel_is_out(const struct channel *, uint64_t now_ms);
 

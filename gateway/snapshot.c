@@ -126,6 +126,27 @@ snapshot_refresh(struct snapshot *s, struct state *state, uint64_t now_ms)
 	s->refreshed_ms = now_ms;
 }
 
+static bool
+has_same_key(const struct target *a, const struct target *b)
+{
+	return (a->key == NULL) == (b->key == NULL) &&
+	    (a->key == NULL || strcmp(a->key, b->key) == 0);
+}
+
+void
+snapshot_forget_changed(struct snapshot *s, const struct snapshot *before)
+{
+	for (size_t i = 0; i < s->conf->provider_count; i++) {
+		const struct target *now = &s->providers[i];
+		const struct target *old = snapshot_find_provider(before,
+		    now->provider->name);
+
+		if (old != NULL && (strcmp(old->base_url, now->base_url) != 0 ||
+		    !has_same_key(old, now)))
+			channel_forget(now->channel);
+	}
+}
+
 /* ---- Models and their targets. ---- */
 
 /* Their products outgrow an integer. */

@@ -91,6 +91,14 @@ void	snapshot_unref(struct snapshot *);	/* NULL is fine */
  */
 void	snapshot_refresh(struct snapshot *, struct state *, uint64_t now_ms);
 
+/*
+ * A channel that is another server by now, under its old name, or has another
+ * key: what was known of it before S came into force is forgotten. BEFORE is
+ * what S replaces. Once for each reload and process, after snapshot_refresh.
+ */
+void	snapshot_forget_changed(struct snapshot *s,
+	    const struct snapshot *before);
+
 /* The provider called NAME as a target of its own, for requests without a model; NULL: none. */
 const struct target *snapshot_find_provider(const struct snapshot *,
 	    const char *name);

@@ -8,8 +8,8 @@ import signal
 
 import pytest
 
-from channels import (QUICK, assert_served, channel, chat, error_body, fails,
-                      holds, nowhere, open_chat, sends, word)
+from channels import (QUICK, assert_served, channel, chat, error_body, event,
+                      fails, holds, nowhere, open_chat, sends, word)
 from client import PATIENCE, Timeout, until
 from servers import LOGIC
 from test_faults import CLOSED_PORT
@@ -22,7 +22,7 @@ CONF = {"breaker": LONG}
 
 COUNTED = [429, 500, 503, 529, 401]
 NOT_COUNTED = [400, 404, 413, 422]
-CASES = ["row", "resort", "timeout", "reset", "gone", "alone",
+CASES = ["policy", "row", "resort", "timeout", "reset", "gone", "alone",
          "stream", "share"] + [
              f"s{status}" for status in COUNTED + NOT_COUNTED]
 
@@ -72,6 +72,18 @@ def test_the_clients_mistakes_do_not_open_it(client, a, b, status):
     a.script = fails(status)
     for _ in range(6):
         assert chat(client, case).status == status
+    assert (len(a.requests), len(b.requests)) == (6, 0)
+
+
+def test_refused_content_in_a_stream_does_not_open_it(client, a, b):
+    """Nor does any other client's mistake that a stream tells of."""
+    refusal = event({"error": {"message": "no", "type": "x",
+                                "code": "content_filter"}})
+    a.script = sends(word("Hello"), refusal)
+    for _ in range(6):
+        reply = chat(client, "policy", True)
+        assert reply.header("x-sluice-provider") == "policy-a"
+        assert reply.body.endswith(refusal)
     assert (len(a.requests), len(b.requests)) == (6, 0)
 
 

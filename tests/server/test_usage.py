@@ -3,11 +3,11 @@ import json
 
 import pytest
 
-from channels import (DONE, NO_BREAKER, body, channel, event, fails, open_chat,
-                      role, sends, word)
+from channels import (DONE, NO_BREAKER, body, channel, event, fails, nowhere,
+                      open_chat, role, sends, word)
 from client import PATIENCE
 from servers import LOGIC
-from upstream import chat_chunk, manual
+from upstream import chat_chunk, closed_port, manual
 
 SERVERS = LOGIC
 CONF = {"breaker": NO_BREAKER}
@@ -247,6 +247,21 @@ def test_failed_request_has_none(server, client, a, status, stream):
     a.script = fails(status)
     reply = ask(client, "chat/completions", stream=stream)
     assert usage(server, reply) is None
+
+
+def test_a_try_that_nobody_heard_of_has_none(make_server, a):
+    """No connection, no tokens."""
+    sock, port = closed_port()
+    server = make_server("lighttpd", providers={
+        "dead": nowhere(port, models=({"name": "m"},)),
+        "alive": channel("a", priority=1, models=({"name": "m"},))})
+    a.script = lambda x: x.json({"usage": BARE})
+    reply = ask(server.client(), "chat/completions", "m")
+    assert usage(server, reply) == ("reported", [10, 0, 0, 7, 0])
+    line = server.journaled(reply.header("x-request-id"))
+    assert [t["provider"] for t in line["attempts"]] == ["dead", "alive"]
+    assert "usage" not in line["attempts"][0]
+    sock.close()
 
 
 def test_requests_without_tokens_have_none(server, client, a):

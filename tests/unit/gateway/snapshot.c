@@ -532,6 +532,35 @@ another_state_file_is_noticed_at_once(void **state)
 	state_close(shared);
 }
 
+/* What was known of one server says nothing of another. */
+static void
+a_changed_server_starts_anew(void **state)
+{
+	const struct channel_end end = { .verdict = CHANNEL_FAILED,
+		.retry_after_ms = 5000 };
+	struct snapshot *s, *next;
+	struct dir *d = *state;
+	struct state *shared = state_open(d->path);
+
+	dir_write(d, "sluice.conf", "");
+	dir_write(d, "providers.d/a.conf", URL);
+	dir_write(d, "providers.d/b.conf", URL);
+	s = load(d);
+	snapshot_refresh(s, shared, now);
+	for (size_t i = 0; i < 2; i++)
+		channel_leave(&s->channels[i], shared, s->conf, now, &end);
+	dir_write(d, "providers.d/a.conf", "base_url = \"http://other/v1\";");
+	next = load(d);
+	snapshot_refresh(next, shared, now);
+	assert_true(channel_is_out(&next->channels[0], now));
+	snapshot_forget_changed(next, s);
+	assert_false(channel_is_out(&next->channels[0], now));
+	assert_true(channel_is_out(&next->channels[1], now));
+	snapshot_unref(s);
+	snapshot_unref(next);
+	state_close(shared);
+}
+
 /* A reload keeps what is known: it is in the segment. */
 static void
 another_snapshot_knows_the_same(void **state)
@@ -582,6 +611,7 @@ main(void)
 		TEST(a_models_release_comes_before_the_general_one),
 		TEST(slowness_is_looked_at_a_few_times_a_second),
 		TEST(another_state_file_is_noticed_at_once),
+		TEST(a_changed_server_starts_anew),
 		TEST(another_snapshot_knows_the_same),
 	};
 
