@@ -226,7 +226,7 @@ bool
 segment_open(struct segment *s, const char *dir, enum segment_mode mode)
 {
 	char	 path[PATH_SIZE];
-	enum found found;
+	enum found found, before;
 	int	 gate;
 
 	mkdir(dir, 0750);
@@ -234,18 +234,19 @@ segment_open(struct segment *s, const char *dir, enum segment_mode mode)
 	if (gate < 0)
 		return false;
 	path_of(path, dir, "state");
-	found = attach(s, path);
-	if (found == FOUND_DAMAGED ||
-	    (found == FOUND_OTHER_VERSION && mode == SEGMENT_START))
-		log_warn("%s is %s: it is made anew", path,
-		    found == FOUND_DAMAGED ? "damaged" :
-		    "of another version of sluice");
-	else if (found == FOUND_OTHER_VERSION) {
+	found = before = attach(s, path);
+	if (found == FOUND_OTHER_VERSION && mode == SEGMENT_REFRESH) {
 		errno = EPROTO;
 		found = FOUND_UNUSABLE;
 	}
 	if (found != FOUND_GOOD && found != FOUND_UNUSABLE)
 		found = build(dir, path) ? attach(s, path) : FOUND_UNUSABLE;
+	/* Where it cannot be, the caller says so once, and asks every second. */
+	if (found == FOUND_GOOD && (before == FOUND_DAMAGED ||
+	    before == FOUND_OTHER_VERSION))
+		log_warn("%s is %s: it is made anew", path,
+		    before == FOUND_DAMAGED ? "damaged" :
+		    "of another version of sluice");
 	gate_close(gate);
 	return found == FOUND_GOOD;
 }
@@ -283,7 +284,17 @@ segment_is_current(const struct segment *s, const char *dir)
 
 	path_of(path, dir, "state");
 	return s->fd >= 0 && stat(path, &st) == 0 &&
-	    st.st_ino == s->inode && st.st_dev == s->device;
+	    st.st_ino == s->inode && st.st_dev == s->device &&
+	    st.st_size == (off_t)sizeof(struct layout);
+}
+
+bool
+segment_is_whole(const struct segment *s)
+{
+	struct stat st;
+
+	return s->fd < 0 || (fstat(s->fd, &st) == 0 &&
+	    st.st_size == (off_t)sizeof(struct layout));
 }
 
 bool

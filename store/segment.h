@@ -37,8 +37,11 @@ void	segment_open_private(struct segment *);
 void	segment_close(struct segment *);
 void	segment_unmap(struct layout *);		/* may be NULL */
 
-/* Whether the file in DIR is still the one that is mapped. */
+/* Whether the file in DIR is still the one that is mapped, and all of it. */
 bool	segment_is_current(const struct segment *, const char *dir);
+
+/* False: somebody has cut the file, and to touch its memory may be a SIGBUS. */
+bool	segment_is_whole(const struct segment *);
 
 /*
  * Take the lock on BYTE; having it already is fine. False, with errno EAGAIN,

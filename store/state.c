@@ -27,9 +27,12 @@ struct state {
 	struct ledger_batch batch;
 	bool		 in_batch;
 	bool		 leads;
+	bool		 was_busy;	/* when it was last tried to attach */
 	bool		 warned_private, warned_series, warned_channel;
 	pthread_mutex_t	 sweeping;	/* the segment stays while it is held */
 };
+
+static const char others_are_at_it[] = "others do not let go of state.lock";
 
 /* Map the file and take a slot there. NULL, or why that cannot be. */
 static const char *
@@ -40,7 +43,7 @@ attach(struct state *s, enum segment_mode mode)
 	const char *why;
 
 	if (!segment_open(&segment, s->dir, mode))
-		return strerror(errno);
+		return errno == EAGAIN ? others_are_at_it : strerror(errno);
 	if (slots_take(&segment, &bank) < 0) {
 		why = errno == EAGAIN ? "all its slots are taken" :
 		    strerror(errno);
@@ -50,6 +53,7 @@ attach(struct state *s, enum segment_mode mode)
 	}
 	s->segment = segment;
 	s->bank = bank;
+	s->was_busy = false;
 	s->warned_private = s->warned_series = s->warned_channel = false;
 	return NULL;
 }
@@ -81,7 +85,8 @@ state_close(struct state *s)
 {
 	if (s == NULL)
 		return;
-	slots_leave(&s->segment, &s->bank);
+	if (segment_is_whole(&s->segment))
+		slots_leave(&s->segment, &s->bank);
 	segment_close(&s->segment);
 	segment_unmap(s->segment.map);
 	segment_unmap(s->retired);
@@ -108,7 +113,11 @@ replace(struct state *s)
 	struct segment old = s->segment;
 	struct bank bank = s->bank;
 	const char *why = attach(s, SEGMENT_REFRESH);
+	bool	 was_busy = s->was_busy;
 
+	s->was_busy = why == others_are_at_it;
+	if (s->was_busy && !was_busy)
+		return;			/* they are making it: in a second */
 	if (why != NULL) {
 		if (!s->warned_private && old.fd >= 0)
 			log_warn("%s/state was replaced and cannot be "
@@ -119,7 +128,8 @@ replace(struct state *s)
 	if (old.fd < 0)
 		log_info("%s/state is shared with other processes again",
 		    s->dir);
-	slots_leave(&old, &bank);
+	if (segment_is_whole(&old))
+		slots_leave(&old, &bank);
 	segment_close(&old);
 	segment_unmap(s->retired);
 	s->retired = old.map;

@@ -3,6 +3,7 @@
 
 #include "store/state.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
@@ -36,15 +37,50 @@ set_up(void **state)
 
 static int	 quiet_fd = -1;		/* the real stderr meanwhile */
 
+static void
+send_log_to(const char *path)
+{
+	int	 fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+	assert_true(fd >= 0);
+	quiet_fd = dup(STDERR_FILENO);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+}
+
 /* Of a damaged file there is much to tell. */
 static void
 be_quiet(void)
 {
-	int	 fd = open("/dev/null", O_WRONLY);
+	send_log_to("/dev/null");
+}
 
-	quiet_fd = dup(STDERR_FILENO);
-	dup2(fd, STDERR_FILENO);
-	close(fd);
+/* Warnings are wanted, for count_said. */
+static void
+listen_to_log(struct place *p)
+{
+	char	 path[80];
+
+	snprintf(path, sizeof path, "%s/said", p->dir);
+	log_open(NULL, LOG_LEVEL_WARN);
+	send_log_to(path);
+}
+
+/* How many lines with TEXT the log has got since listen_to_log. */
+static int
+count_said(struct place *p, const char *text)
+{
+	char	 path[80], line[1024];
+	int	 n = 0;
+	FILE	*f;
+
+	snprintf(path, sizeof path, "%s/said", p->dir);
+	f = fopen(path, "r");
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f) != NULL)
+		n += strstr(line, text) != NULL;
+	fclose(f);
+	return n;
 }
 
 static int
@@ -476,6 +512,136 @@ a_replaced_file_is_attached_but_not_amid_a_transaction(void **state)
 	assert_int_equal(total(s, "t"), 9);
 	state_close(s);
 	state_close(t);
+}
+
+static void
+a_file_that_was_cut_is_left_behind(void **state)
+{
+	struct place *p = *state;
+	struct state *s = open_shared(p), *t;
+
+	state_add(s, counter(s, "c"), 5);
+	state_add(s, gauge(s, "g"), 1);
+	assert_int_equal(truncate(p->state, 0), 0);
+	state_refresh(s);	/* which may not touch what is gone */
+	assert_int_equal(state_generation(s), 1);
+	assert_false(state_is_private(s));
+	state_add(s, counter(s, "c"), 1);
+	t = open_shared(p);
+	assert_int_equal(total(t, "c"), 1);
+	assert_int_equal(truncate(p->state, 4096), 0);
+	state_close(t);
+	state_close(s);
+}
+
+static unsigned
+count_descriptors(void)
+{
+	DIR	*d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n;
+}
+
+static unsigned
+count_mappings(const struct place *p)
+{
+	FILE	*f = fopen("/proc/self/maps", "r");
+	char	 line[4096];
+	unsigned n = 0;
+
+	assert_non_null(f);
+	while (fgets(line, sizeof line, f) != NULL)
+		n += strstr(line, p->state) != NULL;
+	fclose(f);
+	return n;
+}
+
+static void
+a_thousand_looks_leave_nothing_open(void **state)
+{
+	struct place *p = *state;
+	struct state *s = open_shared(p);
+	unsigned before = count_descriptors();
+
+	be_quiet();
+	for (int i = 0; i < 1000; i++) {
+		if (i % 10 == 1)
+			assert_int_equal(unlink(p->state), 0);
+		if (i % 10 == 3)
+			assert_int_equal(truncate(p->state, i % 4096), 0);
+		if (i % 10 == 5) {
+			assert_int_equal(unlink(p->state), 0);
+			assert_int_equal(mkdir(p->state, 0700), 0);
+		}
+		if (i % 10 == 7)
+			assert_int_equal(rmdir(p->state), 0);
+		state_refresh(s);
+		assert_true(state_channel(s, "up") != NULL);
+		state_add(s, counter(s, "c"), 1);
+	}
+	assert_int_equal(state_generation(s), 300);
+	assert_int_equal(count_descriptors(), before + 1);	/* the log's */
+	assert_int_equal(count_mappings(p), 2);
+	state_close(s);
+	assert_int_equal(count_mappings(p), 0);
+}
+
+static void
+a_file_that_cannot_be_made_anew_is_told_once(void **state)
+{
+	struct place *p = *state;
+	char	 fresh[128];
+	struct state *s = open_shared(p);
+
+	state_close(s);
+	snprintf(fresh, sizeof fresh, "%s.new", p->state);
+	assert_int_equal(mkdir(fresh, 0700), 0);
+	assert_int_equal(truncate(p->state, 100), 0);
+	listen_to_log(p);
+	s = state_open(p->state_dir);
+	assert_true(state_is_private(s));
+	for (int i = 0; i < 5; i++)
+		state_refresh(s);
+	assert_int_equal(count_said(p, "nothing is shared"), 1);
+	assert_int_equal(count_said(p, ""), 1);
+	assert_int_equal(rmdir(fresh), 0);
+	state_refresh(s);
+	assert_false(state_is_private(s));
+	assert_int_equal(count_said(p, "damaged: it is made anew"), 1);
+	state_close(s);
+}
+
+static void
+others_who_make_the_file_are_given_a_second(void **state)
+{
+	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET,
+	    .l_start = 0, .l_len = 1 };
+	struct place *p = *state;
+	struct state *s = open_shared(p);
+	char	 path[128];
+	int	 fd;
+
+	listen_to_log(p);
+	snprintf(path, sizeof path, "%s.lock", p->state);
+	fd = open(path, O_RDWR);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	assert_int_equal(unlink(p->state), 0);
+	state_refresh(s);
+	assert_int_equal(count_said(p, ""), 0);
+	for (int i = 0; i < 5; i++)
+		state_refresh(s);
+	assert_int_equal(count_said(p, "do not let go of state.lock"), 1);
+	assert_int_equal(count_said(p, ""), 1);
+	assert_int_equal(state_generation(s), 0);
+	close(fd);
+	state_refresh(s);
+	assert_int_equal(state_generation(s), 1);
+	state_close(s);
 }
 
 /* As long as the real ones; those come in bulk, and a fork would copy them. */
@@ -948,6 +1114,10 @@ main(void)
 		TEST(one_resigns_and_may_lead_again),
 		TEST(a_deleted_file_is_made_again),
 		TEST(a_replaced_file_is_attached_but_not_amid_a_transaction),
+		TEST(a_file_that_was_cut_is_left_behind),
+		TEST(a_thousand_looks_leave_nothing_open),
+		TEST(a_file_that_cannot_be_made_anew_is_told_once),
+		TEST(others_who_make_the_file_are_given_a_second),
 		TEST(a_transaction_writes_and_counts),
 		TEST(more_cells_than_a_transaction_takes_are_counted_too),
 		TEST(a_held_slot_is_left_to_the_sweep),
