@@ -304,6 +304,7 @@ main(void)
 	int	 err;
 
 	signal(SIGHUP, SIG_IGN);	/* until the loop takes it */
+	signal(SIGXFSZ, SIG_IGN);	/* a file's limit is an error like a full disk */
 	open_standard_files();
 	raise_file_limit();
 	keep_heap_slack();

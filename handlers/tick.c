@@ -78,6 +78,7 @@ tick_run(struct conf *conf, FILE *out)
 	struct tick t = { .out = out, .end = TICK_WELL };
 	enum tick_end end;
 
+	signal(SIGXFSZ, SIG_IGN);
 	if (sodium_init() < 0) {
 		conf_free(conf);
 		return TICK_BROKEN;
