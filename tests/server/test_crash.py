@@ -22,6 +22,7 @@ from client import Timeout, until
 from exposition import Metrics
 from fixtures import provider
 from servers import AS_USER, LOGIC, read_tail
+from test_tick import kill_before_it_writes
 from upstream import chat_answer, chat_chunk, manual
 
 ADMIN = "admin-key-5c4d3e"
@@ -230,6 +231,18 @@ def requests_of(server, **labels):
     return m.total("gateway_requests_total", **labels)
 
 
+def idle(server):
+    """Every request has its line: nothing is on its way to the journal."""
+    def alone():
+        reply = server.client(ADMIN).get("/metrics")
+        m = Metrics(reply.body)
+        last.append(reply.header("x-request-id"))
+        return m.get_one("gateway_in_flight_requests") == 1
+    last = []
+    until(alone, "the others to be over")
+    until(lambda: last[-1] in ids(server), "the last line")
+
+
 # The books.
 
 TOKENS = ("input", "cache_read", "cache_write", "output", "reasoning")
@@ -345,8 +358,9 @@ def one_and_two(upstream):
 class Load:
     """Clients that ask and ask, whatever becomes of that."""
 
-    def __init__(self, server, threads=8):
+    def __init__(self, server, threads=8, **more):
         self.server = server
+        self.more = more        # members of each request
         self.done = 0           # whole answers with status 200
         self.hung = []
         self.stop = threading.Event()
@@ -368,7 +382,7 @@ class Load:
         client = self.server.client()
         while not self.stop.is_set():
             try:
-                reply = chat(client, "m", number % 2 == 1)
+                reply = chat(client, "m", number % 2 == 1, **self.more)
             except Timeout as error:
                 self.hung.append(str(error))
                 return
@@ -390,19 +404,22 @@ def kill_some(server, load, chooser, times, refill):
         refill()
 
 
-@pytest.mark.parametrize("kind", LOGIC)
-def test_books_balance_whoever_is_killed(start, upstream, kind):
+@pytest.mark.parametrize("kind, bodies", [
+    ("lighttpd", False), ("nginx", False), ("nginx", True)],
+    ids=["lighttpd", "nginx", "bodies"])
+def test_books_balance_whoever_is_killed(start, upstream, kind, bodies):
+    """With bodies, a line is more than a death leaves whole in the journal."""
     chooser = random.Random(20)
     upstream.script = reports(chooser)
-    server = start(kind, one_and_two(upstream), {"breaker": NO_BREAKER},
-                   procs=6)
+    server = start(kind, one_and_two(upstream), {
+        "breaker": NO_BREAKER, "log": {"bodies": bodies}}, procs=6)
 
     def refill():
         """lighttpd does that itself."""
         if kind != "lighttpd" and len(server.responders()) < 2:
             end_pool(server, signal.SIGKILL)
             server._spawn()
-    with Load(server) as load:
+    with Load(server, pad="p" * 60000 if bodies else "") as load:
         kill_some(server, load, chooser, 30, refill)
     if kind == "nginx":         # what the leader does, without one
         end_pool(server, signal.SIGKILL)
@@ -436,6 +453,22 @@ def test_books_balance_whichever_cgi_run_is_killed(start, upstream):
     done = server.sluicectl("tick")
     assert done.returncode == 0, done.stderr
     assert assert_balanced(server)["statuses"]["200"] >= 25
+
+
+@pytest.mark.parametrize("kind", ["lighttpd-spawned", "apache-cgi"])
+def test_a_line_and_its_counts_are_finished_together(start, upstream, kind):
+    """Killed when the answer was given and the line not yet written."""
+    server = start(kind, one_up(upstream))
+    count_up(server, times=3)
+    until(lambda: len(ids(server)) >= 3, "their lines")
+    kill_before_it_writes(server)
+    if kind == "apache-cgi":
+        counted(server, 3)
+        assert server.sluicectl("tick").returncode == 0
+    counted(server, 4)
+    books = assert_balanced(server)
+    assert books["attempts"] == {("up", "ok"): 4}
+    assert books["tokens"]["output"] == 8
 
 
 # A bad state file at the start.
@@ -479,9 +512,13 @@ def unreadable(path):
 
 
 def count_up(server, model="m", times=10):
-    """So many requests; how many /metrics has by now counted."""
+    """So many requests, each answered by up; their ids."""
+    found = []
     for _ in range(times):
-        assert_served(chat(server.client(), model), "up", 1)
+        reply = chat(server.client(), model)
+        assert_served(reply, "up", 1)
+        found.append(reply.header("x-request-id"))
+    return found
 
 
 def counted(server, times):
@@ -656,6 +693,33 @@ def test_a_deleted_state_file_is_made_again(start, upstream, a, b):
     assert server.responders() == pids
 
 
+def test_a_request_outlives_state_files_and_configurations(start, upstream,
+                                                          a, b):
+    """What it knew of its channel is no memory any more; it looks again."""
+    server = start("lighttpd-spawned", pair(upstream), {"breaker": LONG},
+                   procs=1)
+    pids = server.responders()
+    a.script = manual
+    held = server.client().open("POST", PATH, {
+        "model": "m", "stream": True, "messages": []})
+    x = a.wait()
+    x.sse()
+    x.event(chat_chunk("word"))
+    assert held.event()
+    refresh(server, 1)
+    for _ in range(2):
+        os.unlink(state_path(server))
+        all_attached(server)
+    x.close()
+    assert b"error" in held.finish().body
+    counted(server, 1)
+    assert server.responders() == pids
+    # Its end is the first failure that the new file knows of.
+    a.script = fails()
+    for attempts in (2, 2, 1):
+        assert_served(chat(server.client(), "m"), "second", attempts)
+
+
 def test_a_state_file_cut_to_nothing_is_made_again(start, upstream):
     """Who touches it meanwhile is killed by the kernel, and replaced."""
     server = start("lighttpd", one_up(upstream))
@@ -733,29 +797,38 @@ def limit_files(server, size):
                     *map(str, server.responders())], check=True, **AS_USER)
 
 
-@pytest.mark.parametrize("kind", LOGIC)
-def test_a_full_disk_tears_one_line_alone(start, upstream, kind):
+@pytest.mark.parametrize("kind, procs", [("lighttpd", 1), ("nginx", 2)])
+def test_a_full_disk_tears_one_line_alone(start, upstream, kind, procs):
     """The answers are given; lines written before and after are whole."""
-    server = start(kind, one_up(upstream), procs=2)
+    server = start(kind, one_up(upstream), procs=procs)
     pids = server.responders()
-    count_up(server, times=40)
-    until(lambda: len(ids(server)) >= 40, "their lines")
-    before = set(ids(server))
+    before = set(count_up(server, times=40))
+    idle(server)
+    before |= set(ids(server))
     size = os.path.getsize(journal_file(server))
     assert size > os.path.getsize(f"{server.tmp}/responder.err")
     limit_files(server, size + 100)
-    count_up(server)
-    until(lambda: said(server, "cannot write the journal"), "a complaint")
+    lost = set(count_up(server))
+    counted(server, 50)         # all the same
+    assert 1 <= said(server, "cannot write the journal") <= procs
     assert os.path.getsize(journal_file(server)) == size + 100
-    assert 1 <= said(server, "cannot write the journal") <= 2
     assert set(ids(server)) == before
     limit_files(server, "none")
-    after = [chat(server.client(), "m", stream).header("x-request-id")
-             for stream in (False, True) * 20]
-    until(lambda: before | set(after) <= set(ids(server)), "every line")
-    assert len(ids(server)) == len(before) + 40
+    after = {chat(server.client(), "m", stream).header("x-request-id")
+             for stream in (False, True) * 20}
+    until(lambda: before | after <= set(ids(server)), "every line")
+    every = [line for line in journal(server)
+             if line["api_path"] != "/metrics"]
+    assert len(every) == len({line["request_id"] for line in every})
+    assert not lost & {line["request_id"] for line in every}
+    with open(journal_file(server), "rb") as f:
+        lines = f.read().split(b"\n")[:-1]
+    heads = [line.count(b'{"asctime"') for line in lines]
+    whole = sum(line.endswith(b"}") for line in lines)
+    assert sum(heads) == whole + 1      # the torn one's
+    if procs == 1:              # who tore it knows
+        assert set(heads) == {1}
     assert server.responders() == pids
-    # What was lost is counted all the same.
     counted(server, 90)
 
 
