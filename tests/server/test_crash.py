@@ -87,18 +87,34 @@ def said(server, text):
     return read_tail(f"{server.tmp}/responder.err", 0).count(text)
 
 
+def reloads_of(server, pid):
+    return said(server, f"[{pid}]: configuration reloaded")
+
+
+def mappings(pid):
+    with open(f"/proc/{pid}/maps") as f:
+        return sum("/state/state" in line for line in f)
+
+
+def has_begun(server, pid):
+    """It has read its configuration: what it does next is seen."""
+    return mappings(pid) > 0 or said(server, f"[{pid}]: nothing is shared")
+
+
 def refresh(server, times=3):
     """
     Let every responder look for its state file, so many times: it does so
     before it looks at the configuration, once a second.
     """
-    for _ in range(times):
-        before = said(server, "configuration reloaded")
+    pids = server.responders()
+    until(lambda: all(has_begun(server, pid) for pid in pids), "their start")
+    for number in range(times):
+        before = {pid: reloads_of(server, pid) for pid in pids}
         server.write_provider("later", {
-            "base_url": f"http://127.0.0.1:9/{before}", "models": (
+            "base_url": f"http://127.0.0.1:9/{number}", "models": (
                 {"name": "later"},)})
-        until(lambda: said(server, "configuration reloaded") >=
-              before + len(server.responders()), "a reload by all")
+        until(lambda: all(reloads_of(server, pid) > before[pid]
+                          for pid in pids), "a reload by all")
 
 
 # The state file.
@@ -400,7 +416,9 @@ def kill_some(server, load, chooser, times, refill):
         assert not load.hung, load.hung
         pids = server.responders()
         if pids:
-            kill(chooser.choice(pids))
+            pid = chooser.choice(pids)
+            kill(pid)
+            ended(server, [pid])
         refill()
 
 
@@ -968,11 +986,6 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def mappings(pid):
-    with open(f"/proc/{pid}/maps") as f:
-        return sum("/state/state" in line for line in f)
-
-
 def private_kb(pid):
     with open(f"/proc/{pid}/smaps_rollup") as f:
         return sum(int(line.split()[1]) for line in f
@@ -981,10 +994,9 @@ def private_kb(pid):
 
 def reload_often(server, pid, times):
     for _ in range(times):
-        before = said(server, f"[{pid}]: configuration reloaded")
+        before = reloads_of(server, pid)
         kill(pid, signal.SIGHUP)
-        until(lambda: said(server, f"[{pid}]: configuration reloaded")
-              > before, "the reload")
+        until(lambda: reloads_of(server, pid) > before, "the reload")
 
 
 def test_reloads_and_new_files_leave_nothing_behind(start, upstream):
