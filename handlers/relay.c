@@ -457,7 +457,8 @@ relay_find_drain(const struct relay *relay)
 	struct try *t = relay->delivery.chosen != NULL ?
 		    relay->delivery.chosen : relay_find_running(relay, NULL);
 
-	return t != NULL && !t->is_over && attempt_has_sent(t->attempt) &&
+	return t != NULL && !t->is_over && attempt_is_asked(t->attempt) &&
+	    attempt_has_sent(t->attempt) &&
 	    t->step->target->provider->on_abort == CONF_ON_ABORT_DRAIN &&
 	    relay->x->app->drains < DRAINS_MAX ? t : NULL;
 }

@@ -48,7 +48,8 @@ read_fields(struct try *t, const struct attempt *a)
 	bool	 is_encoded = false;
 
 	t->mode = TRY_PLAIN;
-	t->retry_after_ms = retry_after_find(a, clock_wall_us());
+	if (a->status >= 400)
+		t->retry_after_ms = retry_after_find(a, clock_wall_us());
 	while (attempt_next_field(a, &at, &name, &name_len, &value,
 	    &value_len))
 		if (name_len == 12 && strncasecmp(name, "content-type", 12) == 0)
@@ -377,18 +378,11 @@ try_forget_answer(struct try *t)
 	buf_fini(&t->held);
 }
 
-/* There was no connection that the request could have gone out on. */
-static bool
-has_not_arrived(const struct try *t)
-{
-	return t->attempt == NULL || (t->is_over && t->end != ERR_NONE &&
-	    (try_kind(t) == RETRY_CONNECT || t->end == ERR_TIMEOUT_CONNECT));
-}
-
 void
 try_usage(const struct try *t, struct usage *usage)
 {
-	bool	 sent = !has_not_arrived(t) && attempt_has_sent(t->attempt);
+	bool	 sent = t->attempt != NULL && attempt_is_asked(t->attempt) &&
+		    attempt_has_sent(t->attempt);
 
 	meter_usage(&t->meter, t->body.len, t->order->counts && sent &&
 	    t->record->status < 400, usage);

@@ -403,6 +403,16 @@ attempt_has_sent(const struct attempt *a)
 	return a->body_offset >= r->body_len;
 }
 
+bool
+attempt_is_asked(const struct attempt *a)
+{
+	long	 sent_bytes = 0;
+
+	curl_easy_getinfo(a->transfer.easy, CURLINFO_REQUEST_SIZE,
+	    &sent_bytes);
+	return sent_bytes > 0;
+}
+
 void
 attempt_resume(struct attempt *a)
 {

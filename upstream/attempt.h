@@ -95,6 +95,12 @@ bool	attempt_next_field(const struct attempt *, size_t *at,
  */
 bool	attempt_has_sent(const struct attempt *);
 
+/*
+ * True when the request, or its beginning, has been sent: a provider may be
+ * working on it.
+ */
+bool	attempt_is_asked(const struct attempt *);
+
 /* The sink takes bytes again. */
 void	attempt_resume(struct attempt *);
 
