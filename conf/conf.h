@@ -61,6 +61,14 @@ struct conf_endpoint {			/* one API path of a model with its own target */
 	struct conf_timeouts timeouts;
 };
 
+/* For a million tokens, in any one currency; below 0 = not set. */
+struct conf_prices {
+	double		 input;
+	double		 cached;	/* of a cache; not set: as input */
+	double		 cache_write;	/* not set: as input */
+	double		 output;	/* reasoning too */
+};
+
 struct conf_model {
 	const char	*name;		/* "*" = any other name */
 	const char	*target;	/* name upstream; NULL = the same name */
@@ -73,6 +81,7 @@ struct conf_model {
 	unsigned	 weight;	/* among the channels of this model; times the provider's */
 	enum conf_release release;
 	enum conf_hedge	 hedge;
+	struct conf_prices prices;	/* input and output are always set */
 };
 
 /* One provider file. Shared by successive configurations, so it counts references. */

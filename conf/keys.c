@@ -4,6 +4,7 @@
 #include "conf/keys.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf.h"
@@ -25,6 +26,7 @@
 #define BYTES(low, high) .type = KEYS_BYTES, .min = low, .max = high
 #define WHOLE(low, high) .type = KEYS_COUNT, .min = low, .max = high
 #define RATIO(low, high) .type = KEYS_RATIO, .min = low, .max = high
+#define PRICE		RATIO(0, 1000000)
 #define STRING(text) \
 	.type = KEYS_STRING, .max = STRING_MAX_BYTES, .fallback = text
 #define ENV(text)	STRING(text), .value = values_env
@@ -329,6 +331,20 @@ const struct key keys[] = {
 	  "within this quantile of the channel's own times (20 must be known), "
 	  "and take the answer that begins first: p95 does so for one request "
 	  "in twenty; empty is never" },
+	{ .name = "prices.input", MODEL(prices.input), PRICE,
+	  .fallback = "0.0",
+	  .help = "what a million input tokens cost, in any currency that is "
+	  "the same in all files; while all prices are 0 no cost is known" },
+	{ .name = "prices.cached", MODEL(prices.cached), PRICE, .fallback = "",
+	  .help = "those of them that were read from a cache; without this key "
+	  "they cost as much as input" },
+	{ .name = "prices.cache_write", MODEL(prices.cache_write), PRICE,
+	  .fallback = "",
+	  .help = "those of them that were written to a cache; without this "
+	  "key they cost as much as input" },
+	{ .name = "prices.output", MODEL(prices.output), PRICE,
+	  .fallback = "0.0",
+	  .help = "what a million output tokens cost, reasoning included" },
 	TIMEOUTS(MODEL, "for this model"),
 
 	/* endpoints = ( { } ) */
@@ -406,6 +422,14 @@ keys_find_choice(const struct key *key, const char *value)
 		if (strcmp(key->choices[i], value) == 0)
 			return i;
 	return -1;
+}
+
+double
+keys_number(const struct key *key)
+{
+	if (key->type == KEYS_RATIO && key->fallback[0] == '\0')
+		return -1;
+	return strtod(key->fallback, NULL);
 }
 
 bool

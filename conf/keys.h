@@ -32,7 +32,7 @@ enum keys_type {
 	KEYS_MILLISECONDS,	/* integer -> unsigned */
 	KEYS_BYTES,		/* integer -> uint64_t */
 	KEYS_COUNT,		/* integer -> unsigned */
-	KEYS_RATIO,		/* float or integer -> double */
+	KEYS_RATIO,		/* float or integer -> double; not set: below 0 */
 	KEYS_STRINGS,		/* array or list of strings -> const char ** and a count */
 	KEYS_GROUPS,		/* list of groups -> array of structs and a count */
 	KEYS_TYPE__MAX
@@ -71,6 +71,9 @@ const char *const *keys_words(const struct key *);
 /* The index of VALUE in the choices of KEY, or -1. "" is one of them only where
  * it is the fallback. */
 int		 keys_find_choice(const struct key *, const char *value);
+
+/* What a number is without a setting, in the file's unit. */
+double		 keys_number(const struct key *);
 
 /* True when "NAME." begins a key of SCOPE: NAME is a group. */
 bool		 keys_is_group(enum keys_scope, const char *name);

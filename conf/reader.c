@@ -5,7 +5,6 @@
 
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -419,7 +418,7 @@ set_default(struct reader *r, const struct key *key, void *structure)
 	case KEYS_BYTES:
 	case KEYS_COUNT:
 	case KEYS_RATIO:
-		store_number(key, strtod(key->fallback, NULL), structure);
+		store_number(key, keys_number(key), structure);
 		break;
 	case KEYS_STRINGS:
 	case KEYS_GROUPS:	/* arena_alloc zeroes: empty */

@@ -5,7 +5,6 @@
 
 #include <inttypes.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf/conf.h"
@@ -231,10 +230,15 @@ show_variable(struct show *s, const struct key *key, const void *structure)
 		    "set" : "not set");
 }
 
-/* True for a timeout that this level leaves to another; 0 is no value of it. */
+/*
+ * True for a timeout that this level leaves to another, 0 being no value of it,
+ * and for a price that is another's.
+ */
 static bool
 is_unset(const struct key *key, const void *structure)
 {
+	if (key->type == KEYS_RATIO)
+		return *MEMBER(structure, key->offset, double) < 0;
 	return key->type == KEYS_SECONDS && key->min > 0 &&
 	    *MEMBER(structure, key->offset, unsigned) == 0;
 }
@@ -242,7 +246,7 @@ is_unset(const struct key *key, const void *structure)
 static bool
 is_same_number(const struct key *key, const void *structure)
 {
-	double fallback = strtod(key->fallback, NULL);
+	double fallback = keys_number(key);
 
 	if (key->type == KEYS_BYTES)
 		return *MEMBER(structure, key->offset, uint64_t) ==

@@ -114,6 +114,18 @@ words_are_the_choices_that_can_be_written(void **state)
 	assert_int_equal(keys_find_choice(model, ""), CONF_RELEASE_UNSET);
 }
 
+/* "" is no number, and neither is what it stands for. */
+static void
+numbers_without_a_default_are_below_others(void **state)
+{
+	(void)state;
+	assert_true(keys_number(keys_find(KEYS_MODEL, "prices.cached")) < 0);
+	assert_true(keys_number(keys_find(KEYS_MODEL, "prices.input")) == 0);
+	assert_true(keys_number(keys_find(KEYS_MODEL, "weight")) == 10);
+	assert_true(keys_number(keys_find(KEYS_MAIN, "breaker.error_rate")) ==
+	    0.5);
+}
+
 static void
 every_key_has_bounds_and_a_place(void **state)
 {
@@ -196,6 +208,7 @@ main(void)
 		cmocka_unit_test(every_default_is_a_value_of_its_key),
 		cmocka_unit_test(choices_hold_the_default),
 		cmocka_unit_test(words_are_the_choices_that_can_be_written),
+		cmocka_unit_test(numbers_without_a_default_are_below_others),
 		cmocka_unit_test(every_key_has_bounds_and_a_place),
 		cmocka_unit_test(no_two_keys_share_a_place),
 		cmocka_unit_test(keys_of_a_group_stand_together),

@@ -321,7 +321,8 @@ provider_values_land(void **state)
 	    "on_abort = \"drain\"; usage = \"inject\";\n"
 	    "models = ( { name = \"*\"; release = \"\"; hedge = \"\"; },\n"
 	    "{ name = \"m\"; target = \"t\"; weight = 1;\n"
-	    "release = \"byte\"; hedge = \"p99\";\n"
+	    "release = \"byte\"; hedge = \"p99\"; prices: { input = 0.0375;\n"
+	    "cached = 0; output = 1000000; };\n"
 	    "paths = [ \"a\", \"b/c\" ]; timeouts: { total = 8; };\n"
 	    "endpoints = ( { path = \"d\"; base_url = \"http://g/\";\n"
 	    "target = \"u\"; timeouts: { connect = 9; }; } ); } );\n");
@@ -357,6 +358,14 @@ provider_values_land(void **state)
 	assert_int_equal(p.models[1].weight, 1);
 	assert_int_equal(p.models[1].release, CONF_RELEASE_BYTE);
 	assert_int_equal(p.models[1].hedge, CONF_HEDGE_P99);
+	assert_true(p.models[0].prices.input == 0);
+	assert_true(p.models[0].prices.cached < 0);
+	assert_true(p.models[0].prices.cache_write < 0);
+	assert_true(p.models[0].prices.output == 0);
+	assert_true(p.models[1].prices.input == 0.0375);
+	assert_true(p.models[1].prices.cached == 0);
+	assert_true(p.models[1].prices.cache_write < 0);
+	assert_true(p.models[1].prices.output == 1000000);
 	assert_int_equal(p.model_count, 2);
 	assert_string_equal(p.models[0].name, "*");
 	assert_null(p.models[0].target);
@@ -414,6 +423,16 @@ unknown_keys_are_reported(void **state)
 		{ KEYS_PROVIDER, "base_url = \"http://h\";\nweight = 0;",
 		    "x.conf:2: weight: expected a whole number between 1 and "
 		    "1000000\n" },
+		{ KEYS_PROVIDER, "base_url = \"http://h\"; models = (\n"
+		    "{ name = \"m\"; prices = { input = 1;\ncached = -1; };\n"
+		    "} );",
+		    "x.conf:3: prices.cached: expected a number between 0 and "
+		    "1000000\n" },
+		{ KEYS_PROVIDER, "base_url = \"http://h\"; models = (\n"
+		    "{ name = \"m\"; prices = { reasoning = 1; }; } );",
+		    "x.conf:2: prices.reasoning: unknown key\n" },
+		{ KEYS_PROVIDER, "base_url = \"http://h\"; prices: { };",
+		    "x.conf:1: prices: unknown key" },
 		{ KEYS_PROVIDER, "base_url = \"http://h\"; models = (\n"
 		    "{ name = \"m\";\nnope = 1; } );",
 		    "x.conf:3: nope: unknown key" },

@@ -76,7 +76,8 @@ everything_survives_the_round_trip(void **state)
 	    "weight = 3; priority = 1; retries = 10; on_abort = \"drain\";\n"
 	    "usage = \"inject\"; health: { interval = 1.5; };\n"
 	    "models = ( { name = \"q\\\"\\\\\"; paths = [ \"a\", \"b\" ];\n"
-	    "weight = 7; release = \"end\"; hedge = \"p90\"; },\n"
+	    "weight = 7; release = \"end\"; hedge = \"p90\"; prices: {\n"
+	    "input = 0.000001; cached = 0; output = 1000000; }; },\n"
 	    "{ name = \"\xc3\xa9\"; timeouts: { total = 2; }; endpoints = (\n"
 	    "{ path = \"a\"; timeouts: { connect = 3; }; }, { path = \"b\"; }\n"
 	    "); } );\n");
@@ -159,6 +160,25 @@ a_time_that_is_off_survives_the_round_trip(void **state)
 	conf_free(c);
 }
 
+static void
+a_price_that_is_not_set_stays_so(void **state)
+{
+	struct conf *c;
+	char *text;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/p.conf", "base_url = \"http://h\";\n"
+	    "models = ( { name = \"m\"; prices: { input = 2.5;\n"
+	    "cache_write = 0; }; } );");
+	expect_round_trip(*state);
+	c = dir_load_good(*state);
+	text = text_of(c, c->providers[0]);
+	assert_non_null(strstr(text, "\t\tprices: {\n\t\t\tinput = 2.5;\n"
+	    "\t\t\tcache_write = 0.0;\n\t\t\toutput = 0.0;\n\t\t};\n"));
+	free(text);
+	conf_free(c);
+}
+
 /* What an importer writes: only what differs from the defaults. */
 static void
 changes_alone_survive_the_round_trip(void **state)
@@ -173,7 +193,8 @@ changes_alone_survive_the_round_trip(void **state)
 	    "breaker: { error_rate = 0.25; };");
 	dir_write(d, "providers.d/p.conf", "base_url = \"http://h\"; weight = 5;\n"
 	    "health: { interval = 0; }; models = ( { name = \"a\"; }, { name = "
-	    "\"b\"; weight = 2; release = \"end\"; } );");
+	    "\"b\"; weight = 2; release = \"end\"; }, { name = \"c\"; "
+	    "prices: { cached = 0; output = 1.5; }; } );");
 	c = dir_load_good(d);
 	f = open_memstream(&main_text, &size);
 	show_changed_main(f, c);
@@ -188,12 +209,16 @@ changes_alone_survive_the_round_trip(void **state)
 	assert_non_null(strstr(text, "\tinterval = 0.0;\n"));
 	assert_non_null(strstr(text, "{ name = \"a\"; },\n"));
 	assert_non_null(strstr(text,
-	    "{ name = \"b\"; weight = 2; release = \"end\"; } )"));
+	    "{ name = \"b\"; weight = 2; release = \"end\"; },\n"));
+	assert_non_null(strstr(text, "name = \"c\";\n\t\tprices: {\n"
+	    "\t\t\tcached = 0.0;\n\t\t\toutput = 1.5;\n\t\t};\n"));
 	dir_write(d, "sluice.conf", main_text);
 	dir_write(d, "providers.d/p.conf", text);
 	c = dir_load_good(d);
 	assert_int_equal(c->stream.keepalive_ms, 0);
 	assert_int_equal(c->providers[0]->models[1].weight, 2);
+	assert_true(c->providers[0]->models[2].prices.cached == 0);
+	assert_true(c->providers[0]->models[2].prices.cache_write < 0);
 	conf_free(c);
 	free(main_text);
 	free(text);
@@ -254,7 +279,7 @@ the_provider_sample_is_good_as_a_whole(void **state)
 	c = dir_load_good(d);
 	assert_int_equal(c->provider_count, 1);
 	assert_int_equal(c->providers[0]->header_count, 2);
-	assert_int_equal(c->providers[0]->models[4].endpoint_count, 1);
+	assert_int_equal(c->providers[0]->models[5].endpoint_count, 1);
 	conf_free(c);
 }
 
@@ -269,6 +294,7 @@ main(void)
 		TEST(no_secret_is_shown),
 		TEST(numbers_are_shown_in_their_units),
 		TEST(a_time_that_is_off_survives_the_round_trip),
+		TEST(a_price_that_is_not_set_stays_so),
 		TEST(changes_alone_survive_the_round_trip),
 		TEST(the_sample_shows_the_defaults),
 		TEST(the_provider_sample_is_good_as_a_whole),
