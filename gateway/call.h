@@ -43,6 +43,7 @@ struct call {
 	uint64_t	 start_us;	/* monotonic */
 	uint64_t	 start_wall_us;
 	const char	*client_host;	/* never NULL */
+	const char	*key_id;	/* of the accepted key; NULL: none */
 	const char	*method;
 	const char	*path;		/* as routed, decoded */
 

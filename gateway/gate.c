@@ -9,12 +9,17 @@
 #include "base/address.h"
 #include "conf/conf.h"
 
+enum { KEY_ID_BYTES = 16 };
+
 enum err
-gate_check(const struct snapshot *s, const char *credential)
+gate_check(const struct snapshot *s, const char *credential,
+    struct arena *arena, const char **key_id)
 {
 	unsigned char hash[SNAPSHOT_KEY_HASH];
+	char	 hex[2 * KEY_ID_BYTES + 1];
 	int	 found = 0;
 
+	*key_id = NULL;
 	if (s->conf->auth.open)
 		return ERR_NONE;
 	if (credential == NULL)
@@ -24,7 +29,11 @@ gate_check(const struct snapshot *s, const char *credential)
 	for (size_t i = 0; i < s->key_count; i++)
 		found |= sodium_memcmp(hash, s->key_hashes[i],
 		    sizeof hash) == 0;
-	return found ? ERR_NONE : ERR_INVALID_API_KEY;
+	if (!found)
+		return ERR_INVALID_API_KEY;
+	sodium_bin2hex(hex, sizeof hex, hash, KEY_ID_BYTES);
+	*key_id = arena_strdup(arena, hex);
+	return ERR_NONE;
 }
 
 bool
@@ -56,16 +65,4 @@ gate_allows_metrics(const struct snapshot *s, const char *address)
 		if (address_is_in(address, s->conf->metrics.allow[i]))
 			return true;
 	return false;
-}
-
-const char *
-gate_key_id(struct arena *arena, const char *credential)
-{
-	unsigned char hash[SNAPSHOT_KEY_HASH];
-	char	 hex[2 * SNAPSHOT_KEY_HASH + 1];
-
-	crypto_hash_sha256(hash, (const unsigned char *)credential,
-	    strlen(credential));
-	sodium_bin2hex(hex, sizeof hex, hash, sizeof hash);
-	return arena_strndup(arena, hex, SNAPSHOT_KEY_HASH);
 }

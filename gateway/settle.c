@@ -146,6 +146,7 @@ put_call(struct buf *line, const struct call *c)
 	put_text(line, "message", "request settled");
 	put_text(line, "request_id", c->id);
 	put_text(line, "client_host", c->client_host);
+	put_text(line, "key_id", c->key_id);
 	put_text(line, "method", c->method);
 	put_text(line, "api_path", c->path);
 	put_text(line, "request_model_name", c->model);

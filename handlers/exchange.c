@@ -118,7 +118,7 @@ answer_options(struct exchange *x)
 }
 
 static enum err
-check_gate(const struct exchange *x)
+check_gate(struct exchange *x)
 {
 	const struct snapshot *s = x->call.snapshot;
 
@@ -136,7 +136,7 @@ check_gate(const struct exchange *x)
 	default:
 		return ERR_NONE;
 	}
-	return gate_check(s, x->credential);
+	return gate_check(s, x->credential, x->call.arena, &x->call.key_id);
 }
 
 /* Everything that can be judged by the parameters alone. */
@@ -362,11 +362,9 @@ exchange_forget_scan(struct exchange *x)
 }
 
 const char *
-exchange_key_id(const struct exchange *x, struct arena *arena)
+exchange_key_id(const struct exchange *x)
 {
-	if (x->call.snapshot->conf->auth.open || x->credential == NULL)
-		return "";
-	return gate_key_id(arena, x->credential);
+	return x->call.key_id == NULL ? "" : x->call.key_id;
 }
 
 /* ---- While it is answered, and after. ---- */

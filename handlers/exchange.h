@@ -70,8 +70,8 @@ struct exchange {
 /* The body has been read: its scans are of no more use and are freed. */
 void	exchange_forget_scan(struct exchange *);
 
-/* Who asks, as a short text that reveals nothing of the key; "" when open. In ARENA. */
-const char *exchange_key_id(const struct exchange *, struct arena *);
+/* Who asks, as a short text that reveals nothing of the key; "" when open. */
+const char *exchange_key_id(const struct exchange *);
 
 /* The handler side of the front edge. The app is set once, before the loop runs. */
 void	exchange_set_app(struct app *);

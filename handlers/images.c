@@ -153,8 +153,7 @@ rewrite_one(struct exchange *x, const struct json_found *found)
 	memcpy(o.id, "img_", 4);
 	snprintf(o.provider, sizeof o.provider, "%s",
 	    x->call.target->provider->name);
-	snprintf(o.key_id, sizeof o.key_id, "%s",
-	    exchange_key_id(x, x->call.arena));
+	snprintf(o.key_id, sizeof o.key_id, "%s", exchange_key_id(x));
 	background_run(x, &o, store_link, on_stored);
 	return true;
 }
@@ -228,7 +227,6 @@ images_handle_data(struct exchange *x)
 	x->call.model = arena_strndup(x->call.arena, rest,
 	    (size_t)(slash - rest));
 	snprintf(o.id, sizeof o.id, "%s", slash + 1);
-	snprintf(o.key_id, sizeof o.key_id, "%s",
-	    exchange_key_id(x, x->call.arena));
+	snprintf(o.key_id, sizeof o.key_id, "%s", exchange_key_id(x));
 	background_run(x, &o, find_link, on_found);
 }

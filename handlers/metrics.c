@@ -13,16 +13,18 @@ enum { TEXT_MAX_BYTES = 32 << 20 };
 
 /* The header AdminKey is P45's. A client's key shows nobody what others do. */
 enum err
-metrics_check(const struct exchange *x)
+metrics_check(struct exchange *x)
 {
 	const struct snapshot *s = x->call.snapshot;
 	const struct params *p = &x->request->params;
 
-	if (gate_allows_metrics(s, params_get(p, "REMOTE_ADDR")) ||
-	    gate_is_admin(s, x->credential) ||
-	    gate_is_admin(s, params_get(p, "HTTP_ADMINKEY")))
+	if (gate_is_admin(s, x->credential) ||
+	    gate_is_admin(s, params_get(p, "HTTP_ADMINKEY"))) {
+		x->call.key_id = "admin";
 		return ERR_NONE;
-	return ERR_INVALID_API_KEY;
+	}
+	return gate_allows_metrics(s, params_get(p, "REMOTE_ADDR")) ?
+	    ERR_NONE : ERR_INVALID_API_KEY;
 }
 
 void

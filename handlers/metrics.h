@@ -5,8 +5,11 @@
 #include "base/err.h"
 #include "handlers/exchange.h"
 
-/* May this client see it? ERR_NONE or ERR_INVALID_API_KEY. */
-enum err metrics_check(const struct exchange *);
+/*
+ * May this client see it? ERR_NONE or ERR_INVALID_API_KEY. The call's key_id
+ * tells whether it has shown the admin key.
+ */
+enum err metrics_check(struct exchange *);
 
 void	metrics_handle(struct exchange *);
 #endif

@@ -37,8 +37,7 @@ make_object(struct exchange *x, struct object *o, const char *id)
 	set_text(o->id, sizeof o->id, id);
 	set_text(o->provider, sizeof o->provider,
 	    x->call.target->provider->name);
-	set_text(o->key_id, sizeof o->key_id,
-	    exchange_key_id(x, x->call.arena));
+	set_text(o->key_id, sizeof o->key_id, exchange_key_id(x));
 	return true;
 }
 
@@ -293,7 +292,6 @@ responses_handle_by_id(struct exchange *x)
 		return;
 	}
 	memcpy(o.id, rest, len);
-	set_text(o.key_id, sizeof o.key_id,
-	    exchange_key_id(x, x->call.arena));
+	set_text(o.key_id, sizeof o.key_id, exchange_key_id(x));
 	background_run(x, &o, find_object, on_found);
 }
