@@ -176,6 +176,7 @@ handle_calls(struct bench *b)
 		.is_model_known = true, .status = 200, .start_us = 999000,
 		.ready_us = 999500, .first_byte_us = 1200000,
 		.usage = { USAGE_REPORTED, 10, 5, 0, 7, 0 },
+		.main = &attempt,
 		.attempts = { &attempt }, .attempt_count = 1 };
 
 	for (int i = 0; i < ROUNDS; i++) {

@@ -62,6 +62,7 @@ struct call {
 	const char	*trace_id;	/* of it, or NULL */
 	bool		 is_model_known; /* model is the name of a configured model */
 	struct usage	 usage;
+	const struct call_attempt *main; /* whose that is; NULL: nobody's */
 	struct call_attempt *attempts[RETRY_TRIES_MAX];	/* in the arena, in the order of their starts */
 	unsigned	 attempt_count;
 	uint32_t	 gaps[CALL_GAPS + 1];	/* by call_gap_bounds_ms */
@@ -69,4 +70,14 @@ struct call {
 	uint64_t	 bytes;		/* of the answer's body */
 	const struct call_text *request_text, *answer_text;	/* NULL: not logged */
 };
+
+/* What the try consumed, wherever that stands. */
+const struct usage *call_get_usage(const struct call *,
+	    const struct call_attempt *);
+
+/*
+ * What all tries together have cost, each at its target's prices. False: none
+ * of them has both, usage and prices.
+ */
+bool	call_find_cost(const struct call *, uint64_t *cost);
 #endif

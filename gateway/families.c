@@ -5,6 +5,7 @@
 #include "gateway/average.h"
 #include "gateway/breaker.h"
 #include "gateway/call.h"
+#include "gateway/cost.h"
 
 #define MS	1000
 #define US	1000000
@@ -54,7 +55,8 @@ enum {
 	MODEL_LATENCY = 0,
 	MODEL_TOKENS = MODEL_LATENCY + CELLS(latency_us),
 	MODEL_ESTIMATED = MODEL_TOKENS + FAMILY_TOKEN__MAX,
-	MODEL__MAX = MODEL_ESTIMATED + FAMILY_TOKEN__MAX,
+	MODEL_COST = MODEL_ESTIMATED + FAMILY_TOKEN__MAX,
+	MODEL__MAX,
 
 	CHANNEL_FIRST_TOKEN = 0,
 	CHANNEL_UPSTREAM = CHANNEL_FIRST_TOKEN + CELLS(latency_us),
@@ -153,6 +155,10 @@ const struct family_info families[FAMILY__MAX] = {
 	    .help = "That part of gateway_tokens_total that is an estimate.",
 	    .group = GROUP_MODEL, .cell = MODEL_ESTIMATED,
 	    LABELS(token_types) },
+	[FAMILY_COST] = { .name = "gateway_cost_total",
+	    .help = "What those tokens cost that have prices, in what the "
+	    "prices are in.",
+	    .group = GROUP_MODEL, .cell = MODEL_COST, .unit = COST_UNIT },
 	[FAMILY_GOOD_ATTEMPTS] = { .name = "gateway_attempts_total",
 	    .help = "Upstream tries by outcome; upstream_status is a whole "
 	    "answer with status 400 or above.",

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "gateway/collection.h"
+#include "gateway/cost.h"
 #include "gateway/exposition.h"
 #include "gateway/families.h"
 #include "gateway/labels.h"
@@ -150,10 +151,21 @@ model_of(const struct call *c)
 	    labels_other;
 }
 
-/* IS_MAIN: the call's usage is this try's. */
+static void
+count_consumed(struct state *state, const struct call *c,
+    const struct call_attempt *a, int32_t of_model)
+{
+	const struct usage *usage = call_get_usage(c, a);
+	uint64_t cost;
+
+	count_usage(state, of_model, usage);
+	if (cost_find(&a->target->prices, usage, &cost))
+		add(state, of_model, FAMILY_COST, 0, cost);
+}
+
 static void
 count_try(struct state *state, const struct call *c, unsigned i,
-    bool is_main, uint64_t now_us)
+    uint64_t now_us)
 {
 	const struct call_attempt *a = c->attempts[i];
 	const char *channel = a->target->channel->name;
@@ -163,9 +175,7 @@ count_try(struct state *state, const struct call *c, unsigned i,
 
 	if (!was_stopped(a))
 		observe(state, of_model, FAMILY_LATENCY, took_us);
-	count_usage(state, of_model, &a->usage);
-	if (is_main)
-		count_usage(state, of_model, &c->usage);
+	count_consumed(state, c, a, of_model);
 	if (a->first_token_us != 0)
 		observe(state, own, FAMILY_FIRST_TOKEN, a->first_token_us);
 	add(state, own, FAMILY_UPSTREAM, 0, took_us);
@@ -279,15 +289,11 @@ void
 metrics_count(struct state *state, const struct call *c)
 {
 	uint64_t now_us = clock_now_us();
-	const struct call_attempt *main = find_chosen(c);
 
-	/* A client that left early has consumed what was last asked for. */
-	if (main == NULL && c->attempt_count > 0)
-		main = c->attempts[c->attempt_count - 1];
 	count_answer(state, c, now_us);
 	count_all(state, c, now_us);
 	for (unsigned i = 0; i < c->attempt_count; i++)
-		count_try(state, c, i, c->attempts[i] == main, now_us);
+		count_try(state, c, i, now_us);
 	count_gaps(state, c);
 }
 

@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "gateway/cost.h"
 #include "gateway/metrics.h"
 
 enum { TEXT_MAX_BYTES = 1024, LINE_MAX_BYTES = 2048 * TEXT_MAX_BYTES };
@@ -101,8 +102,17 @@ put_usage(struct buf *line, const struct usage *u)
 }
 
 static void
+put_cost(struct buf *line, uint64_t cost)
+{
+	put_name(line, "cost");
+	cost_put(line, cost);
+}
+
+static void
 put_attempt(struct buf *line, const struct call_attempt *a)
 {
+	uint64_t cost;
+
 	buf_puts(line, "{\"provider\":");
 	json_write_string(line, a->target->provider->name,
 	    strlen(a->target->provider->name));
@@ -116,6 +126,8 @@ put_attempt(struct buf *line, const struct call_attempt *a)
 	buf_puts(line, a->is_hedge ? "true" : "false");
 	if (a->usage.source != USAGE_NONE)
 		put_usage(line, &a->usage);
+	if (cost_find(&a->target->prices, &a->usage, &cost))
+		put_cost(line, cost);
 	buf_puts(line, "}");
 }
 
@@ -137,6 +149,7 @@ static void
 put_call(struct buf *line, const struct call *c)
 {
 	char	 when[CLOCK_TEXT_SIZE];
+	uint64_t cost;
 
 	clock_format(c->start_wall_us, when);
 	buf_puts(line, "{\"asctime\":\"");
@@ -164,6 +177,10 @@ put_call(struct buf *line, const struct call *c)
 	put_text(line, "trace_id", c->trace_id);
 	put_attempts(line, c);
 	put_usage(line, &c->usage);
+	if (call_find_cost(c, &cost))
+		put_cost(line, cost);
+	else
+		put_text(line, "cost", NULL);
 }
 
 void

@@ -190,6 +190,7 @@ target_init(struct target *t, struct snapshot *s, const struct entry *e,
 		.release = e->model->release != CONF_RELEASE_UNSET ?
 		    e->model->release : s->conf->stream.release,
 		.hedge = e->model->hedge,
+		.prices = cost_make_prices(&e->model->prices),
 	};
 }
 

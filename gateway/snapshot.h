@@ -9,6 +9,7 @@
 #include "base/arena.h"
 #include "conf/conf.h"
 #include "gateway/channel.h"
+#include "gateway/cost.h"
 
 enum { SNAPSHOT_KEY_HASH = 32 };
 
@@ -28,6 +29,7 @@ struct target {
 	float		 weight;	/* the provider's x the model's */
 	enum conf_release release;
 	enum conf_hedge	 hedge;
+	struct cost_prices prices;
 };
 
 /* What choosing among many targets looks at: one for each of a model's, densely packed. */

@@ -128,13 +128,17 @@ relay_has_more(void *arg, const struct try *t)
 	    relay->same_tries <= t->step->target->provider->retries));
 }
 
-/* Once, before the request ends: what MAIN consumed is the call's, what others did their own. */
+/*
+ * Once, before the request ends: what MAIN consumed (NULL: there is none) is
+ * the call's, what others did their own.
+ */
 static void
 relay_account(struct relay *relay, const struct try *main)
 {
 	if (relay->is_accounted)
 		return;
 	relay->is_accounted = true;
+	relay->x->call.main = main == NULL ? NULL : main->record;
 	for (unsigned i = 0; i < relay->try_count; i++)
 		try_usage(relay->tries[i], relay->tries[i] == main ?
 		    &relay->x->call.usage : &relay->tries[i]->record->usage);

@@ -1,4 +1,5 @@
 """One line for each settled request, complete, and without a secret."""
+import hashlib
 import os
 import re
 import stat
@@ -11,7 +12,8 @@ from upstream import chat_chunk, manual
 SERVERS = ["lighttpd", "nginx", "apache-fcgid", "apache-cgi"]
 FIELDS = {"asctime", "levelname", "message", "request_id", "client_host",
           "request_model_name", "target_provider", "target_model_name",
-          "api_path", "stream", "status", "duration_ms", "ttfb_ms", "bytes"}
+          "api_path", "stream", "status", "duration_ms", "ttfb_ms", "bytes",
+          "key_id", "cost"}
 PROMPT = "the-prompt-nobody-may-read"
 ANSWER = "the-answer-nobody-may-read"
 
@@ -159,3 +161,51 @@ def test_client_host_cannot_be_forged(server, client, upstream):
                                               ("Remote-Addr", "10.9.8.7")])
     line = server.journaled(reply.header("x-request-id"))
     assert line["client_host"] == "127.0.0.1"
+
+
+# Whose it was.
+
+def key_id(server, reply):
+    return server.journaled(reply.header("x-request-id"))["key_id"]
+
+
+def test_key_id_is_of_the_key_that_was_accepted(server, client, upstream):
+    """32 digits that can be made again from the key, in whatever header."""
+    expected = hashlib.sha256(KEY.encode()).hexdigest()[:32]
+    assert key_id(server, chat(client)) == expected
+    assert key_id(server, client.get("/v1/models")) == expected
+    assert key_id(server, client.get("/v1/models", auth=False, headers=[
+        ("x-api-key", KEY)])) == expected
+    assert key_id(server, client.get("/v1/models/none")) == expected
+
+
+def test_no_key_id_of_what_was_refused(server, client, upstream):
+    for headers in ([], [("Authorization", "Bearer wrong-key-5")],
+                    [("x-api-key", "")]):
+        reply = client.get("/v1/models", auth=False, headers=headers)
+        assert reply.status == 401
+        assert key_id(server, reply) is None
+    assert key_id(server, client.get("/health")) is None
+
+
+def test_every_key_has_an_id_of_its_own(make_server, upstream):
+    server = make_server("lighttpd", {}, PROVIDERS(upstream),
+                         env={"SLUICE_API_KEYS": "one, two"})
+    found = [[key_id(server, server.client(key).get("/v1/models"))
+              for key in ("one", "two")] for _ in range(2)]
+    assert found[0] == found[1]
+    assert len(set(found[0])) == 2
+
+
+def test_no_key_id_when_open(make_server, upstream):
+    server = make_server("lighttpd", {"auth": {"open": True}},
+                         PROVIDERS(upstream))
+    assert key_id(server, server.client(None).get("/v1/models")) is None
+    assert key_id(server, server.client().get("/v1/models")) is None
+
+
+def test_no_key_id_where_none_is_asked_for(make_server, upstream):
+    server = make_server("lighttpd", {"auth": {"models_open": True}},
+                         PROVIDERS(upstream))
+    assert key_id(server, server.client().get("/v1/models")) is None
+    assert len(key_id(server, chat(server.client()))) == 32

@@ -28,6 +28,7 @@ KINDS = {
     "gateway_stream_gap_seconds": "histogram",
     "gateway_tokens_total": "counter",
     "gateway_tokens_estimated_total": "counter",
+    "gateway_cost_total": "counter",
     "gateway_attempts_total": "counter",
     "gateway_failovers_total": "counter",
     "gateway_retries_total": "counter",
@@ -43,7 +44,8 @@ KINDS = {
 
 def PROVIDERS(upstream):
     return {"up": provider(upstream, models=(
-        {"name": "gpt-test"}, {"name": "*"}))}
+        {"name": "gpt-test"}, {"name": "*"}, {"name": "priced", "prices": {
+            "input": 0.1, "output": 0.025}}))}
 
 
 def scrape(server):
@@ -189,6 +191,33 @@ def test_labels_of_a_call(start, upstream):
     assert m["gateway_channel_error_rate", (("channel", "up"),)] == 0
     assert m["gateway_channel_breaker_state", (("channel", "up"),)] == 0
     assert m.total("gateway_errors_total") == 0
+
+
+def test_costs_add_up(start, upstream):
+    """3 tokens in and 2 out, as exact as in the journal."""
+    server = start(procs=2)
+    for _ in range(5):
+        assert server.client().post(PATH, dict(
+            CHAT, model="priced")).status == 200
+        assert server.client().post(PATH, CHAT).status == 200
+    m = settled(server, 10, endpoint=PATH)
+    assert m.get_one("gateway_cost_total", channel="up",
+                     model="priced") == 5 * 35 / 1e8
+    assert m.total("gateway_cost_total") == 5 * 35 / 1e8
+    assert [line["cost"] for line in server.journal()
+            if line["request_model_name"] == "priced"] == [3.5e-7] * 5
+
+
+def test_the_journal_knows_the_admin(start, upstream):
+    server = start(conf={"metrics": {"allow": ["127.0.0.1"]}})
+    for headers, expected in (
+            ([("AdminKey", ADMIN)], "admin"),
+            ([("Authorization", f"Bearer {ADMIN}")], "admin"),
+            ([("Authorization", f"Bearer {KEY}")], None), ([], None)):
+        reply = server.client().get("/metrics", auth=False, headers=headers)
+        assert reply.status == 200
+        line = server.journaled(reply.header("x-request-id"))
+        assert line["key_id"] == expected
 
 
 def test_a_stream_has_gaps(start, upstream):

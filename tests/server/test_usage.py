@@ -3,16 +3,23 @@ import json
 
 import pytest
 
-from channels import (DONE, NO_BREAKER, body, channel, event, fails, nowhere,
-                      open_chat, role, sends, word)
-from client import PATIENCE
+from channels import (DONE, NO_BREAKER, assert_served, body, channel, chat,
+                      event, fails, nowhere, open_chat, role, sends, word)
+from client import PATIENCE, until
 from servers import LOGIC
-from upstream import chat_chunk, closed_port, manual
+from upstream import answer, chat_chunk, closed_port, manual
 
 SERVERS = LOGIC
 CONF = {"breaker": NO_BREAKER}
 BUCKETS = ["input_tokens", "cache_read_tokens", "cache_write_tokens",
            "output_tokens", "reasoning_tokens"]
+PRICES = {
+    "priced": {"input": 2.5, "cached": 1.25, "cache_write": 4, "output": 10},
+    "unset": {"input": 2.5, "output": 10},
+    "free-cache": {"input": 2.5, "cached": 0, "cache_write": 0, "output": 10},
+    "input-only": {"input": 0.02},
+    "zero": {"input": 0.0, "output": 0.0},
+}
 
 
 def PROVIDERS(upstream):
@@ -22,6 +29,14 @@ def PROVIDERS(upstream):
             {"name": "inject"}, {"name": "long", "target": "t"},
             {"name": "held", "release": "end"},
             {"name": "byte", "release": "byte"})),
+        "priced": channel("a", usage="inject", retries=0, models=tuple(
+            {"name": name, "prices": PRICES[name]} for name in PRICES)),
+        "race-a": channel("a", retries=0, models=(
+            {"name": "race", "hedge": "p95", "prices": {"input": 3000}},
+            {"name": "half"})),
+        "race-b": channel("b", retries=0, priority=1, models=(
+            {"name": "race", "prices": PRICES["priced"]},
+            {"name": "half", "prices": PRICES["priced"]})),
     }
 
 
@@ -440,3 +455,122 @@ def test_as_it_is_drops_nothing(server, client, a):
     reply = ask(client, "chat/completions", "asis", True)
     assert reply.body == b"".join(parts)
     assert usage(server, reply) == ("reported", SPLIT)
+
+
+# What that costs.
+
+def cost(server, reply):
+    return server.journaled(reply.header("x-request-id"))["cost"]
+
+
+def priced(prices, tokens):
+    """What TOKENS cost at PRICES a million, to the ninth decimal."""
+    return round(sum(price * count for price, count in zip(prices, tokens))
+                 * 1000) / 1e9
+
+
+COSTS = {
+    "priced": (2.5, 1.25, 4, 10, 10),
+    "unset": (2.5, 2.5, 2.5, 10, 10),
+    "free-cache": (2.5, 0, 0, 10, 10),
+    "input-only": (0.02, 0.02, 0.02, 0, 0),
+}
+
+
+@pytest.mark.parametrize("name", ["chat", "chat-bare", "embeddings",
+                                  "responses", "messages"])
+@pytest.mark.parametrize("model", COSTS)
+def test_cost_of_an_answer(server, client, a, name, model):
+    """Of what was read from a cache, and written to one, apart."""
+    path, answer, tokens = PLAIN[name]
+    a.script = lambda x: x.json(answer)
+    reply = ask(client, path, model)
+    assert usage(server, reply) == ("reported", tokens)
+    assert cost(server, reply) == priced(COSTS[model], tokens)
+
+
+def test_cost_is_what_a_bill_says(server, client, a):
+    """10 tokens in, 4 of them cached, and 7 out, 3 of them reasoned."""
+    a.script = lambda x: x.json({"usage": CHAT})
+    assert cost(server, ask(client, "chat/completions", "priced")) == 0.00009
+
+
+@pytest.mark.parametrize("name", ["chat", "messages", "responses"])
+def test_cost_of_a_stream(server, client, a, name):
+    path, parts, tokens = STREAMS[name]
+    a.script = sends(*parts)
+    reply = ask(client, path, "priced", True)
+    assert cost(server, reply) == priced(COSTS["priced"], tokens)
+
+
+def test_cost_of_an_estimate(server, client, a):
+    a.script = sends(word("many words " * 20), then="close")
+    reply = ask(client, "chat/completions", "priced", True)
+    source, tokens = usage(server, reply)
+    assert source == "estimated"
+    assert cost(server, reply) == priced(COSTS["priced"], tokens) > 0
+
+
+@pytest.mark.parametrize("model", ["asis", "zero"])
+def test_without_prices_no_cost_is_known(server, client, a, model):
+    a.script = lambda x: x.json({"usage": CHAT})
+    assert cost(server, ask(client, "chat/completions", model)) is None
+
+
+def test_without_usage_there_is_no_cost(server, client, a):
+    a.script = fails(400)
+    assert cost(server, ask(client, "chat/completions", "priced")) is None
+    assert cost(server, client.get("/v1/models")) is None
+
+
+def race(client, a):
+    """20 streams that are quick: another that is not gets a rival."""
+    a.script = answer
+    for _ in range(20):
+        assert_served(chat(client, "race", True), "race-a", 1)
+    a.clear()
+
+
+def test_cost_of_the_one_that_lost_a_race(server, client, a, b):
+    """Each at its own prices, and the request costs both."""
+    race(client, a)
+    a.script = sends(role("a"), then="hold")
+    b.script = sends(role("b"), word("b"), only(CHAT), DONE)
+    reply = chat(client, "race", True)
+    assert_served(reply, "race-b", 2)
+    line = server.journaled(reply.header("x-request-id"))
+    lost, won = line["attempts"]
+    assert lost["outcome"] == "hedge_lost"
+    assert lost["cost"] == lost["usage"]["input_tokens"] * 3000 / 1e6 > 0
+    assert "cost" not in won
+    assert line["cost"] == round(lost["cost"] + 0.00009, 9)
+
+
+def test_cost_of_a_race_that_nobody_won(server, client, a, b):
+    """What the first one consumed is charged at its own prices."""
+    race(client, a)
+    a.script = b.script = manual
+    reply = open_chat(client, "race", True)
+    x, y = a.wait(), b.wait()
+    reply.close()
+    assert x.gone.wait(PATIENCE) and y.gone.wait(PATIENCE)
+    line = until(lambda: next(
+        (line for line in server.journal()
+         if line["request_model_name"] == "race"
+         and line["outcome"] == "client_gone"), None), "the line")
+    first, second = line["attempts"]
+    assert "usage" not in first
+    assert line["cost"] == round(
+        line["usage"]["input_tokens"] * 0.003 + second["cost"], 9) > 0
+
+
+def test_cost_of_what_has_prices_alone(server, client, a, b):
+    """A try without prices adds nothing to one that has some."""
+    a.script = sends(role("a"), then="close")
+    b.script = sends(word("b"), only(CHAT), DONE)
+    reply = chat(client, "half", True)
+    assert_served(reply, "race-b", 2)
+    line = server.journaled(reply.header("x-request-id"))
+    assert line["attempts"][0]["usage"]["input_tokens"] > 0
+    assert "cost" not in line["attempts"][0]
+    assert line["cost"] == 0.00009

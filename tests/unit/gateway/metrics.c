@@ -179,6 +179,7 @@ a_plain_call(void **state)
 
 	a->first_token_us = SECOND / 2;
 	x->call.target = &x->targets[0];
+	x->call.main = a;
 	x->call.usage = (struct usage){ .source = USAGE_REPORTED,
 	    .input_tokens = 100, .cache_read_tokens = 20,
 	    .output_tokens = 50 };
@@ -410,7 +411,7 @@ tokens_of_every_try_count(void **state)
 
 	tried(x, 0, 0, 1, ERR_HEDGE_LOST, 200)->usage = (struct usage){
 	    .source = USAGE_ESTIMATED, .input_tokens = 7, .output_tokens = 5 };
-	tried(x, 1, 0, 1, ERR_NONE, 200);
+	x->call.main = tried(x, 1, 0, 1, ERR_NONE, 200);
 	x->call.target = &x->targets[1];
 	x->call.usage = (struct usage){ .source = USAGE_PARTIAL,
 	    .input_tokens = 10, .cache_write_tokens = 4, .output_tokens = 20,
@@ -436,12 +437,38 @@ tokens_without_an_answer_count(void **state)
 	struct fixture *x = *state;
 
 	tried(x, 0, 0, 1, ERR_UPSTREAM_RESET, 0);
-	tried(x, 1, 1, 2, ERR_CLIENT_GONE, 200);
+	x->call.main = tried(x, 1, 1, 2, ERR_CLIENT_GONE, 200);
+	tried(x, 2, 1, 2, ERR_CLIENT_GONE, 200)->is_hedge = true;
 	x->call.outcome = ERR_CLIENT_GONE;
 	x->call.usage = (struct usage){ .source = USAGE_ESTIMATED,
 	    .input_tokens = 9 };
 	count(x);
 	assert_value(x, TOKENS("", "two", "input"), "9");
+	assert_value(x, TOKENS("", "three", "input"), NULL);
+}
+
+static void
+every_try_costs_where_it_was_made(void **state)
+{
+	struct fixture *x = *state;
+
+	x->targets[0].prices.input = 2500000000;
+	x->targets[1].prices.output = 10 * COST_UNIT;
+	tried(x, 0, 0, 1, ERR_HEDGE_LOST, 200)->usage = (struct usage){
+	    .source = USAGE_ESTIMATED, .input_tokens = 7, .output_tokens = 5 };
+	tried(x, 2, 0, 1, ERR_UPSTREAM_CUT, 200)->usage = (struct usage){
+	    .source = USAGE_ESTIMATED, .input_tokens = 7 };
+	x->call.main = tried(x, 1, 0, 1, ERR_NONE, 200);
+	x->call.target = &x->targets[1];
+	x->call.usage = (struct usage){ .source = USAGE_REPORTED,
+	    .input_tokens = 10, .output_tokens = 20, .reasoning_tokens = 1 };
+	count(x);
+	count(x);
+#define COST(where) \
+	"gateway_cost_total{channel=\"" where "\",model=\"gpt-4o\"}"
+	assert_value(x, COST("one"), "0.000035");
+	assert_value(x, COST("two"), "0.00042");
+	assert_value(x, COST("three"), NULL);
 }
 
 static void
@@ -691,6 +718,7 @@ main(void)
 		TEST(hedges_win_or_lose),
 		TEST(tokens_of_every_try_count),
 		TEST(tokens_without_an_answer_count),
+		TEST(every_try_costs_where_it_was_made),
 		TEST(gaps_are_of_the_answers_channel),
 		TEST(names_of_clients_own_are_other),
 		TEST(names_are_escaped),

@@ -45,7 +45,8 @@ set_up(void **state)
 		.id = "req_0123456789abcdef",
 		.start_us = clock_now_us() - 5000000,
 		.start_wall_us = 1777896000123000,
-		.client_host = "192.0.2.7", .method = "POST",
+		.client_host = "192.0.2.7",
+		.key_id = "0123456789abcdef0123456789abcdef", .method = "POST",
 		.path = "/v1/chat/completions", .model = "gpt-4o",
 		.stream = true, .target = &x->target,
 		.target_model = "gpt-4o-2024", .status = 200,
@@ -134,6 +135,7 @@ every_field_is_there(void **state)
 	assert_true(YAJL_IS_STRING(member(tree, "message")));
 	assert_text(tree, "request_id", "req_0123456789abcdef");
 	assert_text(tree, "client_host", "192.0.2.7");
+	assert_text(tree, "key_id", "0123456789abcdef0123456789abcdef");
 	assert_text(tree, "method", "POST");
 	assert_text(tree, "api_path", "/v1/chat/completions");
 	assert_text(tree, "request_model_name", "gpt-4o");
@@ -147,6 +149,7 @@ every_field_is_there(void **state)
 	assert_true(YAJL_GET_INTEGER(member(tree, "bytes")) == 1234567890123);
 	assert_true(YAJL_IS_NULL(member(tree, "trace_id")));
 	assert_true(YAJL_IS_NULL(member(tree, "usage")));
+	assert_true(YAJL_IS_NULL(member(tree, "cost")));
 	assert_int_equal(member(tree, "attempts")->u.array.len, 0);
 	yajl_tree_free(tree);
 }
@@ -234,6 +237,110 @@ usage_is_told_by_its_source(void **state)
 	}
 }
 
+/* The text of a number: a double would round it. */
+static void
+assert_number(yajl_val tree, const char *name, const char *want)
+{
+	yajl_val v = member(tree, name);
+
+	assert_true(YAJL_IS_NUMBER(v));
+	assert_string_equal(YAJL_GET_NUMBER(v), want);
+}
+
+static yajl_val
+attempt_of(yajl_val tree, size_t i)
+{
+	return member(tree, "attempts")->u.array.values[i];
+}
+
+static bool
+has_cost(yajl_val tree)
+{
+	const char *path[] = { "cost", NULL };
+
+	return yajl_tree_get(tree, path, yajl_t_any) != NULL;
+}
+
+static const struct usage answered = { USAGE_REPORTED, 10, 5, 2, 7, 3 };
+
+static void
+each_try_costs_at_its_own_prices(void **state)
+{
+	struct fixture *x = *state;
+	struct target other = x->target;
+	yajl_val tree;
+
+	try_twice(x);
+	x->attempts[0].target = &other;
+	other.prices = (struct cost_prices){ .input = 40000 * COST_UNIT };
+	x->target.prices = (struct cost_prices){ .input = 2500000000,
+	    .cache_read = 1250000000, .cache_write = 3125000000,
+	    .output = 10000000001 };
+	x->call.usage = answered;
+	x->call.main = &x->attempts[1];
+	tree = settled(x);
+	assert_number(attempt_of(tree, 0), "cost", "0.36");
+	assert_false(has_cost(attempt_of(tree, 1)));
+	assert_number(tree, "cost", "0.3601375");
+	yajl_tree_free(tree);
+}
+
+static void
+what_has_no_prices_adds_nothing(void **state)
+{
+	struct fixture *x = *state;
+	struct target other = x->target;
+	yajl_val tree;
+
+	try_twice(x);
+	x->attempts[0].target = &other;
+	x->target.prices.output = 2 * COST_UNIT;
+	x->call.usage = answered;
+	x->call.main = &x->attempts[1];
+	tree = settled(x);
+	assert_false(has_cost(attempt_of(tree, 0)));
+	assert_number(tree, "cost", "0.00002");
+	yajl_tree_free(tree);
+}
+
+/* No answer was passed on: what was tried costs all the same. */
+static void
+what_failed_costs_too(void **state)
+{
+	struct fixture *x = *state;
+	yajl_val tree;
+
+	try_twice(x);
+	x->target.prices.input = COST_UNIT;
+	x->call.target = NULL;
+	x->attempts[1].usage = answered;
+	tree = settled(x);
+	assert_true(YAJL_IS_NULL(member(tree, "usage")));
+	assert_number(attempt_of(tree, 0), "cost", "0.000009");
+	assert_number(attempt_of(tree, 1), "cost", "0.00001");
+	assert_number(tree, "cost", "0.000019");
+	yajl_tree_free(tree);
+}
+
+static void
+the_highest_costs_are_numbers(void **state)
+{
+	struct fixture *x = *state;
+	struct usage most = { USAGE_REPORTED, UINT64_MAX, UINT64_MAX,
+		UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	yajl_val tree;
+
+	x->target.prices.input = x->target.prices.output = 1000000 * COST_UNIT;
+	for (unsigned i = 0; i < RETRY_TRIES_MAX; i++)
+		x->call.attempts[i] = &x->attempts[0];
+	x->call.attempt_count = RETRY_TRIES_MAX;
+	x->attempts[0].target = &x->target;
+	x->attempts[0].usage = most;
+	tree = settled(x);
+	assert_number(tree, "cost", "6000000000");
+	yajl_tree_free(tree);
+}
+
 static void
 note_requests(void *arg, const char *text, const uint64_t *cells,
     unsigned count, bool is_gauge)
@@ -266,12 +373,14 @@ what_is_not_known_is_null(void **state)
 
 	x->call.model = x->call.target_model = NULL;
 	x->call.target = NULL;
+	x->call.key_id = NULL;
 	x->call.first_byte_us = 0;
 	x->call.stream = false;
 	x->call.path = "";
 	tree = settled(x);
 	assert_true(YAJL_IS_NULL(member(tree, "request_model_name")));
 	assert_true(YAJL_IS_NULL(member(tree, "target_provider")));
+	assert_true(YAJL_IS_NULL(member(tree, "key_id")));
 	assert_true(YAJL_IS_NULL(member(tree, "target_model_name")));
 	assert_true(YAJL_IS_NULL(member(tree, "ttfb_ms")));
 	assert_true(YAJL_IS_FALSE(member(tree, "stream")));
@@ -370,6 +479,10 @@ main(void)
 		TEST(every_field_is_there),
 		TEST(every_attempt_is_there),
 		TEST(usage_is_told_by_its_source),
+		TEST(each_try_costs_at_its_own_prices),
+		TEST(what_has_no_prices_adds_nothing),
+		TEST(what_failed_costs_too),
+		TEST(the_highest_costs_are_numbers),
 		TEST(a_line_is_counted_once),
 		TEST(what_is_not_known_is_null),
 		TEST(texts_cannot_break_the_line),

@@ -223,6 +223,52 @@ headers_stay_unset_unless_a_file_sets_them(void **state)
 }
 
 static void
+assert_prices(const struct snapshot *s, const char *name, size_t target,
+    struct cost_prices want)
+{
+	const struct cost_prices *p = &find(s, name)->targets[target].prices;
+
+	assert_int_equal(p->input, want.input);
+	assert_int_equal(p->cache_read, want.cache_read);
+	assert_int_equal(p->cache_write, want.cache_write);
+	assert_int_equal(p->output, want.output);
+}
+
+/* In billionths for a million tokens. */
+static void
+prices_are_the_models_at_each_of_its_targets(void **state)
+{
+	struct snapshot *s;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", URL "models = ( "
+	    "{ name = \"m\"; prices: { input = 2.5; cached = 1.25; "
+	    "cache_write = 0.0; output = 10; }; paths = [ \"embeddings\" ]; "
+	    "endpoints = ( { path = \"chat/completions\"; } ); }, "
+	    "{ name = \"n\"; prices: { input = 0.1; }; }, "
+	    "{ name = \"o\"; }, { name = \"*\"; "
+	    "prices: { output = 1000000; }; } );");
+	dir_write(*state, "providers.d/b.conf", URL "models = ( "
+	    "{ name = \"m\"; prices: { input = 3; output = 0.000000001; }; "
+	    "} );");
+	dir_write(*state, "providers.d/c.conf", URL "force_model = \"f\"; "
+	    "prefix = \"c-\";");
+	s = load(*state);
+	for (size_t i = 0; i < 2; i++)
+		assert_prices(s, "m", i, (struct cost_prices){ 2500000000,
+		    1250000000, 0, 10 * COST_UNIT });
+	assert_prices(s, "m", 2, (struct cost_prices){ 3 * COST_UNIT,
+	    3 * COST_UNIT, 3 * COST_UNIT, 1 });
+	assert_prices(s, "n", 0, (struct cost_prices){ 100000000, 100000000,
+	    100000000, 0 });
+	assert_prices(s, "o", 0, (struct cost_prices){ 0, 0, 0, 0 });
+	assert_prices(s, "any", 0, (struct cost_prices){ 0, 0, 0,
+	    1000000 * COST_UNIT });
+	assert_prices(s, "c-f", 0, (struct cost_prices){ 0, 0, 0, 0 });
+	snapshot_unref(s);
+}
+
+static void
 keys_come_from_the_environment(void **state)
 {
 	struct snapshot *s;
@@ -598,6 +644,7 @@ main(void)
 		TEST(endpoints_are_targets_of_their_own),
 		TEST(the_nearest_timeout_counts),
 		TEST(headers_stay_unset_unless_a_file_sets_them),
+		TEST(prices_are_the_models_at_each_of_its_targets),
 		TEST(keys_come_from_the_environment),
 		TEST(client_keys_are_split_and_trimmed),
 		TEST(a_default_model_is_kept),
