@@ -70,9 +70,15 @@ verdict_of_kind(enum retry_kind kind)
 	    CHANNEL_FAILED;
 }
 
+/*
+ * 403 may be about the key, or about the one model that the client named: were
+ * it a failure, a client could put a channel out of use for all others.
+ */
 enum channel_verdict
 try_verdict(const struct try *t)
 {
+	if (t->record->status == 403)
+		return CHANNEL_UNKNOWN;
 	switch (t->end) {
 	case ERR_CLIENT_GONE:
 	case ERR_HEDGE_LOST:

@@ -22,7 +22,7 @@ CONF = {"breaker": LONG}
 
 COUNTED = [429, 500, 503, 529, 401]
 NOT_COUNTED = [400, 404, 413, 422]
-CASES = ["policy", "row", "resort", "timeout", "reset", "gone", "alone",
+CASES = ["forbidden", "policy", "row", "resort", "timeout", "reset", "gone", "alone",
          "stream", "share"] + [
              f"s{status}" for status in COUNTED + NOT_COUNTED]
 
@@ -73,6 +73,14 @@ def test_the_clients_mistakes_do_not_open_it(client, a, b, status):
     for _ in range(6):
         assert chat(client, case).status == status
     assert (len(a.requests), len(b.requests)) == (6, 0)
+
+
+def test_a_forbidden_model_does_not_open_it(client, a, b):
+    """Clients choose models: they must not close a channel to others."""
+    a.script = fails(403)
+    for _ in range(6):
+        assert_served(chat(client, "forbidden"), "forbidden-b", 2)
+    assert (len(a.requests), len(b.requests)) == (6, 6)
 
 
 def test_refused_content_in_a_stream_does_not_open_it(client, a, b):
