@@ -242,6 +242,19 @@ watch_signal(struct responder *r, uv_signal_t *handle, int number,
 	uv_unref((uv_handle_t *)handle);
 }
 
+/* A signal that comes before the loop can take it waits: libfcgi's own handlers would swallow it. */
+static void
+hold_signals(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGUSR1);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(how, &set, NULL);
+}
+
 static void
 responder_watch(struct responder *r)
 {
@@ -303,7 +316,7 @@ main(void)
 	bool	 fastcgi = front_is_fastcgi();
 	int	 err;
 
-	signal(SIGHUP, SIG_IGN);	/* until the loop takes it */
+	hold_signals(SIG_BLOCK);
 	signal(SIGXFSZ, SIG_IGN);	/* a file's limit is an error like a full disk */
 	open_standard_files();
 	raise_file_limit();
@@ -333,6 +346,7 @@ main(void)
 		log_error("cannot listen: %s", uv_strerror(err));
 		return 1;
 	}
+	hold_signals(SIG_UNBLOCK);
 	uv_run(r.app.loop, UV_RUN_DEFAULT);
 	responder_close(&r);
 	return 0;

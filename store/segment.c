@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "store/guard.h"
 #include "store/hashes.h"
 
 enum { WAIT_STEP_MS = 1, WAIT_MAX_MS = 5000, PATH_SIZE = 4160 };
@@ -166,6 +167,7 @@ map_file(struct segment *s, int fd)
 	    MAP_SHARED, fd, 0);
 	if (s->map == MAP_FAILED)
 		return FOUND_UNUSABLE;
+	guard_open(s->map, sizeof(struct layout));
 	s->fd = fd;
 	s->device = st.st_dev;
 	s->inode = st.st_ino;
@@ -272,8 +274,10 @@ segment_close(struct segment *s)
 void
 segment_unmap(struct layout *map)
 {
-	if (map != NULL)
-		munmap(map, sizeof *map);
+	if (map == NULL)
+		return;
+	guard_close(map);
+	munmap(map, sizeof *map);
 }
 
 bool

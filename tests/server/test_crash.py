@@ -986,6 +986,11 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
+def mapped(pid):
+    with open(f"/proc/{pid}/maps") as f:
+        return f.read()
+
+
 def private_kb(pid):
     with open(f"/proc/{pid}/smaps_rollup") as f:
         return sum(int(line.split()[1]) for line in f
@@ -1013,4 +1018,5 @@ def test_reloads_and_new_files_leave_nothing_behind(start, upstream):
     assert server.responders() == [pid]
     until(lambda: descriptors(pid) <= was[0], "what was opened to be closed")
     assert mappings(pid) <= 2
-    assert private_kb(pid) < was[1] + 2048
+    if "libasan" not in mapped(pid):    # which keeps what is freed
+        assert private_kb(pid) < was[1] + 2048

@@ -1,4 +1,5 @@
 """SIGTERM and SIGUSR1: take nothing new, finish what runs, then go."""
+import fcntl
 import os
 import signal
 import threading
@@ -75,6 +76,34 @@ def test_idle_responders_end_at_once(started, upstream, number):
     for pid in pids:
         os.kill(pid, number)
     gone(server, pids)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_told_while_it_starts(started, number):
+    """It waits for the state's lock, and libfcgi has handlers of its own."""
+    server = started("lighttpd-spawned")
+    old = server.responders()
+    for pid in old:
+        os.kill(pid, signal.SIGTERM)
+    gone(server, old)
+    with open(f"{server.tmp}/state/state.lock", "r+b") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        server._spawn()
+        new = server.responders()
+        until(lambda: all(is_waiting(server, pid) for pid in new),
+              "the responders to wait for the lock")
+        for pid in new:
+            os.kill(pid, number)
+    gone(server, new)
+
+
+def is_waiting(server, pid):
+    """It has opened the lock's file."""
+    try:
+        return any(os.readlink(f"/proc/{pid}/fd/{fd}").endswith("/state.lock")
+                   for fd in os.listdir(f"/proc/{pid}/fd"))
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize("kind", BEHIND)
