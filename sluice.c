@@ -285,6 +285,7 @@ responder_close(struct responder *r)
 	uv_walk(r->app.loop, close_handle, NULL);
 	uv_run(r->app.loop, UV_RUN_DEFAULT);
 	uv_loop_close(r->app.loop);
+	leader_fini(&r->leader);
 	journal_close(&r->app.journal);
 	state_close(r->app.state);
 	db_free(r->app.db);

@@ -155,6 +155,7 @@ struct conf {
 		const char **allow;	/* addresses that need no key for /metrics */
 		size_t	 allow_count;
 	} metrics;
+	unsigned	 retention_days; /* of usage and the journal; 0 = for ever */
 	const char	*default_model;	/* NULL = none */
 	struct {
 		uint64_t body_bytes;

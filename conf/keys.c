@@ -182,6 +182,12 @@ const struct key keys[] = {
 	  .help = "addresses that may read /metrics without the admin key, such "
 	  "as \"127.0.0.1\" or \"fd00::/8\"; it is the address that the web "
 	  "server sees" },
+	{ .name = "retention_days", MAIN(retention_days), WHOLE(0, 36500),
+	  .fallback = "90",
+	  .help = "how long requests are remembered one by one and by the hour: "
+	  "older ones are deleted from the database, and files of the journal "
+	  "whose last line is older are deleted once they are imported; sums by "
+	  "the day stay; 0 keeps everything" },
 	{ .name = "cors.origins", MAIN(cors.origins), .type = KEYS_STRINGS,
 	  COUNT(conf, cors.origin_count), .max = 256, .value = values_origin,
 	  .fallback = "[ ]",

@@ -155,6 +155,7 @@ put_call(struct buf *line, const struct call *c)
 	buf_puts(line, "{\"asctime\":\"");
 	buf_puts(line, when);
 	buf_puts(line, "\"");
+	put_number(line, "time_ms", c->start_wall_us / 1000);
 	put_text(line, "levelname", level_of(c));
 	put_text(line, "message", "request settled");
 	put_text(line, "request_id", c->id);

@@ -10,16 +10,27 @@ enum { SWEEP_TICKS = 5 };
 void
 leader_init(struct leader *l, struct app *app)
 {
-	*l = (struct leader){ .app = app };
+	*l = (struct leader){ .app = app,
+		.import = usage_import_create(app->db) };
 	prober_init(&l->prober, app);
+}
+
+void
+leader_fini(struct leader *l)
+{
+	usage_import_free(l->import);
+	l->import = NULL;
 }
 
 static void
 leader_on_sweep(uv_work_t *work)
 {
 	struct leader *l = work->data;
+	const struct conf *conf = l->sweeping->conf;
 
-	state_sweep(l->app->state, l->sweeping->conf->log.dir);
+	state_sweep(l->app->state, conf->log.dir);
+	l->has_more = usage_import_run(l->import, conf->log.dir,
+	    conf->retention_days) == USAGE_IMPORT_MORE;
 }
 
 static void
@@ -30,6 +41,8 @@ leader_on_swept(uv_work_t *work, int status)
 	(void)status;
 	snapshot_unref(l->sweeping);
 	l->sweeping = NULL;
+	if (l->has_more)
+		l->ticks = 0;
 }
 
 /* It reads and writes files: on the thread pool, and one at a time. */

@@ -8,18 +8,27 @@
 
 #include "handlers/exchange.h"
 #include "handlers/prober.h"
+#include "store/usage_import.h"
 
-/* It probes channels, and finishes what dead processes left. */
+/*
+ * It probes channels, finishes what dead processes left, and imports the
+ * journal.
+ */
 struct leader {
 	struct app	*app;
 	struct prober	 prober;
 	uv_work_t	 sweep;
 	struct snapshot	*sweeping;	/* a reference while a sweep runs */
+	struct usage_import *import;	/* only used by the sweep */
+	bool		 has_more;	/* the sweep did not import all there is */
 	unsigned	 ticks;		/* since this process began to lead */
 	bool		 leads, is_over;
 };
 
 void	leader_init(struct leader *, struct app *);
+
+/* After the loop has come to its end. */
+void	leader_fini(struct leader *);
 
 /* Once a second: lead if nobody else does. */
 void	leader_tick(struct leader *);

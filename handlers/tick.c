@@ -10,6 +10,7 @@
 #include "handlers/exchange.h"
 #include "handlers/prober.h"
 #include "store/state.h"
+#include "store/usage_import.h"
 
 struct tick {
 	struct app	 app;
@@ -61,6 +62,22 @@ tick_probe(struct tick *t)
 	curl_global_cleanup();
 }
 
+static void
+tick_import(struct tick *t)
+{
+	const struct conf *conf = t->app.snapshot->conf;
+	struct usage_import *import = usage_import_create(t->app.db);
+	enum usage_import_end end;
+
+	do
+		end = usage_import_run(import, conf->log.dir,
+		    conf->retention_days);
+	while (end == USAGE_IMPORT_MORE);
+	if (end == USAGE_IMPORT_FAILED)
+		t->end = TICK_UNWELL;
+	usage_import_free(import);
+}
+
 static enum tick_end
 tick_lead(struct tick *t)
 {
@@ -68,6 +85,7 @@ tick_lead(struct tick *t)
 	if (client_open(&t->app.client, t->app.loop) != ERR_NONE)
 		return TICK_BROKEN;
 	state_sweep(t->app.state, t->app.snapshot->conf->log.dir);
+	tick_import(t);
 	tick_probe(t);
 	return t->end;
 }
@@ -86,6 +104,7 @@ tick_run(struct conf *conf, FILE *out)
 	t.app.loop = uv_default_loop();
 	t.app.snapshot = snapshot_create(conf);
 	t.app.state = state_open(conf->state_dir);
+	t.app.db = db_create(conf->state_dir);
 	if (state_is_private(t.app.state))
 		end = TICK_NOT_SHARED;
 	else if (!state_lead(t.app.state))
@@ -93,6 +112,7 @@ tick_run(struct conf *conf, FILE *out)
 	else
 		end = tick_lead(&t);
 	state_close(t.app.state);
+	db_free(t.app.db);
 	snapshot_unref(t.app.snapshot);
 	return end;
 }

@@ -13,6 +13,21 @@
 
 enum { BUSY_MS = 2000 };
 
+#define TOKENS \
+	"input_tokens INTEGER NOT NULL, cache_read_tokens INTEGER NOT NULL," \
+	"cache_write_tokens INTEGER NOT NULL, output_tokens INTEGER NOT NULL," \
+	"reasoning_tokens INTEGER NOT NULL,"
+
+/* Sums of usage by the UTC hour or day that begins at TIME, in seconds. */
+#define ROLLUP(table) \
+	"CREATE TABLE " table " (" \
+	"  time INTEGER NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL," \
+	"  provider TEXT NOT NULL, requests INTEGER NOT NULL," \
+	"  errors INTEGER NOT NULL, estimated INTEGER NOT NULL," \
+	"  unpriced INTEGER NOT NULL, " TOKENS \
+	"  cost_nano INTEGER NOT NULL," \
+	"  PRIMARY KEY (time, key_id, model, provider)) WITHOUT ROWID;"
+
 /* Each entry takes the schema one version up; user_version counts them. */
 static const char *const migrations[] = {
 	"CREATE TABLE objects ("
@@ -20,6 +35,25 @@ static const char *const migrations[] = {
 	"  url TEXT NOT NULL, key_id TEXT NOT NULL, expires INTEGER NOT NULL,"
 	"  PRIMARY KEY (kind, id, key_id)) WITHOUT ROWID;"
 	"CREATE INDEX objects_expires ON objects (expires);",
+	/* Which part of the journal is in usage: usage_import.c. */
+	"CREATE TABLE journal_files ("
+	"  first_id TEXT NOT NULL, inode INTEGER NOT NULL,"
+	"  offset INTEGER NOT NULL, size INTEGER NOT NULL,"
+	"  mtime_ns INTEGER NOT NULL,"
+	"  PRIMARY KEY (first_id, inode)) WITHOUT ROWID;"
+	"CREATE INDEX journal_files_inode ON journal_files (inode);"
+	/* A try of 0 is the request, others are tries that also consumed. */
+	"CREATE TABLE usage ("
+	"  n INTEGER PRIMARY KEY, id TEXT NOT NULL, try INTEGER NOT NULL,"
+	"  time_ms INTEGER NOT NULL, key_id TEXT, model TEXT, provider TEXT,"
+	"  target_model TEXT, path TEXT, status INTEGER NOT NULL,"
+	"  outcome TEXT, error INTEGER NOT NULL, stream INTEGER NOT NULL,"
+	"  source TEXT, " TOKENS "cost_nano INTEGER,"
+	"  duration_ms INTEGER NOT NULL, ttfb_ms INTEGER,"
+	"  first_token_ms INTEGER, tries INTEGER NOT NULL);"
+	/* Ids are random: by them alone each row would change another page. */
+	"CREATE UNIQUE INDEX usage_id ON usage (time_ms, id, try);"
+	ROLLUP("usage_hours") ROLLUP("usage_days"),
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
 
@@ -61,19 +95,33 @@ db_read_version(void *arg, int count, char **values, char **names)
 	return 0;
 }
 
+/* -1: it cannot be read. */
+static int
+db_version(sqlite3 *sqlite)
+{
+	int	 version = -1;
+
+	if (sqlite3_exec(sqlite, "PRAGMA user_version", db_read_version,
+	    &version, NULL) != SQLITE_OK)
+		return -1;
+	return version;
+}
+
 /* Bring the schema up to date. The write lock keeps two processes apart. */
 static bool
 db_migrate(sqlite3 *sqlite)
 {
-	int	 version = 0;
+	int	 version;
 	char	 set[64];
 	bool	 ok;
 
+	if (db_version(sqlite) == SCHEMA_VERSION)
+		return true;
 	if (sqlite3_exec(sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL) !=
 	    SQLITE_OK)
 		return false;
-	ok = sqlite3_exec(sqlite, "PRAGMA user_version", db_read_version,
-	    &version, NULL) == SQLITE_OK && version <= SCHEMA_VERSION;
+	version = db_version(sqlite);
+	ok = version >= 0 && version <= SCHEMA_VERSION;
 	for (; ok && version < SCHEMA_VERSION; version++)
 		ok = sqlite3_exec(sqlite, migrations[version], NULL, NULL,
 		    NULL) == SQLITE_OK;
@@ -86,7 +134,7 @@ db_migrate(sqlite3 *sqlite)
 }
 
 static sqlite3 *
-db_open(const char *path)
+db_open(const char *path, int mutex)
 {
 	sqlite3	*sqlite = NULL;
 	int	 fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
@@ -94,7 +142,7 @@ db_open(const char *path)
 	if (fd >= 0)			/* SQLite's own default is the umask's */
 		close(fd);
 	if (sqlite3_open_v2(path, &sqlite, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | SQLITE_OPEN_FULLMUTEX, NULL) == SQLITE_OK) {
+	    SQLITE_OPEN_CREATE | mutex, NULL) == SQLITE_OK) {
 		sqlite3_busy_timeout(sqlite, BUSY_MS);
 		sqlite3_exec(sqlite, "PRAGMA journal_mode = WAL;"
 		    "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON",
@@ -107,11 +155,38 @@ db_open(const char *path)
 }
 
 sqlite3 *
+db_connect(const struct db *db)
+{
+	return db_open(db->path, SQLITE_OPEN_NOMUTEX);
+}
+
+sqlite3 *
+db_connect_reader(const struct db *db)
+{
+	sqlite3	*sqlite = NULL;
+
+	if (sqlite3_open_v2(db->path, &sqlite, SQLITE_OPEN_READONLY |
+	    SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
+		sqlite3_busy_timeout(sqlite, BUSY_MS);
+		if (db_version(sqlite) == SCHEMA_VERSION)
+			return sqlite;
+	}
+	sqlite3_close(sqlite);
+	return NULL;
+}
+
+const char *
+db_path(const struct db *db)
+{
+	return db->path;
+}
+
+sqlite3 *
 db_get(struct db *db)
 {
 	pthread_mutex_lock(&db->lock);
 	if (db->sqlite == NULL) {
-		db->sqlite = db_open(db->path);
+		db->sqlite = db_open(db->path, SQLITE_OPEN_FULLMUTEX);
 		if (db->sqlite == NULL && !db->warned)
 			log_error("cannot use the database %s", db->path);
 		db->warned = db->sqlite == NULL;

@@ -20,4 +20,16 @@ void	db_free(struct db *);
  * on without (DESIGN section 7.9).
  */
 sqlite3	*db_get(struct db *);
+
+/*
+ * A connection of the caller's own, for one thread at a time, to what is at the
+ * path now; NULL when it cannot be used, of which nothing is told to the log. End
+ * it with sqlite3_close.
+ */
+sqlite3	*db_connect(const struct db *);
+
+/* The same, to read only: a database that is not there is not made. */
+sqlite3	*db_connect_reader(const struct db *);
+
+const char *db_path(const struct db *);
 #endif
