@@ -16,6 +16,7 @@
 #include "conf/show.h"
 #include "handlers/route.h"
 #include "handlers/tick.h"
+#include "handlers/usage_report.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -43,6 +44,7 @@ static int	print_keys(const struct options *);
 static int	import(const struct options *);
 static int	add(const struct options *);
 static int	tick(const struct options *);
+static int	usage(const struct options *);
 static int	print_routes(const struct options *);
 static int	print_version(const struct options *);
 static int	print_help(const struct options *);
@@ -68,7 +70,12 @@ static const struct command commands[] = {
 	  .help = "write a new provider file; asks for what is not given" },
 	{ .name = "tick", .operands = "[-c FILE]", .run = tick,
 	  .takes_file = true,
-	  .help = "probe channels and tidy up, where no pool does it" },
+	  .help = "probe channels, import the journal and tidy up, where no pool "
+	  "does it" },
+	{ .name = "usage", .operands = "[-c FILE] [--from TIME] [--to TIME] "
+	  "[--by hour,day,key,model,provider] [--json]", .run = usage,
+	  .takes_words = true,
+	  .help = "print what was consumed, as far as it is imported" },
 	{ .name = "routes", .operands = "", .run = print_routes,
 	  .help = "list every route: method, path, what it is" },
 	{ .name = "version", .operands = "", .run = print_version,
@@ -195,6 +202,12 @@ tick(const struct options *options)
 	default:
 		return EXIT_FAILURE;
 	}
+}
+
+static int
+usage(const struct options *options)
+{
+	return usage_report_run(options->words, options->file, stdout, stderr);
 }
 
 static int

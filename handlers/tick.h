@@ -16,9 +16,10 @@ enum tick_end {
 
 /*
  * Under CONF, which is taken: finish what dead processes left, import the
- * journal, and probe each channel that has an interval and was silent for longer. A line for each goes
- * to OUT as it ends: "NAME well", "NAME not well: REASON", or "NAME unclear:
- * REASON" where the answer says nothing of the channel.
+ * journal, and probe each channel that has an interval and was silent for
+ * longer. A line for each goes to OUT as it ends: "NAME well", "NAME not well:
+ * REASON", or "NAME unclear: REASON" where the answer says nothing of the
+ * channel.
  */
 enum tick_end tick_run(struct conf *, FILE *out);
 #endif

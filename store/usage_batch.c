@@ -2,6 +2,8 @@
 
 #include "store/usage_batch.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -17,7 +19,8 @@
 	"INSERT INTO " table " SELECT time_ms / 1000 / " seconds " * " \
 	seconds ", ifnull(key_id, ''), iif(provider IS NULL, '', " \
 	"ifnull(model, '')), ifnull(provider, ''), sum(try = 0), " \
-	"sum(error), sum(try = 0 AND source IN ('estimated', 'partial')), " \
+	"sum(error), " \
+	"sum(try = 0 AND ifnull(source, '') IN ('estimated', 'partial')), " \
 	"sum(source IS NOT NULL AND cost_nano IS NULL), " \
 	"sum(input_tokens), sum(cache_read_tokens), " \
 	"sum(cache_write_tokens), sum(output_tokens), " \
@@ -72,6 +75,14 @@ static const char settings[] =
 	"PRAGMA synchronous = FULL; PRAGMA cache_size = -32768;"
 	"PRAGMA temp_store = MEMORY";
 
+/* What the database says, before a roll-back makes it forget that. */
+static void
+note_failure(struct usage_batch *b)
+{
+	snprintf(b->why, sizeof b->why, "%s", b->sqlite == NULL ?
+	    "it cannot be opened" : sqlite3_errmsg(b->sqlite));
+}
+
 bool
 usage_batch_open(struct usage_batch *b, const struct db *db,
     int64_t horizon_ms)
@@ -79,13 +90,17 @@ usage_batch_open(struct usage_batch *b, const struct db *db,
 	memset(b->ready, 0, sizeof b->ready);
 	b->horizon_ms = horizon_ms;
 	b->sqlite = db_connect(db);
-	if (b->sqlite == NULL)
+	if (b->sqlite == NULL) {
+		note_failure(b);
 		return false;
+	}
 	sqlite3_exec(b->sqlite, settings, NULL, NULL, NULL);
 	for (int i = 0; i < USAGE_BATCH_STATEMENT__MAX; i++)
 		if (sqlite3_prepare_v2(b->sqlite, statements[i], -1,
-		    &b->ready[i], NULL) != SQLITE_OK)
+		    &b->ready[i], NULL) != SQLITE_OK) {
+			note_failure(b);
 			return false;
+		}
 	return true;
 }
 
@@ -100,11 +115,24 @@ usage_batch_close(struct usage_batch *b)
 
 /* Run to its end what returns no rows. */
 static bool
-run(sqlite3_stmt *stmt)
+run(struct usage_batch *b, enum usage_batch_statement i)
 {
-	bool	 ok = sqlite3_step(stmt) == SQLITE_DONE;
+	bool	 ok = sqlite3_step(b->ready[i]) == SQLITE_DONE;
 
-	sqlite3_reset(stmt);
+	if (!ok)
+		note_failure(b);
+	sqlite3_reset(b->ready[i]);
+	return ok;
+}
+
+static bool
+execute(struct usage_batch *b, const char *sql)
+{
+	bool	 ok = sqlite3_exec(b->sqlite, sql, NULL, NULL, NULL) ==
+		     SQLITE_OK;
+
+	if (!ok)
+		note_failure(b);
 	return ok;
 }
 
@@ -147,8 +175,10 @@ find_position(struct usage_batch *b, const char *first_id,
 			offset = 0;
 			b->since_ms = b->horizon_ms;
 		}
-	} else if (result != SQLITE_DONE)
+	} else if (result != SQLITE_DONE) {
+		note_failure(b);
 		offset = -1;
+	}
 	sqlite3_reset(stmt);
 	return offset;
 }
@@ -166,7 +196,7 @@ save_position(struct usage_batch *b, const char *first_id,
 	sqlite3_bind_int64(stmt, 4, is_done ? st->st_size : -1);
 	sqlite3_bind_int64(stmt, 5, (int64_t)st->st_mtim.tv_sec * 1000000000 +
 	    st->st_mtim.tv_nsec);
-	return run(stmt);
+	return run(b, USAGE_BATCH_SAVE);
 }
 
 /* ---- Rows. ---- */
@@ -221,7 +251,7 @@ insert(struct usage_batch *b, const struct usage_record *record, int try)
 	bind_known(stmt, 22, record->first_token_ms);
 	sqlite3_bind_int64(stmt, 23, request == record ?
 	    (int64_t)b->line.try_count : 0);
-	return run(stmt);
+	return run(b, USAGE_BATCH_INSERT);
 }
 
 static bool
@@ -266,8 +296,7 @@ roll_up(struct usage_batch *b, int64_t last)
 {
 	sqlite3_bind_int64(b->ready[USAGE_BATCH_HOURS], 1, last);
 	sqlite3_bind_int64(b->ready[USAGE_BATCH_DAYS], 1, last);
-	return run(b->ready[USAGE_BATCH_HOURS]) &&
-	    run(b->ready[USAGE_BATCH_DAYS]);
+	return run(b, USAGE_BATCH_HOURS) && run(b, USAGE_BATCH_DAYS);
 }
 
 /* The number of the last row; -1: the database failed. */
@@ -278,6 +307,8 @@ find_last(struct usage_batch *b)
 	int64_t	 last = sqlite3_step(stmt) == SQLITE_ROW ?
 		     sqlite3_column_int64(stmt, 0) : -1;
 
+	if (last < 0)
+		note_failure(b);
 	sqlite3_reset(stmt);
 	return last;
 }
@@ -300,7 +331,10 @@ import(struct usage_batch *b, int fd, const char *first_id, bool *is_done)
 	if (text == NULL)
 		abort();
 	n = pread(fd, text, want, offset);
-	if (n >= 0)
+	if (n < 0)
+		snprintf(b->why, sizeof b->why, "a file of it cannot be read: %s",
+		    strerror(errno));
+	else
 		consumed = insert_lines(b, text, (size_t)n);
 	free(text);
 	*is_done = want == left;
@@ -313,11 +347,9 @@ usage_batch_run(struct usage_batch *b, int fd, const char *first_id)
 {
 	bool	 is_done = false;
 
-	if (sqlite3_exec(b->sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL) !=
-	    SQLITE_OK)
+	if (!execute(b, "BEGIN IMMEDIATE"))
 		return USAGE_BATCH_FAILED;
-	if (!import(b, fd, first_id, &is_done) || sqlite3_exec(b->sqlite,
-	    "COMMIT", NULL, NULL, NULL) != SQLITE_OK) {
+	if (!import(b, fd, first_id, &is_done) || !execute(b, "COMMIT")) {
 		sqlite3_exec(b->sqlite, "ROLLBACK", NULL, NULL, NULL);
 		return USAGE_BATCH_FAILED;
 	}
@@ -329,9 +361,10 @@ usage_batch_prune(struct usage_batch *b)
 {
 	int	 deleted = 0;
 
-	for (int i = USAGE_BATCH_PRUNE; i <= USAGE_BATCH_PRUNE_HOURS; i++) {
+	for (enum usage_batch_statement i = USAGE_BATCH_PRUNE;
+	    i <= USAGE_BATCH_PRUNE_HOURS; i++) {
 		sqlite3_bind_int64(b->ready[i], 1, b->horizon_ms);
-		if (!run(b->ready[i]))
+		if (!run(b, i))
 			return -1;
 		deleted += sqlite3_changes(b->sqlite);
 	}

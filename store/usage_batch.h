@@ -22,6 +22,7 @@ struct usage_batch {
 	int64_t		 horizon_ms;	/* what is older has been deleted */
 	int64_t		 since_ms;	/* older lines of the file are ignored */
 	struct usage_line line;
+	char		 why[160];	/* the last failure */
 };
 
 enum usage_batch_end {

@@ -177,10 +177,8 @@ static void
 warn(struct usage_import *u)
 {
 	if (!u->warned)
-		log_error("cannot import the journal into %s: %s; it goes on "
-		    "when that is possible", db_path(u->db),
-		    u->batch.sqlite == NULL ? "the database cannot be used" :
-		    sqlite3_errmsg(u->batch.sqlite));
+		log_error("cannot import the journal into %s, for now: %s",
+		    db_path(u->db), u->batch.why);
 	u->warned = true;
 }
 
@@ -216,14 +214,12 @@ usage_import_run(struct usage_import *u, const char *journal_dir,
 {
 	enum usage_import_end end = USAGE_IMPORT_DONE;
 	struct journal_files list;
-	uint64_t now;
 
 	u->dir = journal_dir;
 	journal_files_list(&list, journal_dir);
-	now = fingerprint(u, &list);
-	if (now != u->seen) {
+	if (fingerprint(u, &list) != u->seen) {
 		end = import_all(u, &list, retention_days);
-		u->seen = end == USAGE_IMPORT_DONE ? now : 0;
+		u->seen = end == USAGE_IMPORT_DONE ? fingerprint(u, &list) : 0;
 	}
 	journal_files_free(&list);
 	return end;
