@@ -3,6 +3,7 @@
 #include "store/usage_import.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,11 +64,13 @@ mix(uint64_t hash, uint64_t word)
  * the hour: what is too old is looked for once in each. Never 0.
  */
 static uint64_t
-fingerprint(const struct usage_import *u, const struct journal_files *list)
+fingerprint(const struct usage_import *u, const struct journal_files *list,
+    unsigned retention_days)
 {
 	uint64_t hash = mix(0xCBF29CE484222325, clock_wall_us() / HOUR_US);
 	struct stat st;
 
+	hash = mix(hash, retention_days);
 	if (stat(db_path(u->db), &st) == 0)
 		hash = mix(hash, st.st_ino);
 	for (size_t i = 0; i < list->count; i++) {
@@ -191,10 +194,11 @@ import_all(struct usage_import *u, const struct journal_files *list,
 		     (int64_t)(clock_wall_us() / 1000) -
 		     (int64_t)retention_days * DAY_MS;
 
-	u->deadline_us = clock_now_us() + BUDGET_US;
 	u->deleted = 0;
-	if (usage_batch_open(&u->batch, u->db, horizon_ms))
+	if (usage_batch_open(&u->batch, u->db, horizon_ms)) {
+		u->deadline_us = clock_now_us() + BUDGET_US;
 		end = import_files(u, list);
+	}
 	if (end == USAGE_IMPORT_DONE && horizon_ms > 0)
 		end = prune(u);
 	if (end == USAGE_IMPORT_FAILED)
@@ -202,6 +206,7 @@ import_all(struct usage_import *u, const struct journal_files *list,
 	else
 		u->warned = false;
 	usage_batch_close(&u->batch);
+	malloc_trim(0);		/* or this thread's arena keeps all that */
 	if (u->deleted > 0)
 		log_info("deleted %u files of the journal that are older than "
 		    "retention_days", u->deleted);
@@ -217,9 +222,10 @@ usage_import_run(struct usage_import *u, const char *journal_dir,
 
 	u->dir = journal_dir;
 	journal_files_list(&list, journal_dir);
-	if (fingerprint(u, &list) != u->seen) {
+	if (fingerprint(u, &list, retention_days) != u->seen) {
 		end = import_all(u, &list, retention_days);
-		u->seen = end == USAGE_IMPORT_DONE ? fingerprint(u, &list) : 0;
+		u->seen = end != USAGE_IMPORT_DONE ? 0 :
+		    fingerprint(u, &list, retention_days);
 	}
 	journal_files_free(&list);
 	return end;

@@ -473,8 +473,6 @@ what_is_old_is_deleted(void **state)
 	import(x);
 	assert_books(x, 3, 6);
 	assert_true(is_there(x, ONE));
-	usage_import_free(x->import);
-	x->import = usage_import_create(x->db);
 	assert_int_equal(run_for(x, 10), USAGE_IMPORT_DONE);
 	assert_int_equal(ask(x, "SELECT sum(input_tokens) FROM usage"), 2);
 	assert_int_equal(ask(x, "SELECT sum(requests) FROM usage_hours"), 1);
