@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import time
@@ -121,6 +122,24 @@ def test_a_pool_imports(started, upstream, kind):
     upstream.script = lambda x: x.json(dict(chat_answer(), usage=USAGE))
     ask(server)
     until_all(server)
+    assert books(server)[0] == 9
+
+
+def test_a_leader_that_is_killed(started, upstream):
+    """The other one goes on where it was."""
+    server = started("lighttpd-spawned")
+    server.may_crash = True
+    for _ in range(3):
+        ask(server)
+    first = until(server.leaders, "a leader")[0]
+    until(lambda: imported(server), "an import")
+    for _ in range(3):
+        ask(server)
+    os.kill(first, signal.SIGKILL)
+    for _ in range(3):
+        ask(server)
+    until_all(server)
+    assert len(server.leaders()) == 2
     assert books(server)[0] == 9
 
 
