@@ -71,8 +71,11 @@ fingerprint(const struct usage_import *u, const struct journal_files *list,
 	struct stat st;
 
 	hash = mix(hash, retention_days);
-	if (stat(db_path(u->db), &st) == 0)
-		hash = mix(hash, st.st_ino);
+	if (stat(db_path(u->db), &st) == 0) {
+		hash = mix(hash, st.st_ino);	/* which may come again */
+		hash = mix(hash, (uint64_t)st.st_ctim.tv_sec);
+		hash = mix(hash, (uint64_t)st.st_ctim.tv_nsec);
+	}
 	for (size_t i = 0; i < list->count; i++) {
 		hash = mix(hash, list->files[i].inode);
 		hash = mix(hash, (uint64_t)list->files[i].size);

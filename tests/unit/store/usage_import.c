@@ -567,6 +567,20 @@ a_deleted_database_is_filled_again(void **state)
 	assert_books(x, 1, 1);
 }
 
+/* By another process, and often at the same inode. */
+static void
+a_database_that_was_made_anew_is_filled_again(void **state)
+{
+	struct fixture *x = *state;
+
+	put(x, ONE, line(1));
+	import(x);
+	remove_database(x);
+	assert_int_equal(ask(x, "SELECT count(*) FROM usage"), 0);
+	import(x);
+	assert_books(x, 1, 1);
+}
+
 static void
 a_full_disk_changes_nothing(void **state)
 {
@@ -620,6 +634,8 @@ import_in_a_child(struct place *place, unsigned number)
 	while (usage_import_run(import, place->log, KEEP) !=
 	    USAGE_IMPORT_DONE)
 		continue;
+	usage_import_free(import);
+	db_free(db);
 }
 
 /* At any moment of what it does. */
@@ -708,6 +724,7 @@ main(void)
 		TEST(a_locked_database_is_waited_for),
 		TEST(garbage_is_left_alone_and_a_new_one_is_filled),
 		TEST(a_deleted_database_is_filled_again),
+		TEST(a_database_that_was_made_anew_is_filled_again),
 		TEST(a_full_disk_changes_nothing),
 		TEST(kill_9_in_the_middle),
 		TEST(several_at_once),
