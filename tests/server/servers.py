@@ -500,7 +500,7 @@ Include {SHIPPED}/apache/sluice-server.conf
         return found
 
     def journal(self):
-        """Every line of the journal, oldest first."""
+        """Every line of the journal, oldest first; not one that is being written."""
         import json
         folder = f"{self.tmp}/state/log"
         if not os.path.isdir(folder):
@@ -509,7 +509,8 @@ Include {SHIPPED}/apache/sluice-server.conf
         for name in sorted(os.listdir(folder)):
             if name[:10].isdigit() and name.endswith(".log"):
                 with open(f"{folder}/{name}") as f:
-                    lines += [json.loads(line) for line in f]
+                    lines += [json.loads(line) for line in f
+                              if line.endswith("\n")]
         return lines
 
     def journaled(self, request_id):
