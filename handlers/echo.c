@@ -31,19 +31,26 @@ struct echo {
 	size_t		 prompt_tokens, answer_tokens;
 };
 
-/* The echo provider whose key the client shows, or NULL; *ANY: there is one at all. */
+bool
+echo_is_configured(const struct conf *conf)
+{
+	for (size_t i = 0; i < conf->provider_count; i++)
+		if (conf->providers[i]->kind == CONF_KIND_ECHO)
+			return true;
+	return false;
+}
+
+/* The echo provider whose key the client shows, or NULL. */
 static const struct conf_provider *
-echo_find_provider(const struct exchange *x, bool *any)
+echo_find_provider(const struct exchange *x)
 {
 	const struct conf *conf = x->call.snapshot->conf;
 
-	*any = false;
 	for (size_t i = 0; i < conf->provider_count; i++) {
 		const struct conf_provider *p = conf->providers[i];
 
 		if (p->kind != CONF_KIND_ECHO)
 			continue;
-		*any = true;
 		if (p->api_key_env != NULL && gate_equal(x->credential,
 		    conf_getenv(conf, p->api_key_env)))
 			return p;
@@ -54,20 +61,17 @@ echo_find_provider(const struct exchange *x, bool *any)
 enum err
 echo_check(const struct exchange *x)
 {
-	bool	 any;
-
-	if (echo_find_provider(x, &any) != NULL)
+	if (echo_find_provider(x) != NULL)
 		return ERR_NONE;
-	return any ? ERR_INVALID_API_KEY : ERR_NOT_FOUND;
+	return echo_is_configured(x->call.snapshot->conf) ?
+	    ERR_INVALID_API_KEY : ERR_NOT_FOUND;
 }
 
 /* After echo_check: never NULL. */
 static const struct conf_provider *
 echo_get_provider(const struct exchange *x)
 {
-	bool	 any;
-
-	return echo_find_provider(x, &any);
+	return echo_find_provider(x);
 }
 
 /* The request body as a tree, which the caller frees; NULL after an error reply. */

@@ -8,7 +8,12 @@
 #ifndef HANDLERS_ECHO_H
 #define HANDLERS_ECHO_H
 
+#include <stdbool.h>
+
 #include "handlers/exchange.h"
+
+/* Is there a provider of kind echo? */
+bool	echo_is_configured(const struct conf *);
 
 /*
  * Who may use it: ERR_NOT_FOUND where no echo provider is configured,

@@ -5,12 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "handlers/docs.h"
 #include "handlers/echo.h"
 #include "handlers/health.h"
 #include "handlers/images.h"
 #include "handlers/metrics.h"
 #include "handlers/model_call.h"
 #include "handlers/models.h"
+#include "handlers/openapi.h"
 #include "handlers/passthrough.h"
 #include "handlers/responses.h"
 
@@ -74,6 +76,11 @@ const struct route routes[] = {
 	{ .method = "GET", .pattern = "/metrics", .key = ROUTE_KEY_METRICS,
 	  .handle = metrics_handle,
 	  .help = "what was counted, for Prometheus" },
+	{ .method = "GET", .pattern = "/docs", .key = ROUTE_KEY_NONE,
+	  .handle = docs_handle, .help = "these routes as a page for people" },
+	{ .method = "GET", .pattern = "/openapi.json", .key = ROUTE_KEY_NONE,
+	  .handle = openapi_handle,
+	  .help = "these routes as OpenAPI describes them" },
 	ECHO_ROUTE("POST", "/echo/v1/chat/completions", ROUTE_BODY_JSON,
 	    echo_handle_chat, "the demo upstream: chat"),
 	ECHO_ROUTE("POST", "/echo/v1/completions", ROUTE_BODY_JSON,
@@ -86,7 +93,9 @@ const struct route routes[] = {
 
 const size_t route_count = sizeof routes / sizeof routes[0];
 
-const char *const route_roots[] = { "v1", "health", "metrics", "echo", NULL };
+const char *const route_roots[] = {
+	"v1", "health", "metrics", "docs", "openapi.json", "echo", NULL
+};
 
 /* Bytes of a pattern that must stand in the path as they are. */
 static size_t
