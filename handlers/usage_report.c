@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/when.h"
 #include "conf/conf.h"
 #include "handlers/usage_print.h"
 
@@ -49,23 +50,8 @@ parse_ago(const char *text, int64_t now_s, int64_t *time_s)
 static bool
 parse_time(const char *text, int64_t now_s, int64_t *time_s)
 {
-	static const char *const formats[] = {
-		"%Y-%m-%d", "%Y-%m-%dT%H", "%Y-%m-%dT%HZ", "%Y-%m-%dT%H:%M",
-		"%Y-%m-%dT%H:%MZ", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ",
-	};
-
-	if (parse_ago(text, now_s, time_s))
-		return true;
-	for (size_t i = 0; i < sizeof formats / sizeof formats[0]; i++) {
-		struct tm tm = { 0 };
-		const char *end = strptime(text, formats[i], &tm);
-
-		if (end != NULL && *end == '\0') {
-			*time_s = timegm(&tm);
-			return *time_s >= 0;
-		}
-	}
-	return false;
+	return parse_ago(text, now_s, time_s) ||
+	    when_parse_time(text, time_s);
 }
 
 /* "model,provider" as bits; 0: one of them is unknown. */

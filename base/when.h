@@ -1,0 +1,16 @@
+/* when.h - points and lengths of time as people write them. */
+#ifndef BASE_WHEN_H
+#define BASE_WHEN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * "2026-11-26", "2026-11-26T05", "2026-11-26T05:30", "2026-11-26T05:30:00", with
+ * "Z" or without, all in UTC, as seconds since 1970. False: it is none of them.
+ */
+bool	when_parse_time(const char *text, int64_t *time_s);
+
+/* "90s", "30m", "24h", "7d" in seconds. False: it is none of them. */
+bool	when_parse_duration(const char *text, int64_t *duration_s);
+#endif
