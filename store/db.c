@@ -28,6 +28,10 @@ enum { BUSY_MS = 2000 };
 	"  cost_nano INTEGER NOT NULL," \
 	"  PRIMARY KEY (time, key_id, model, provider)) WITHOUT ROWID;"
 
+#define COUNTED(change) \
+	"CREATE TRIGGER keys_" change " AFTER " change " ON keys " \
+	"BEGIN UPDATE keys_changes SET n = n + 1; END;"
+
 /* Each entry takes the schema one version up; user_version counts them. */
 static const char *const migrations[] = {
 	"CREATE TABLE objects ("
@@ -54,6 +58,18 @@ static const char *const migrations[] = {
 	/* Ids are random: by them alone each row would change another page. */
 	"CREATE UNIQUE INDEX usage_id ON usage (time_ms, id, try);"
 	ROLLUP("usage_hours") ROLLUP("usage_days"),
+	/* Clients' keys: keys.c. A list of patterns has one on each line. */
+	"CREATE TABLE keys ("
+	"  id TEXT PRIMARY KEY NOT NULL, hash BLOB NOT NULL UNIQUE,"
+	"  name TEXT NOT NULL UNIQUE, owner TEXT NOT NULL,"
+	"  enabled INTEGER NOT NULL, created INTEGER NOT NULL,"
+	"  expires INTEGER, models TEXT NOT NULL, endpoints TEXT NOT NULL,"
+	"  rotated INTEGER, old_hash BLOB UNIQUE, old_until INTEGER"
+	"  ) WITHOUT ROWID;"
+	/* How often they changed, so that nobody reads them for nothing. */
+	"CREATE TABLE keys_changes (n INTEGER NOT NULL);"
+	"INSERT INTO keys_changes VALUES (0);"
+	COUNTED("INSERT") COUNTED("UPDATE") COUNTED("DELETE"),
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
 

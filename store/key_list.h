@@ -1,0 +1,50 @@
+/* key_list.h - the keys of clients as a process knows them: read whole, never changed. */
+#ifndef STORE_KEY_LIST_H
+#define STORE_KEY_LIST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "store/db.h"
+#include "store/keys.h"
+
+/* What the gate asks of one. */
+struct key {
+	char		 id[KEYS_ID_SIZE];
+	bool		 enabled;
+	int64_t		 expires;	/* seconds since 1970; 0 = never */
+	const char	*models;	/* patterns, each on a line; "" = all */
+	const char	*endpoints;	/* likewise */
+};
+
+struct key_list;
+
+/* Neither these nor finding takes locks: all references belong to one thread. */
+struct key_list *key_list_ref(struct key_list *);
+void	key_list_unref(struct key_list *);	/* NULL is fine */
+
+/*
+ * The key whose SHA-256 HASH is, or was until a rotation whose grace lasts at
+ * NOW_S. NULL: there is none, or LIST is NULL. Whether it is enabled and not
+ * expired is for the caller to see.
+ */
+const struct key *key_list_find(const struct key_list *list,
+	    const unsigned char hash[KEYS_HASH], int64_t now_s);
+
+size_t	key_list_count(const struct key_list *);	/* of NULL: 0 */
+
+/* Looks for changes, on one thread at a time. */
+struct key_reader;
+
+struct key_reader *key_reader_create(const struct db *);
+void	key_reader_free(struct key_reader *);
+
+/*
+ * The keys in the database if they may be others than at the last call, with a
+ * reference for the caller; NULL: they are the same. Where they cannot be read,
+ * or the database is gone or another in which there was never a key, those known
+ * stay (DESIGN section 7.9), which the log is told once. Blocks.
+ */
+struct key_list *key_reader_read(struct key_reader *);
+#endif

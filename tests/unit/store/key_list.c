@@ -1,0 +1,261 @@
+/* The keys as a process knows them: found by hash, read again when they change, kept when they cannot be. */
+#include "config.h"
+
+#include "store/key_list.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <sodium.h>
+
+#include "base/log.h"
+#include "tests/unit/store/children.h"
+
+#define SECRET "sk-one-one-one-one"
+#define NOW 1777852800LL
+
+struct fixture {
+	struct place	*place;
+	struct db	*db;
+	struct key_reader *reader;
+	struct key_list	*list;
+};
+
+static const struct keys_change nothing;
+
+static int
+set_up(void **state)
+{
+	struct fixture *x = calloc(1, sizeof *x);
+
+	if (sodium_init() < 0)
+		return -1;
+	log_open(NULL, LOG_LEVEL_ERROR);
+	x->place = place_make();
+	x->db = db_create(x->place->dir);
+	x->reader = key_reader_create(x->db);
+	*state = x;
+	return 0;
+}
+
+static int
+tear_down(void **state)
+{
+	struct fixture *x = *state;
+
+	key_list_unref(x->list);
+	key_reader_free(x->reader);
+	db_free(x->db);
+	place_remove(x->place);
+	free(x);
+	return 0;
+}
+
+static void
+add(struct fixture *x, const char *name, const char *secret)
+{
+	assert_int_equal(keys_add(x->db, name, secret, &nothing, NOW),
+	    KEYS_DONE);
+}
+
+/* Did they change? */
+static bool
+look(struct fixture *x)
+{
+	struct key_list *list = key_reader_read(x->reader);
+
+	if (list == NULL)
+		return false;
+	key_list_unref(x->list);
+	x->list = list;
+	return true;
+}
+
+static const struct key *
+find(const struct fixture *x, const char *secret, int64_t now_s)
+{
+	unsigned char hash[KEYS_HASH];
+
+	crypto_hash_sha256(hash, (const unsigned char *)secret,
+	    strlen(secret));
+	return key_list_find(x->list, hash, now_s);
+}
+
+static void
+run_sql(struct fixture *x, const char *sql)
+{
+	sqlite3	*sqlite = db_connect(x->db);
+
+	assert_non_null(sqlite);
+	assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(sqlite);
+}
+
+static void
+remove_database(const struct fixture *x)
+{
+	static const char *const ends[] = { "", "-wal", "-shm" };
+	char	 path[256];
+
+	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+		snprintf(path, sizeof path, "%s%s", db_path(x->db), ends[i]);
+		unlink(path);
+	}
+}
+
+static void
+every_key_is_found_by_its_hash(void **state)
+{
+	struct fixture *x = *state;
+	char	 text[64];
+
+	assert_null(find(x, SECRET, NOW));
+	assert_int_equal(key_list_count(x->list), 0);
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof text, SECRET "%d", i);
+		add(x, text + sizeof SECRET - 4, text);
+	}
+	assert_true(look(x));
+	assert_int_equal(key_list_count(x->list), 100);
+	for (int i = 0; i < 100; i++) {
+		snprintf(text, sizeof text, SECRET "%d", i);
+		assert_non_null(find(x, text, NOW));
+		assert_true(find(x, text, NOW)->enabled);
+	}
+	assert_null(find(x, SECRET, NOW));
+	assert_null(find(x, "", NOW));
+	assert_null(find(x, SECRET "100", NOW));
+}
+
+static void
+only_changes_are_read(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_false(look(x));			/* there is no database */
+	add(x, "a", SECRET);
+	assert_true(look(x));
+	assert_false(look(x));
+	run_sql(x, "INSERT INTO objects VALUES ('k', 'i', 'p', 'u', 'x', 9)");
+	assert_false(look(x));			/* of another table */
+	add(x, "b", SECRET "2");
+	assert_true(look(x));
+	run_sql(x, "DELETE FROM keys WHERE name = 'a'");
+	assert_true(look(x));			/* whoever does it */
+	assert_int_equal(key_list_count(x->list), 1);
+	run_sql(x, "DELETE FROM keys");
+	assert_true(look(x));
+	assert_int_equal(key_list_count(x->list), 0);
+}
+
+static void
+a_rotated_key_is_one_with_its_old_one(void **state)
+{
+	struct fixture *x = *state;
+	const struct key *key;
+
+	add(x, "a", SECRET);
+	assert_int_equal(keys_rotate(x->db, "a", SECRET "2", 60, NOW),
+	    KEYS_DONE);
+	look(x);
+	key = find(x, SECRET "2", NOW);
+	assert_non_null(key);
+	assert_ptr_equal(find(x, SECRET, NOW), key);
+	assert_ptr_equal(find(x, SECRET, NOW + 59), key);
+	assert_null(find(x, SECRET, NOW + 60));
+	assert_ptr_equal(find(x, SECRET "2", NOW + 1000000), key);
+	assert_int_equal(key_list_count(x->list), 1);
+	assert_int_equal(keys_rotate(x->db, "a", SECRET "3", 60, NOW + 1),
+	    KEYS_DONE);
+	look(x);
+	assert_null(find(x, SECRET, NOW + 1));
+	assert_non_null(find(x, SECRET "2", NOW + 1));
+	assert_non_null(find(x, SECRET "3", NOW + 1));
+}
+
+static void
+limits_are_read(void **state)
+{
+	struct fixture *x = *state;
+	const struct keys_change change = { .models = "a\nb*",
+		.endpoints = "chat/*", .has_expires = true, .expires = NOW,
+		.has_enabled = true };
+	const struct key *key;
+
+	assert_int_equal(keys_add(x->db, "a", SECRET, &change, NOW),
+	    KEYS_DONE);
+	look(x);
+	key = find(x, SECRET, NOW);
+	assert_non_null(key);
+	assert_string_equal(key->models, "a\nb*");
+	assert_string_equal(key->endpoints, "chat/*");
+	assert_int_equal(key->expires, NOW);
+	assert_false(key->enabled);
+}
+
+/* DESIGN section 7.9. */
+static void
+what_is_known_stays_when_the_database_does_not(void **state)
+{
+	struct fixture *x = *state;
+	FILE	*f;
+
+	log_open("/dev/null", LOG_LEVEL_ERROR);
+	add(x, "a", SECRET);
+	assert_true(look(x));
+	remove_database(x);
+	assert_false(look(x));			/* gone */
+	run_sql(x, "SELECT 1");			/* made anew, without keys */
+	assert_false(look(x));
+	assert_false(look(x));
+	remove_database(x);
+	f = fopen(db_path(x->db), "w");
+	for (int i = 0; i < 9999; i++)
+		fputs("this is no database ", f);
+	fclose(f);
+	assert_false(look(x));			/* garbage */
+	assert_non_null(find(x, SECRET, NOW));
+	remove_database(x);
+	run_sql(x, "INSERT INTO keys (id, hash, name, owner, enabled, "
+	    "created, models, endpoints) VALUES ('i', zeroblob(32), 'n', '', "
+	    "1, 0, '', '')");
+	assert_true(look(x));			/* somebody began again */
+	assert_null(find(x, SECRET, NOW));
+	assert_int_equal(key_list_count(x->list), 1);
+}
+
+static void
+a_list_lives_as_long_as_its_references(void **state)
+{
+	struct fixture *x = *state;
+	struct key_list *before;
+
+	add(x, "a", SECRET);
+	look(x);
+	before = key_list_ref(x->list);
+	run_sql(x, "DELETE FROM keys");
+	assert_true(look(x));
+	assert_int_equal(key_list_count(before), 1);
+	key_list_unref(before);
+	assert_null(key_list_ref(NULL));
+	key_list_unref(NULL);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+	const struct CMUnitTest tests[] = {
+		TEST(every_key_is_found_by_its_hash),
+		TEST(only_changes_are_read),
+		TEST(a_rotated_key_is_one_with_its_old_one),
+		TEST(limits_are_read),
+		TEST(what_is_known_stays_when_the_database_does_not),
+		TEST(a_list_lives_as_long_as_its_references),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
