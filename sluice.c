@@ -19,6 +19,7 @@
 #include "conf/conf.h"
 #include "fcgi/front.h"
 #include "handlers/exchange.h"
+#include "handlers/key_watch.h"
 #include "handlers/leader.h"
 
 enum {
@@ -33,7 +34,8 @@ struct responder {
 	struct app	 app;
 	struct front	 front;
 	struct leader	 leader;
-	bool		 may_lead;	/* a CGI run is over too soon */
+	struct key_watch key_watch;
+	bool		 stays;		/* a CGI run is over too soon to lead or watch */
 	const char	*conf_path;
 	uint64_t	 fingerprint;	/* of the configuration in force or last refused */
 	uv_timer_t	 reload_timer;
@@ -152,9 +154,10 @@ responder_use(struct responder *r, struct conf *conf)
 	}
 	if (conf->auth.open)
 		log_warn("auth.open is set: anybody may use the gateway");
-	else if (r->app.snapshot->key_count == 0)
-		log_warn("%s names no client key: every request is refused",
-		    conf->auth.keys_env);
+	else if (r->app.snapshot->key_count == 0 &&
+	    key_list_count(r->app.keys) == 0)
+		log_warn("%s names no client key, and there is no other: every "
+		    "request is refused", conf->auth.keys_env);
 }
 
 static void
@@ -191,8 +194,10 @@ responder_on_timer(uv_timer_t *timer)
 
 	give_memory_back(r);
 	state_refresh(r->app.state);
-	if (r->may_lead)
+	if (r->stays) {
 		leader_tick(&r->leader);
+		key_watch_tick(&r->key_watch);
+	}
 	if (now == r->fingerprint)
 		return;
 	r->fingerprint = now;
@@ -286,6 +291,7 @@ responder_close(struct responder *r)
 	uv_run(r->app.loop, UV_RUN_DEFAULT);
 	uv_loop_close(r->app.loop);
 	leader_fini(&r->leader);
+	key_watch_fini(&r->key_watch);
 	journal_close(&r->app.journal);
 	state_close(r->app.state);
 	db_free(r->app.db);
@@ -334,7 +340,8 @@ main(void)
 	if (client_open(&r.app.client, r.app.loop) != ERR_NONE)
 		return 1;
 	leader_init(&r.leader, &r.app);
-	r.may_lead = fastcgi;
+	key_watch_init(&r.key_watch, &r.app);
+	r.stays = fastcgi;
 	responder_use(&r, conf);
 	r.fingerprint = conf->fingerprint;
 	exchange_set_app(&r.app);

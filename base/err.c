@@ -48,6 +48,12 @@ static const struct err_info infos[ERR__MAX] = {
 	    "invalid_api_key", NULL,
 	    "Incorrect or missing API key. Send it as "
 	    "'Authorization: Bearer KEY'." },
+	[ERR_ENDPOINT_NOT_ALLOWED] = { "endpoint_not_allowed", 403, REQUEST,
+	    "endpoint_not_allowed", NULL,
+	    "This API key may not be used at this path." },
+	[ERR_MODEL_NOT_ALLOWED] = { "model_not_allowed", 403, REQUEST,
+	    "model_not_allowed", "model",
+	    "This API key may not be used with this model." },
 	[ERR_NOT_FOUND] = { "not_found", 404, REQUEST, "unknown_url", NULL,
 	    "There is nothing at this path." },
 	[ERR_MODEL_NOT_FOUND] = { "model_not_found", 404, REQUEST,

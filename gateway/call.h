@@ -12,6 +12,7 @@
 #include "base/usage.h"
 #include "gateway/retry.h"
 #include "gateway/snapshot.h"
+#include "store/key_list.h"
 
 /* Text for the journal where log.bodies is set. */
 struct call_text {
@@ -39,11 +40,13 @@ extern const unsigned call_gap_bounds_ms[CALL_GAPS];
 struct call {
 	struct arena	*arena;		/* the request's */
 	struct snapshot	*snapshot;	/* a reference, held from begin to settle */
+	struct key_list	*keys;		/* likewise; NULL: the store has none */
 	char		 id[ID_SIZE];
 	uint64_t	 start_us;	/* monotonic */
 	uint64_t	 start_wall_us;
 	const char	*client_host;	/* never NULL */
 	const char	*key_id;	/* of the accepted key; NULL: none */
+	const struct key *key;		/* among keys, with its limits; NULL: there are none */
 	const char	*method;
 	const char	*path;		/* as routed, decoded */
 

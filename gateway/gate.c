@@ -7,33 +7,126 @@
 #include <sodium.h>
 
 #include "base/address.h"
+#include "base/glob.h"
 #include "conf/conf.h"
 
-enum { KEY_ID_BYTES = 16 };
+#define DEFAULT_PREFIX	"default/"
 
-enum err
-gate_check(const struct snapshot *s, const char *credential,
-    struct arena *arena, const char **key_id)
+enum {
+	KEY_ID_BYTES = 16,
+	NAME_MAX_BYTES = 512		/* what is longer no pattern is tried on */
+};
+
+static bool
+is_env_key(const struct snapshot *s, const unsigned char *hash)
 {
-	unsigned char hash[SNAPSHOT_KEY_HASH];
-	char	 hex[2 * KEY_ID_BYTES + 1];
 	int	 found = 0;
 
-	*key_id = NULL;
-	if (s->conf->auth.open)
+	for (size_t i = 0; i < s->key_count; i++)
+		found |= sodium_memcmp(hash, s->key_hashes[i],
+		    SNAPSHOT_KEY_HASH) == 0;
+	return found != 0;
+}
+
+static bool
+is_good(const struct key *key, int64_t now_s)
+{
+	return key->enabled && (key->expires == 0 || key->expires > now_s);
+}
+
+/* LIST "" allows all. */
+static bool
+list_allows(const char *list, const char *name)
+{
+	return *list == '\0' || (strlen(name) <= NAME_MAX_BYTES &&
+	    glob_list_matches(list, name));
+}
+
+/* Under /v1 what comes after it, elsewhere the path with its slash. */
+static bool
+key_allows_path(const struct key *key, const char *path)
+{
+	return list_allows(key->endpoints,
+	    strncmp(path, "/v1/", 4) == 0 ? path + 4 : path);
+}
+
+enum err
+gate_check(struct call *c, const char *credential)
+{
+	unsigned char hash[SNAPSHOT_KEY_HASH];
+	int64_t	 now_s = (int64_t)(c->start_wall_us / 1000000);
+	char	 hex[2 * KEY_ID_BYTES + 1];
+	const struct key *key;
+
+	c->key_id = NULL;
+	c->key = NULL;
+	if (c->snapshot->conf->auth.open)
 		return ERR_NONE;
 	if (credential == NULL)
 		return ERR_INVALID_API_KEY;
 	crypto_hash_sha256(hash, (const unsigned char *)credential,
 	    strlen(credential));
-	for (size_t i = 0; i < s->key_count; i++)
-		found |= sodium_memcmp(hash, s->key_hashes[i],
-		    sizeof hash) == 0;
-	if (!found)
+	if (is_env_key(c->snapshot, hash)) {
+		sodium_bin2hex(hex, sizeof hex, hash, KEY_ID_BYTES);
+		c->key_id = arena_strdup(c->arena, hex);
+		return ERR_NONE;
+	}
+	key = key_list_find(c->keys, hash, now_s);
+	if (key == NULL || !is_good(key, now_s))
 		return ERR_INVALID_API_KEY;
-	sodium_bin2hex(hex, sizeof hex, hash, KEY_ID_BYTES);
-	*key_id = arena_strdup(arena, hex);
-	return ERR_NONE;
+	c->key = key;
+	c->key_id = key->id;
+	return key_allows_path(key, c->path) ? ERR_NONE :
+	    ERR_ENDPOINT_NOT_ALLOWED;
+}
+
+/* Is the model of the default namespace, wherever its targets come from? */
+static bool
+is_default(const struct model *m)
+{
+	for (size_t i = 0; i < m->target_count; i++)
+		if (strcmp(m->targets[i].provider->ns, "default") != 0)
+			return false;
+	return true;
+}
+
+/* ID is an exposed one, of M or beginning with it. */
+static bool
+key_allows_id(const struct call *c, const struct model *m, const char *id)
+{
+	const char *list = c->key->models;
+
+	return list_allows(list, id) || (is_default(m) &&
+	    list_allows(list, arena_concat(c->arena, DEFAULT_PREFIX, id,
+	    NULL)));
+}
+
+bool
+gate_allows_model(const struct call *c, const struct model *m)
+{
+	return c->key == NULL || *c->key->models == '\0' ||
+	    key_allows_id(c, m, m->id);
+}
+
+/* What is not there is judged by its name, lest the answer tell that it is not. */
+enum err
+gate_check_model(const struct call *c, const char *name)
+{
+	const struct model *m;
+	const char *rest;
+	bool	 ok;
+
+	if (c->key == NULL || *c->key->models == '\0')
+		return ERR_NONE;
+	m = name == NULL ? NULL : snapshot_find(c->snapshot, name, &rest);
+	if (m == NULL)
+		ok = list_allows(c->key->models, name == NULL ? "" : name);
+	else if (rest == NULL)
+		ok = key_allows_id(c, m, m->id);
+	else
+		ok = key_allows_id(c, m, arena_concat(c->arena, m->id, rest,
+		    NULL));
+	return ok ? ERR_NONE : ERR_MODEL_NOT_ALLOWED;
 }
 
 bool

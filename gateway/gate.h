@@ -4,21 +4,32 @@
 
 #include <stdbool.h>
 
-#include "base/arena.h"
 #include "base/err.h"
+#include "gateway/call.h"
 #include "gateway/snapshot.h"
 
 /*
- * Is CREDENTIAL (the bare key, or NULL) one of the client keys? ERR_NONE, or
- * ERR_INVALID_API_KEY. Takes the same time whichever key matches, and looks at
- * all of them when none does.
+ * May CREDENTIAL (the bare key, or NULL) be used at the call's path? It must be
+ * one of keys_env, which are all looked at, or of the call's keys: enabled, not
+ * expired, else ERR_INVALID_API_KEY, whichever it is. The path must be one of
+ * those that the key is limited to, else ERR_ENDPOINT_NOT_ALLOWED.
  *
- * *KEY_ID, in ARENA, is a name for the key's holder from which the key cannot
- * be found: the first 32 hex digits of its SHA-256. NULL: it was refused, or
- * everybody may come in.
+ * The call then has a key_id, a name for the key's holder from which the key
+ * cannot be found, and the key where it may have limits. No key_id: it was
+ * refused as unknown, or everybody may come in.
  */
-enum err gate_check(const struct snapshot *, const char *credential,
-	    struct arena *, const char **key_id);
+enum err gate_check(struct call *, const char *credential);
+
+/*
+ * May the call's key be used with what NAME stands for? A model is judged by its
+ * exposed id, however it was asked for; one of the default namespace answers to
+ * that with "default/" before it, too. NULL, a request without a model, is for
+ * keys alone that "*" opens all of them to. ERR_NONE or ERR_MODEL_NOT_ALLOWED.
+ */
+enum err gate_check_model(const struct call *, const char *name);
+
+/* The same for a model that is not a wildcard. */
+bool	gate_allows_model(const struct call *, const struct model *);
 
 /* Is CREDENTIAL the admin key? While none is configured, nothing is. */
 bool	gate_is_admin(const struct snapshot *, const char *credential);

@@ -136,7 +136,7 @@ check_gate(struct exchange *x)
 	default:
 		return ERR_NONE;
 	}
-	return gate_check(s, x->credential, x->call.arena, &x->call.key_id);
+	return gate_check(&x->call, x->credential);
 }
 
 /* Everything that can be judged by the parameters alone. */
@@ -192,6 +192,7 @@ begin_call(struct exchange *x)
 
 	c->arena = &x->request->arena;
 	c->snapshot = snapshot_ref(x->app->snapshot);
+	c->keys = key_list_ref(x->app->keys);
 	id_make(c->id);
 	c->start_us = clock_now_us();
 	c->start_wall_us = clock_wall_us();
@@ -413,6 +414,7 @@ on_end(struct request *request)
 	exchange_forget_scan(x);
 	spool_fini(&x->body);
 	snapshot_unref(x->call.snapshot);
+	key_list_unref(x->call.keys);
 }
 
 const struct request_handler exchange_handler = {

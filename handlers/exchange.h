@@ -15,6 +15,7 @@
 #include "handlers/path.h"
 #include "store/db.h"
 #include "store/journal.h"
+#include "store/key_list.h"
 #include "store/state.h"
 #include "upstream/client.h"
 
@@ -25,6 +26,7 @@ struct app {
 	struct journal	 journal;
 	struct db	*db;		/* on the thread pool only */
 	struct snapshot	*snapshot;	/* the current one; replaced by a reload */
+	struct key_list	*keys;		/* of the store; replaced when they change; NULL: none */
 	struct state	*state;
 	unsigned	 drains;	/* upstreams that are read to their end without a client */
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "gateway/gate.h"
 #include "handlers/checkup.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
@@ -142,6 +143,10 @@ health_handle_model(struct exchange *x)
 	struct health *h;
 
 	x->call.model = name;
+	if (gate_check_model(&x->call, name) != ERR_NONE) {
+		reply_error(x, ERR_MODEL_NOT_ALLOWED, NULL);
+		return;
+	}
 	if (m == NULL) {
 		reply_error(x, ERR_MODEL_NOT_FOUND,
 		    arena_printf(x->call.arena,

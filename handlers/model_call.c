@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "gateway/gate.h"
 #include "handlers/body.h"
 #include "handlers/reply.h"
 
@@ -101,6 +102,8 @@ fill_order(struct exchange *x, struct relay_order *order)
 	enum err err = body_read(x, b);
 
 	order->plan = arena_alloc(x->call.arena, sizeof *order->plan);
+	if (err == ERR_NONE)
+		err = gate_check_model(&x->call, x->call.model);
 	if (err == ERR_NONE)
 		err = make_plan(x, b, order->plan, api_path);
 	if (err != ERR_NONE)

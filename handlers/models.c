@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "gateway/gate.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
@@ -27,13 +28,16 @@ void
 models_handle_list(struct exchange *x)
 {
 	const struct snapshot *s = x->call.snapshot;
+	const char *between = "";
 	struct buf out;
 
 	buf_init(&out, LIST_MAX_BYTES);
 	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
 	for (size_t i = 0; i < s->model_count; i++) {
-		if (i > 0)
-			buf_puts(&out, ",");
+		if (!gate_allows_model(&x->call, &s->models[i]))
+			continue;
+		buf_puts(&out, between);
+		between = ",";
 		put_model(&out, &s->models[i], s->models[i].id);
 	}
 	buf_puts(&out, "]}");
@@ -48,6 +52,10 @@ models_handle_one(struct exchange *x)
 	struct buf out;
 
 	x->call.model = name;
+	if (gate_check_model(&x->call, name) != ERR_NONE) {
+		reply_error(x, ERR_MODEL_NOT_ALLOWED, NULL);
+		return;
+	}
 	if (m == NULL) {
 		reply_error(x, ERR_MODEL_NOT_FOUND,
 		    arena_printf(x->call.arena,

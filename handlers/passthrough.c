@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "gateway/gate.h"
 #include "handlers/body.h"
 #include "handlers/model_call.h"
 #include "handlers/reply.h"
@@ -49,6 +50,11 @@ passthrough_handle(struct exchange *x)
 
 	if (body_has_model(x)) {
 		model_call_handle(x);
+		return;
+	}
+	if (gate_check_model(&x->call, NULL) != ERR_NONE) {
+		reply_error(x, ERR_MODEL_NOT_ALLOWED, "This API key may be "
+		    "used with some models only, and the request names none.");
 		return;
 	}
 	target = find_target(x);

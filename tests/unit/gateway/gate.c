@@ -3,6 +3,8 @@
 
 #include "gateway/gate.h"
 
+#include <sodium.h>
+
 #include "tests/unit/conf/dir.h"
 
 static struct snapshot *
@@ -17,15 +19,17 @@ static const char *key_id;
 
 /* gate_check, which leaves the id in key_id. */
 static enum err
-check(const struct snapshot *s, const char *credential)
+check(struct snapshot *s, const char *credential)
 {
 	static char id[64];
 	struct arena arena;
+	struct call call = { .arena = &arena, .snapshot = s,
+		.path = "/v1/chat/completions", .key_id = "as it was" };
 	enum err err;
 
 	arena_init(&arena, 64);
-	key_id = "as it was";
-	err = gate_check(s, credential, &arena, &key_id);
+	err = gate_check(&call, credential);
+	key_id = call.key_id;
 	if (key_id != NULL)
 		key_id = strncpy(id, key_id, sizeof(id) - 1);
 	arena_fini(&arena);
@@ -107,6 +111,145 @@ what_is_refused_or_not_asked_has_no_id(void **state)
 	snapshot_unref(s);
 }
 
+/* ---- Keys of the store. ---- */
+
+#define SECRET "sk-secret-secret"
+#define NOW 1777852800LL
+
+struct caller {
+	struct arena	 arena;
+	struct call	 call;
+};
+
+/* A call with a key that has these limits, at PATH. */
+static enum err
+enter(struct dir *d, struct snapshot *s, struct caller *x,
+    const struct keys_change *limits, const char *path)
+{
+	struct db *db = db_create(d->path);
+	struct key_reader *reader = key_reader_create(db);
+
+	assert_true(sodium_init() >= 0);
+	keys_delete(db, "a");
+	assert_int_equal(keys_add(db, "a", SECRET, limits, NOW), KEYS_DONE);
+	arena_init(&x->arena, 64);
+	x->call = (struct call){ .arena = &x->arena, .snapshot = s,
+		.keys = key_reader_read(reader), .path = path,
+		.start_wall_us = NOW * 1000000 };
+	key_reader_free(reader);
+	db_free(db);
+	return gate_check(&x->call, SECRET);
+}
+
+static void
+leave(struct caller *x)
+{
+	key_list_unref(x->call.keys);
+	arena_fini(&x->arena);
+}
+
+static void
+a_stored_key_must_be_in_force(void **state)
+{
+	static const struct { struct keys_change change; enum err err; }
+	cases[] = {
+		{ { .owner = "" }, ERR_NONE },
+		{ { .has_enabled = true }, ERR_INVALID_API_KEY },
+		{ { .has_expires = true, .expires = NOW + 1 }, ERR_NONE },
+		{ { .has_expires = true, .expires = NOW },
+		  ERR_INVALID_API_KEY },
+		{ { .has_enabled = true, .endpoints = "no" },
+		  ERR_INVALID_API_KEY },
+		{ { .endpoints = "no" }, ERR_ENDPOINT_NOT_ALLOWED },
+	};
+	struct snapshot *s = load(*state, "", "sk-one");
+	struct caller x;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(enter(*state, s, &x, &cases[i].change,
+		    "/v1/embeddings"), cases[i].err);
+		assert_true((x.call.key_id == NULL) ==
+		    (cases[i].err == ERR_INVALID_API_KEY));
+		assert_int_equal(gate_check(&x.call, SECRET "x"),
+		    ERR_INVALID_API_KEY);
+		assert_null(x.call.key_id);
+		assert_int_equal(gate_check(&x.call, "sk-one"), ERR_NONE);
+		assert_null(x.call.key);
+		leave(&x);
+	}
+	snapshot_unref(s);
+}
+
+static void
+endpoints_are_paths_under_v1(void **state)
+{
+	static const struct { const char *list, *path; bool ok; } cases[] = {
+		{ "", "/v1/anything", true }, { "", "/health/m", true },
+		{ "chat/completions", "/v1/chat/completions", true },
+		{ "chat/completions", "/v1/chat/completions/x", false },
+		{ "chat/completions", "/v1//chat/completions", false },
+		{ "chat/completions", "/v1/chat", false },
+		{ "a\nchat/*", "/v1/chat/completions", true },
+		{ "health/*", "/health/m", false },
+		{ "/health/*", "/health/m", true },
+		{ "/health/*", "/v1/health/m", false },
+		{ "*", "/health/m", true },
+	};
+	struct snapshot *s = load(*state, "", "sk-one");
+	struct caller x;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct keys_change limits = {
+			.endpoints = cases[i].list };
+
+		if ((enter(*state, s, &x, &limits, cases[i].path) ==
+		    ERR_NONE) != cases[i].ok)
+			fail_msg("\"%s\" %s", cases[i].list, cases[i].path);
+		leave(&x);
+	}
+	snapshot_unref(s);
+}
+
+/* What a name stands for counts, not how it is written. */
+static void
+models_are_judged_by_what_they_are(void **state)
+{
+	static const struct { const char *list, *name; bool ok; } cases[] = {
+		{ "", "m", true }, { "", NULL, true }, { "m", NULL, false },
+		{ "*", NULL, true }, { "m\n*", NULL, true },
+		{ "m", "m", true }, { "m", "default/m", true },
+		{ "default/m", "m", true }, { "default/*", "m", true },
+		{ "default/*", "default/m", true },
+		{ "default/*", "lab/m", false },
+		{ "default/*", "default/lab/m", false },
+		{ "default/*", "default/lab/any", false },
+		{ "lab/*", "lab/m", true }, { "lab/*", "lab/any", true },
+		{ "lab/*", "default/lab/any", true }, { "lab/*", "m", false },
+		{ "m", "lab/m", false }, { "m", "M", false },
+		{ "n*", "none", true }, { "m", "none", false },
+	};
+	struct snapshot *s;
+	struct caller x;
+
+	dir_write(*state, "providers.d/p.conf", "base_url = \"http://p/v1\"; "
+	    "models = ( { name = \"m\"; } );");
+	dir_write(*state, "providers.d/l.conf", "base_url = \"http://l/v1\"; "
+	    "namespace = \"lab\"; models = ( { name = \"m\"; }, "
+	    "{ name = \"*\"; } );");
+	s = load(*state, "", "sk-one");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		const struct keys_change limits = { .models = cases[i].list };
+
+		assert_int_equal(enter(*state, s, &x, &limits, "/v1/x"),
+		    ERR_NONE);
+		if ((gate_check_model(&x.call, cases[i].name) == ERR_NONE) !=
+		    cases[i].ok)
+			fail_msg("\"%s\" %s", cases[i].list, cases[i].name);
+		leave(&x);
+	}
+	snapshot_unref(s);
+}
+
 static void
 the_admin_key_is_one_of_its_own(void **state)
 {
@@ -182,6 +325,9 @@ main(void)
 		TEST(an_open_gate_asks_nothing),
 		TEST(a_key_that_is_accepted_has_an_id),
 		TEST(what_is_refused_or_not_asked_has_no_id),
+		TEST(a_stored_key_must_be_in_force),
+		TEST(endpoints_are_paths_under_v1),
+		TEST(models_are_judged_by_what_they_are),
 		TEST(the_admin_key_is_one_of_its_own),
 		TEST(metrics_are_for_those_in_the_list),
 		cmocka_unit_test(equal_is_equal),
