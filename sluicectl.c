@@ -14,6 +14,7 @@
 #include "conf/import_run.h"
 #include "conf/manual.h"
 #include "conf/show.h"
+#include "handlers/keys_command.h"
 #include "handlers/route.h"
 #include "handlers/tick.h"
 #include "handlers/usage_report.h"
@@ -40,10 +41,11 @@ struct command {
 
 static int	check(const struct options *);
 static int	show_config(const struct options *);
-static int	print_keys(const struct options *);
+static int	print_settings(const struct options *);
 static int	import(const struct options *);
 static int	add(const struct options *);
 static int	tick(const struct options *);
+static int	keys(const struct options *);
 static int	usage(const struct options *);
 static int	print_routes(const struct options *);
 static int	print_version(const struct options *);
@@ -56,7 +58,7 @@ static const struct command commands[] = {
 	{ .name = "show-config", .operands = "[-c FILE]", .run = show_config,
 	  .takes_file = true,
 	  .help = "print the effective configuration, secrets masked" },
-	{ .name = "keys", .operands = "[--man]", .run = print_keys,
+	{ .name = "settings", .operands = "[--man]", .run = print_settings,
 	  .takes_man = true,
 	  .help = "list every configuration key; --man: for the manual" },
 	{ .name = "import", .operands = "KIND [SOURCE ...] -o DIR [-e FILE] "
@@ -68,6 +70,10 @@ static const struct command commands[] = {
 	  "[--key-env VARIABLE|-] [--key-stdin] [--model NAME ...]",
 	  .run = add, .takes_words = true,
 	  .help = "write a new provider file; asks for what is not given" },
+	{ .name = "keys", .operands = "add|set|enable|disable|rotate|delete NAME "
+	  "[OPTION ...] | list [--json]", .run = keys,
+	  .details = keys_command_print_help, .takes_words = true,
+	  .help = "make, change and list the keys of clients" },
 	{ .name = "tick", .operands = "[-c FILE]", .run = tick,
 	  .takes_file = true,
 	  .help = "probe channels, import the journal and tidy up, where no pool "
@@ -107,7 +113,8 @@ print_notes(const struct conf *conf)
 		    conf->providers_dir);
 	if (!conf->auth.open && conf_getenv(conf, conf->auth.keys_env) == NULL)
 		printf("note: %s is not set in this environment%s; without "
-		    "it no client is let in\n", conf->auth.keys_env,
+		    "it only keys of \"sluicectl keys\" are let in\n",
+		    conf->auth.keys_env,
 		    conf->env == NULL ? "" : " or in env_file");
 }
 
@@ -148,7 +155,7 @@ show_config(const struct options *options)
 }
 
 static int
-print_keys(const struct options *options)
+print_settings(const struct options *options)
 {
 	if (options->man)
 		manual_page(stdout);
@@ -202,6 +209,13 @@ tick(const struct options *options)
 	default:
 		return EXIT_FAILURE;
 	}
+}
+
+static int
+keys(const struct options *options)
+{
+	return keys_command_run(options->words, options->file, stdin, stdout,
+	    stderr);
 }
 
 static int

@@ -106,7 +106,7 @@ def test_version_and_help():
 
 @pytest.mark.parametrize("words", [
     [], ["nope"], ["check", "x"], ["check", "-c"], ["check", "-c", ""],
-    ["check", "--man"], ["keys", "-c", "x"], ["version", "x"]])
+    ["check", "--man"], ["settings", "-c", "x"], ["version", "x"]])
 def test_wrong_calls_exit_with_2(words):
     done = run(*words)
     assert (done.returncode, done.stdout) == (2, "")
@@ -115,7 +115,7 @@ def test_wrong_calls_exit_with_2(words):
 
 def test_a_full_disk_is_noticed():
     with open("/dev/full", "w") as full:
-        done = subprocess.run([str(BUILD / "sluicectl"), "keys"], stdout=full,
+        done = subprocess.run([str(BUILD / "sluicectl"), "settings"], stdout=full,
                               stderr=subprocess.PIPE, text=True, timeout=30)
     assert done.returncode == 1
     assert "No space left" in done.stderr

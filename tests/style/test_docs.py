@@ -44,7 +44,7 @@ def test_hacking_names_folders_that_exist():
 
 def keys():
     """(scope, name) of every configuration key."""
-    rows = [line.split("\t") for line in sluicectl("keys").splitlines()]
+    rows = [line.split("\t") for line in sluicectl("settings").splitlines()]
     assert len(rows) >= 30
     return [(row[0], row[1]) for row in rows]
 
