@@ -2,12 +2,11 @@
 
 #include "store/db.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "base/log.h"
 
@@ -149,14 +148,18 @@ db_migrate(sqlite3 *sqlite)
 	return ok;
 }
 
+/*
+ * SQLite's own default for the mode is the umask's. The file is not opened for
+ * that: closing it would end the locks of every other connection that this
+ * process has (fcntl(2)), and the next process to leave would take itself for
+ * the last and delete the WAL under them.
+ */
 static sqlite3 *
 db_open(const char *path, int mutex)
 {
 	sqlite3	*sqlite = NULL;
-	int	 fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 
-	if (fd >= 0)			/* SQLite's own default is the umask's */
-		close(fd);
+	mknod(path, S_IFREG | 0640, 0);
 	if (sqlite3_open_v2(path, &sqlite, SQLITE_OPEN_READWRITE |
 	    SQLITE_OPEN_CREATE | mutex, NULL) == SQLITE_OK) {
 		sqlite3_busy_timeout(sqlite, BUSY_MS);
