@@ -71,7 +71,7 @@ static const struct command commands[] = {
 	  .run = add, .takes_words = true,
 	  .help = "write a new provider file; asks for what is not given" },
 	{ .name = "keys", .operands = "add|set|enable|disable|rotate|delete NAME "
-	  "[OPTION ...] | list [--json]", .run = keys,
+	  "[OPTION ...] | list [--json]; -c FILE", .run = keys,
 	  .details = keys_command_print_help, .takes_words = true,
 	  .help = "make, change and list the keys of clients" },
 	{ .name = "tick", .operands = "[-c FILE]", .run = tick,
