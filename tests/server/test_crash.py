@@ -1011,6 +1011,7 @@ def test_reloads_and_new_files_leave_nothing_behind(start, upstream):
     pid, = server.responders()
     reload_often(server, pid, 20)
     count_up(server)
+    until(lambda: "sluice.db-shm" in mapped(pid), "the keys to be read")
     was = descriptors(pid), private_kb(pid)
     reload_often(server, pid, 100)
     for _ in range(3):
