@@ -19,8 +19,8 @@
 #include "conf/conf.h"
 #include "fcgi/front.h"
 #include "handlers/exchange.h"
-#include "handlers/key_watch.h"
 #include "handlers/leader.h"
+#include "handlers/store_watch.h"
 
 enum {
 	RELOAD_MS = 1000,
@@ -34,7 +34,7 @@ struct responder {
 	struct app	 app;
 	struct front	 front;
 	struct leader	 leader;
-	struct key_watch key_watch;
+	struct store_watch store_watch;
 	bool		 stays;		/* a CGI run is over too soon to lead or watch */
 	const char	*conf_path;
 	uint64_t	 fingerprint;	/* of the configuration in force or last refused */
@@ -196,7 +196,7 @@ responder_on_timer(uv_timer_t *timer)
 	state_refresh(r->app.state);
 	if (r->stays) {
 		leader_tick(&r->leader);
-		key_watch_tick(&r->key_watch);
+		store_watch_look(&r->store_watch);
 	}
 	if (now == r->fingerprint)
 		return;
@@ -291,7 +291,7 @@ responder_close(struct responder *r)
 	uv_run(r->app.loop, UV_RUN_DEFAULT);
 	uv_loop_close(r->app.loop);
 	leader_fini(&r->leader);
-	key_watch_fini(&r->key_watch);
+	store_watch_fini(&r->store_watch);
 	journal_close(&r->app.journal);
 	state_close(r->app.state);
 	db_free(r->app.db);
@@ -340,7 +340,7 @@ main(void)
 	if (client_open(&r.app.client, r.app.loop) != ERR_NONE)
 		return 1;
 	leader_init(&r.leader, &r.app);
-	key_watch_init(&r.key_watch, &r.app);
+	store_watch_init(&r.store_watch, &r.app);
 	r.stays = fastcgi;
 	responder_use(&r, conf);
 	r.fingerprint = conf->fingerprint;

@@ -9,6 +9,8 @@
 #define UPSTREAM "upstream_error"
 #define TIMEOUT "timeout_error"
 #define SERVER "server_error"
+#define LIMIT "rate_limit_error"
+#define QUOTA "insufficient_quota"
 
 static const struct err_info infos[ERR__MAX] = {
 	[ERR_NONE] = { "ok", 200, NULL, NULL, NULL, "" },
@@ -71,6 +73,24 @@ static const struct err_info infos[ERR__MAX] = {
 	[ERR_LOOP] = { "loop", 508, SERVER, "loop_detected", NULL,
 	    "The request has already passed through this gateway." },
 
+	[ERR_FIELD_UNKNOWN] = { "field_unknown", 400, REQUEST,
+	    "unknown_parameter", NULL,
+	    "The request body has a member that is not known here." },
+	[ERR_FIELD_VALUE] = { "field_value", 400, REQUEST, "invalid_value",
+	    NULL, "A member of the request body has no valid value." },
+	[ERR_CONFLICT] = { "conflict", 409, REQUEST, "already_exists", NULL,
+	    "This exists already." },
+	[ERR_ADMIN_KEY] = { "admin_key", 401, REQUEST, "invalid_admin_key",
+	    NULL, "Incorrect or missing admin key. Send it as "
+	    "'Authorization: Bearer KEY' or 'AdminKey: KEY'." },
+	[ERR_ADMIN_LOCKED] = { "admin_locked", 429, REQUEST,
+	    "too_many_failures", NULL,
+	    "Too many wrong admin keys came from this address. Wait a minute." },
+	[ERR_RATE_LIMIT] = { "rate_limit", 429, LIMIT, "rate_limit_exceeded",
+	    NULL, "This API key's rate limit is reached." },
+	[ERR_QUOTA] = { "quota", 429, QUOTA, "insufficient_quota", NULL,
+	    "This API key's budget is spent." },
+
 	[ERR_UPSTREAM_DNS] = { "upstream_dns", 502, UPSTREAM,
 	    "upstream_unreachable", NULL,
 	    "The provider's host name could not be resolved." },
@@ -127,6 +147,8 @@ static const struct err_info infos[ERR__MAX] = {
 	    "The gateway could not keep the request body." },
 	[ERR_STOPPING] = { "stopping", 503, SERVER, "stopping", NULL,
 	    "The gateway is shutting down." },
+	[ERR_STORE] = { "store", 503, SERVER, "store_unavailable", NULL,
+	    "The gateway's database cannot be used at the moment." },
 	[ERR_INTERNAL] = { "internal", 500, SERVER, "internal_error", NULL,
 	    "The gateway failed." },
 };

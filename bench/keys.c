@@ -9,12 +9,13 @@
 #include <unistd.h>
 
 #include <sodium.h>
+#include <sqlite3.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 #include "conf/conf.h"
 #include "gateway/gate.h"
-#include "store/key_list.h"
+#include "store/store.h"
 
 enum { KEYS = 100000, ROUNDS = 200000, REPEATS = 5 };
 
@@ -74,15 +75,17 @@ load(const struct bench *b)
 static uint64_t
 read_all(struct bench *b)
 {
-	struct key_reader *reader = key_reader_create(b->db);
+	struct watch *watch = watch_create(b->db);
+	struct watch_found found;
 	uint64_t start_us = clock_now_us();
 
 	key_list_unref(b->keys);
-	b->keys = key_reader_read(reader);
+	watch_read(watch, &found);
+	b->keys = found.lists[WATCH_KEYS];
 	start_us = clock_now_us() - start_us;
 	if (key_list_count(b->keys) != KEYS)
 		abort();
-	key_reader_free(reader);
+	watch_free(watch);
 	return start_us;
 }
 

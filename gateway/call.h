@@ -12,7 +12,7 @@
 #include "base/usage.h"
 #include "gateway/retry.h"
 #include "gateway/snapshot.h"
-#include "store/key_list.h"
+#include "store/store.h"
 
 /* Text for the journal where log.bodies is set. */
 struct call_text {
@@ -47,6 +47,7 @@ struct call {
 	const char	*client_host;	/* never NULL */
 	const char	*key_id;	/* of the accepted key; NULL: none */
 	const struct key *key;		/* among keys, with its limits; NULL: there are none */
+	const char	*audit;		/* what an administrator has changed, or NULL */
 	const char	*method;
 	const char	*path;		/* as routed, decoded */
 

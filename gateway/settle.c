@@ -161,6 +161,8 @@ put_call(struct buf *line, const struct call *c)
 	put_text(line, "request_id", c->id);
 	put_text(line, "client_host", c->client_host);
 	put_text(line, "key_id", c->key_id);
+	if (c->audit != NULL)
+		put_text(line, "audit", c->audit);
 	put_text(line, "method", c->method);
 	put_text(line, "api_path", c->path);
 	put_text(line, "request_model_name", c->model);

@@ -8,10 +8,10 @@ struct background {
 	uv_work_t	 work;
 	struct exchange	*x;		/* NULL: the request has ended */
 	struct db	*db;
-	bool		 ok;
-	bool		(*run)(struct db *, struct object *);
-	void		(*done)(struct exchange *, bool, const struct object *);
-	struct object	 object;
+	void		*job;
+	void		(*run)(struct db *, void *);
+	void		(*done)(struct exchange *, void *);
+	void		(*free)(void *);
 };
 
 static void
@@ -19,7 +19,7 @@ background_on_work(uv_work_t *work)
 {
 	struct background *b = work->data;
 
-	b->ok = b->run(b->db, &b->object);
+	b->run(b->db, b->job);
 }
 
 static void
@@ -28,24 +28,26 @@ background_on_done(uv_work_t *work, int status)
 	struct background *b = work->data;
 	struct exchange *x = b->x;
 
+	(void)status;			/* nothing is ever cancelled */
 	if (x != NULL)
 		x->background = NULL;
 	if (x != NULL && !x->request->gone)
-		b->done(x, b->ok && status == 0, &b->object);
+		b->done(x, b->job);
+	b->free(b->job);
 	free(b);
 }
 
 void
-background_run(struct exchange *x, const struct object *object,
-    bool (*run)(struct db *, struct object *),
-    void (*done)(struct exchange *, bool, const struct object *))
+background_run(struct exchange *x, void *job,
+    void (*work)(struct db *, void *), void (*done)(struct exchange *, void *),
+    void (*free_job)(void *))
 {
 	struct background *b = calloc(1, sizeof *b);
 
 	if (b == NULL)
 		abort();
-	*b = (struct background){ .x = x, .db = x->app->db, .run = run,
-		.done = done, .object = *object };
+	*b = (struct background){ .x = x, .db = x->app->db, .job = job,
+		.run = work, .done = done, .free = free_job };
 	b->work.data = b;
 	x->background = b;
 	uv_queue_work(x->app->loop, &b->work, background_on_work,

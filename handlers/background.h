@@ -3,18 +3,19 @@
 #define HANDLERS_BACKGROUND_H
 
 #include "handlers/exchange.h"
-#include "store/objects.h"
 
 struct background;
 
 /*
- * Run WORK(object, arg) on the thread pool with a copy of OBJECT, then DONE on
- * the loop with what WORK made of it. When the client has left by then, DONE is
- * not called. One at a time for each exchange.
+ * Run WORK(db, job) on the thread pool, then DONE(exchange, job) on the loop and
+ * FREE(job). When the client has left by then, WORK is done all the same, but
+ * DONE is not called. JOB is the background's from now on and must not point
+ * into the request's arena. One at a time for each exchange.
  */
-void	background_run(struct exchange *, const struct object *,
-	    bool (*work)(struct db *, struct object *),
-	    void (*done)(struct exchange *, bool ok, const struct object *));
+void	background_run(struct exchange *, void *job,
+	    void (*work)(struct db *, void *job),
+	    void (*done)(struct exchange *, void *job),
+	    void (*free)(void *job));
 
 /* The exchange ends: what still runs for it goes on alone. */
 void	background_detach(struct exchange *);

@@ -13,6 +13,7 @@
 #include "gateway/metrics.h"
 #include "gateway/settle.h"
 #include "gateway/trace.h"
+#include "handlers/admin.h"
 #include "handlers/background.h"
 #include "handlers/capture.h"
 #include "handlers/echo.h"
@@ -133,10 +134,21 @@ check_gate(struct exchange *x)
 		return echo_check(x);
 	case ROUTE_KEY_METRICS:
 		return metrics_check(x);
+	case ROUTE_KEY_ADMIN:
+		return admin_check(x);
 	default:
 		return ERR_NONE;
 	}
 	return gate_check(&x->call, x->credential);
+}
+
+static uint64_t
+max_body_bytes(const struct exchange *x)
+{
+	uint64_t most = x->call.snapshot->conf->limits.body_bytes;
+
+	return x->route->body_max != 0 && x->route->body_max < most ?
+	    x->route->body_max : most;
 }
 
 /* Everything that can be judged by the parameters alone. */
@@ -165,7 +177,7 @@ judge_head(struct exchange *x)
 	if (err != ERR_NONE)
 		return err;
 	if (x->request->has_length && x->request->content_length >
-	    x->call.snapshot->conf->limits.body_bytes)
+	    max_body_bytes(x))
 		return ERR_BODY_TOO_LARGE;
 	return ERR_NONE;
 }
@@ -313,7 +325,7 @@ on_body(struct request *request, const char *bytes, size_t n)
 	struct exchange *x = request->state;
 	enum err err;
 
-	if (request->received > x->call.snapshot->conf->limits.body_bytes) {
+	if (request->received > max_body_bytes(x)) {
 		reply_error(x, ERR_BODY_TOO_LARGE, NULL);
 		return;
 	}

@@ -13,9 +13,8 @@
 #include "gateway/call.h"
 #include "gateway/snapshot.h"
 #include "handlers/path.h"
-#include "store/db.h"
+#include "store/store.h"
 #include "store/journal.h"
-#include "store/key_list.h"
 #include "store/state.h"
 #include "upstream/client.h"
 
@@ -27,6 +26,7 @@ struct app {
 	struct db	*db;		/* on the thread pool only */
 	struct snapshot	*snapshot;	/* the current one; replaced by a reload */
 	struct key_list	*keys;		/* of the store; replaced when they change; NULL: none */
+	struct store_watch *watch;	/* what replaces them */
 	struct state	*state;
 	unsigned	 drains;	/* upstreams that are read to their end without a client */
 };
@@ -40,6 +40,7 @@ enum member {
 struct background;
 struct capture;
 struct route;
+struct store_watch;
 
 struct exchange {
 	struct app	*app;
@@ -49,6 +50,8 @@ struct exchange {
 	struct path	 path;
 	const char	*credential;	/* what the client showed, or NULL; never logged */
 	const char	*origin;	/* allowed CORS origin to be told, or NULL */
+	const char	*param;		/* the member that an error is about, or NULL: as always */
+	unsigned	 retry_after_s;	/* to be told with an error; 0 = nothing */
 	struct spool	 body;
 	bool		 body_begun;
 	struct json_scan *scan;		/* of a JSON body, or NULL */

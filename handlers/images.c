@@ -9,9 +9,9 @@
 
 #include "base/json.h"
 #include "base/log.h"
-#include "handlers/background.h"
 #include "handlers/json_find.h"
 #include "handlers/model_call.h"
+#include "handlers/object_work.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
@@ -111,12 +111,6 @@ replace(struct buf *answer, const struct json_found *found, const char *link)
 	*answer = out;
 }
 
-static bool
-store_link(struct db *db, struct object *o)
-{
-	return objects_put(db, o);
-}
-
 static void
 on_stored(struct exchange *x, bool ok, const struct object *o)
 {
@@ -154,7 +148,7 @@ rewrite_one(struct exchange *x, const struct json_found *found)
 	snprintf(o.provider, sizeof o.provider, "%s",
 	    x->call.target->provider->name);
 	snprintf(o.key_id, sizeof o.key_id, "%s", exchange_key_id(x));
-	background_run(x, &o, store_link, on_stored);
+	object_work_put(x, &o, on_stored);
 	return true;
 }
 
@@ -192,12 +186,6 @@ images_handle_call(struct exchange *x)
 
 /* ---- Fetching. ---- */
 
-static bool
-find_link(struct db *db, struct object *o)
-{
-	return objects_find(db, o, time(NULL));
-}
-
 static void
 on_found(struct exchange *x, bool ok, const struct object *o)
 {
@@ -228,5 +216,5 @@ images_handle_data(struct exchange *x)
 	    (size_t)(slash - rest));
 	snprintf(o.id, sizeof o.id, "%s", slash + 1);
 	snprintf(o.key_id, sizeof o.key_id, "%s", exchange_key_id(x));
-	background_run(x, &o, find_link, on_found);
+	object_work_find(x, &o, on_found);
 }

@@ -16,7 +16,7 @@
 #include "base/when.h"
 #include "conf/conf.h"
 #include "handlers/keys_print.h"
-#include "store/keys.h"
+#include "store/store.h"
 
 enum { EXIT_USAGE = 2, DEFAULT_GRACE_S = 86400 };
 

@@ -5,7 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "store/keys.h"
+#include "store/store.h"
 
 /* A line for each key under a line of titles; what has expired at NOW_S is called so. */
 enum keys_end keys_print_table(struct db *, int64_t now_s, FILE *);

@@ -8,7 +8,7 @@
 
 #include "handlers/exchange.h"
 #include "handlers/prober.h"
-#include "store/usage_import.h"
+#include "store/store.h"
 
 /*
  * It probes channels, finishes what dead processes left, and imports the

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "gateway/gate.h"
 #include "gateway/metrics.h"
+#include "handlers/admin.h"
 #include "handlers/reply.h"
 
 /* Of all series that the state segment has room for, hardly more is told. */
@@ -18,8 +19,7 @@ metrics_check(struct exchange *x)
 	const struct snapshot *s = x->call.snapshot;
 	const struct params *p = &x->request->params;
 
-	if (gate_is_admin(s, x->credential) ||
-	    gate_is_admin(s, params_get(p, "HTTP_ADMINKEY"))) {
+	if (admin_has_key(x)) {
 		x->call.key_id = "admin";
 		return ERR_NONE;
 	}

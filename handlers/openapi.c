@@ -36,6 +36,7 @@ static const char *const keys[] = {
 	[ROUTE_KEY_CLIENT] = CLIENT_KEY,
 	[ROUTE_KEY_MODELS] = CLIENT_KEY,
 	[ROUTE_KEY_ECHO] = "{\"echoBearer\":[]}",
+	[ROUTE_KEY_ADMIN] = "{\"adminBearer\":[]},{\"adminHeader\":[]}",
 	[ROUTE_KEY_METRICS] = "{\"adminBearer\":[]},{\"adminHeader\":[]}",
 };
 
@@ -212,6 +213,37 @@ is_first(const struct route *r,
 	return true;
 }
 
+static void
+put_parameter(struct buf *out, struct span name, const char *help)
+{
+	buf_printf(out, "{\"name\":\"%.*s\",\"in\":\"path\","
+	    "\"required\":true,\"description\":\"%s\","
+	    "\"schema\":{\"type\":\"string\"}}", (int)name.len, name.text,
+	    help);
+}
+
+static void
+put_parameters(struct buf *out, const struct route *r)
+{
+	const char *comma = "", *c;
+
+	if (strpbrk(r->pattern, "{*") == NULL)
+		return;
+	buf_puts(out, "\"parameters\":[");
+	for (c = r->pattern; (c = strchr(c, '{')) != NULL; comma = ",") {
+		buf_puts(out, comma);
+		put_parameter(out, (struct span){ c + 1,
+		    strcspn(c + 1, "}") }, "one segment of the path");
+		c++;
+	}
+	if (strchr(r->pattern, '*') != NULL) {
+		buf_puts(out, comma);
+		put_parameter(out, (struct span){ "rest", 4 },
+		    "the rest of the path; it may hold slashes");
+	}
+	buf_puts(out, "],");
+}
+
 /* A path with all its methods, which are rows of their own. */
 static void
 put_path(struct buf *out, const struct exchange *x, const struct route *first)
@@ -221,11 +253,7 @@ put_path(struct buf *out, const struct exchange *x, const struct route *first)
 
 	buf_printf(out, "\"%.*s%s\":{", (int)literal, first->pattern,
 	    has_rest ? "{rest}" : "");
-	if (has_rest)
-		buf_puts(out, "\"parameters\":[{\"name\":\"rest\","
-		    "\"in\":\"path\",\"required\":true,\"description\":"
-		    "\"the rest of the path; it may hold slashes\","
-		    "\"schema\":{\"type\":\"string\"}}],");
+	put_parameters(out, first);
 	put_row(out, x, first);
 	for (const struct route *r = first + 1; r < routes + route_count; r++)
 		if (same_pattern(r, first)) {

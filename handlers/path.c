@@ -17,8 +17,7 @@ hex_value(char c)
 	return -1;
 }
 
-/* Percent-decode N bytes (RFC 3986 section 2.1). NULL: broken, or a control character. */
-static char *
+char *
 path_decode(struct arena *arena, const char *raw, size_t n)
 {
 	char	*out = arena_alloc(arena, n + 1);
@@ -69,12 +68,18 @@ has_dot_segment(const char *path)
 	return false;
 }
 
+/* Does PATH (N bytes, from a segment on) begin with one of ROOTS? */
 static bool
-is_root(const char *segment, size_t n, const char *const *roots)
+is_root(const char *path, size_t n, const char *const *roots)
 {
-	for (; *roots != NULL; roots++)
-		if (segment_is(segment, n, *roots))
+	size_t	 len;
+
+	for (; *roots != NULL; roots++) {
+		len = strlen(*roots);
+		if (len <= n && memcmp(path, *roots, len) == 0 &&
+		    (len == n || path[len] == '/'))
 			return true;
+	}
 	return false;
 }
 
@@ -88,7 +93,7 @@ path_skip_mount(const char *raw, size_t n, const char *const *roots)
 		next = memchr(slash + 1, '/', (size_t)(end - slash - 1));
 		if (next == NULL)
 			next = end;
-		if (is_root(slash + 1, (size_t)(next - slash - 1), roots))
+		if (is_root(slash + 1, (size_t)(end - slash - 1), roots))
 			return slash;
 		slash = next;
 	}

@@ -63,7 +63,13 @@ void
 reply_json(struct exchange *x, int status, struct buf *body)
 {
 	reply_begin(x, status);
-	reply_body(x, "application/json", body);
+	if (x->route != NULL && x->route->key == ROUTE_KEY_ADMIN)
+		response_field(&x->request->response, "Cache-Control",
+		    "no-store");
+	if (status == 204)
+		request_end(x->request, NULL, 0);
+	else
+		reply_body(x, "application/json", body);
 }
 
 static void
@@ -122,9 +128,18 @@ reply_format_error(struct buf *out, const struct exchange *x, enum err err,
 	buf_puts(out, "{\"error\":{\"message\":");
 	json_write_string(out, text, strlen(text));
 	put_member(out, "type", info->type);
-	put_member(out, "param", info->param);
+	put_member(out, "param", x->param != NULL ? x->param : info->param);
 	put_member(out, "code", info->code);
 	return buf_puts(out, "}}");
+}
+
+static void
+put_retry_after(struct response *r, unsigned seconds)
+{
+	char	 text[12];
+
+	snprintf(text, sizeof text, "%u", seconds);
+	response_field(r, "Retry-After", text);
 }
 
 void
@@ -143,8 +158,10 @@ reply_error(struct exchange *x, enum err err, const char *text)
 	response_reset(r);
 	reply_begin(x, err_get(err)->status);
 	put_attempts(x);
-	if (err == ERR_INVALID_API_KEY)
+	if (err == ERR_INVALID_API_KEY || err == ERR_ADMIN_KEY)
 		response_field(r, "WWW-Authenticate", "Bearer");
+	if (x->retry_after_s > 0)
+		put_retry_after(r, x->retry_after_s);
 	if (err == ERR_METHOD_NOT_ALLOWED)
 		response_field(r, "Allow", route_allow(x->route));
 	buf_init(&body, ERROR_BYTES_MAX);

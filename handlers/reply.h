@@ -15,7 +15,7 @@ void	reply_provider(struct exchange *);
 void	reply_body(struct exchange *, const char *content_type,
 	    struct buf *body);
 
-/* A complete JSON answer; BODY is emptied. */
+/* A complete JSON answer; BODY is emptied. None is sent with 204. */
 void	reply_json(struct exchange *, int status, struct buf *body);
 
 /*

@@ -9,8 +9,8 @@
 #include <yajl/yajl_tree.h>
 
 #include "base/log.h"
-#include "handlers/background.h"
 #include "handlers/model_call.h"
+#include "handlers/object_work.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
@@ -39,12 +39,6 @@ make_object(struct exchange *x, struct object *o, const char *id)
 	    x->call.target->provider->name);
 	set_text(o->key_id, sizeof o->key_id, exchange_key_id(x));
 	return true;
-}
-
-static bool
-store_object(struct db *db, struct object *o)
-{
-	return objects_put(db, o);
 }
 
 static void
@@ -82,7 +76,7 @@ remember_answer(struct exchange *x, struct buf *answer)
 	}
 	answer->end--;
 	if (make_object(x, &o, find_id(x->call.arena, buf_data(answer), path)))
-		background_run(x, &o, store_object, on_stored);
+		object_work_put(x, &o, on_stored);
 	else
 		relay_finish(x);
 }
@@ -124,7 +118,7 @@ scan_answer(struct exchange *x, const char *bytes, size_t n)
 	s->done = true;
 	if (json_string_decode(buf_data(raw), buf_len(raw), id, sizeof id) >
 	    0 && make_object(x, &o, id))
-		background_run(x, &o, store_object, on_stored);
+		object_work_put(x, &o, on_stored);
 }
 
 static void
@@ -179,7 +173,7 @@ remember_event(struct exchange *x, const char *block, size_t n)
 	if (data == NULL)
 		return false;
 	if (make_object(x, &o, find_id(x->call.arena, data, path)))
-		background_run(x, &o, store_object, on_stored);
+		object_work_put(x, &o, on_stored);
 	return true;
 }
 
@@ -251,12 +245,6 @@ is_allowed(const struct exchange *x, const char *suffix)
 	return false;
 }
 
-static bool
-find_object(struct db *db, struct object *o)
-{
-	return objects_find(db, o, time(NULL));
-}
-
 static void
 reply_unknown(struct exchange *x, const char *id)
 {
@@ -293,5 +281,5 @@ responses_handle_by_id(struct exchange *x)
 	}
 	memcpy(o.id, rest, len);
 	set_text(o.key_id, sizeof o.key_id, exchange_key_id(x));
-	background_run(x, &o, find_object, on_found);
+	object_work_find(x, &o, on_found);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "handlers/admin.h"
 #include "handlers/docs.h"
 #include "handlers/echo.h"
 #include "handlers/health.h"
@@ -27,6 +28,10 @@
 	.method = m, .pattern = "/v1/responses/*",			\
 	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY,		\
 	.handle = responses_handle_by_id, .help = text }
+#define ADMIN(m, path, f, text) {					\
+	.method = m, .pattern = path, .key = ROUTE_KEY_ADMIN,		\
+	.body = ROUTE_BODY_ANY, .body_max = ADMIN_BODY_MAX,		\
+	.handle = f, .help = text }
 #define ECHO_ROUTE(m, path, b, f, text) {				\
 	.method = m, .pattern = path, .key = ROUTE_KEY_ECHO, .body = b,	\
 	.handle = f, .help = text }
@@ -94,24 +99,52 @@ const struct route routes[] = {
 const size_t route_count = sizeof routes / sizeof routes[0];
 
 const char *const route_roots[] = {
-	"v1", "health", "metrics", "docs", "openapi.json", "echo", NULL
+	"v1", "health", "metrics", "docs", "openapi.json", "echo",
+	"api/channels", "api/users", "api/models", "api/sessions", "api/keys",
+	"api/prompts", "api/usage", "api/config", "api/health",
+	"api/requests", "api/log", "admin/setllmkey", "admin/addapikey",
+	"admin/removeapikey", "admin/listkeys", "admin/setprompt",
+	"admin/getquota", NULL
 };
 
-/* Bytes of a pattern that must stand in the path as they are. */
+/* Bytes of a pattern that must stand in the path as they are, before a final "*". */
 static size_t
 pattern_literal(const char *pattern)
 {
 	return strcspn(pattern, "*");
 }
 
+/*
+ * Walk to the pattern's next placeholder: *PATH is then what it stands for, of
+ * the length that is returned, and *PATTERN is behind it. 0: they differ before
+ * there is one, or it stands for nothing, or both are at their ends.
+ */
+static size_t
+pattern_next(const char **pattern, const char **path)
+{
+	size_t	 len;
+
+	while (**pattern != '\0' && **pattern == **path &&
+	    **pattern != '{' && **pattern != '*') {
+		++*pattern;
+		++*path;
+	}
+	if (**pattern != '{' && **pattern != '*')
+		return 0;
+	len = **pattern == '*' ? strlen(*path) : strcspn(*path, "/");
+	if (len > 0)
+		*pattern += strcspn(*pattern, "}*") + 1;
+	return len;
+}
+
 static bool
 pattern_matches(const char *pattern, const char *path)
 {
-	size_t	 len = pattern_literal(pattern);
+	size_t	 len;
 
-	if (pattern[len] == '\0')
-		return strcmp(pattern, path) == 0;
-	return strncmp(pattern, path, len) == 0 && path[len] != '\0';
+	while ((len = pattern_next(&pattern, &path)) > 0)
+		path += len;
+	return *pattern == '\0' && *path == '\0';
 }
 
 static bool
@@ -148,6 +181,18 @@ const char *
 route_rest(const struct route *r, const char *path)
 {
 	return path + pattern_literal(r->pattern);
+}
+
+const char *
+route_param(const struct route *r, const char *path, size_t index,
+    struct arena *arena)
+{
+	const char *pattern = r->pattern;
+	size_t	 len;
+
+	while ((len = pattern_next(&pattern, &path)) > 0 && index-- > 0)
+		path += len;
+	return len == 0 ? NULL : arena_strndup(arena, path, len);
 }
 
 /* The rows of one pattern, joined. */

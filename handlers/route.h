@@ -19,14 +19,16 @@ enum route_key {
 	ROUTE_KEY_CLIENT,		/* a client key */
 	ROUTE_KEY_MODELS,		/* a client key unless auth.models_open */
 	ROUTE_KEY_ECHO,			/* the echo provider's own */
+	ROUTE_KEY_ADMIN,		/* the admin key */
 	ROUTE_KEY_METRICS		/* the admin's, or an address in metrics.allow */
 };
 
 struct route {
 	const char	*method;	/* GET stands for HEAD too; "*" = any */
-	const char	*pattern;	/* a path; a final "*" takes any rest that is not empty */
+	const char	*pattern;	/* a path; "{id}" takes one segment, a final "*" any rest, not empty ones */
 	enum route_key	 key;
 	enum route_body	 body;
+	unsigned	 body_max;	/* bytes; 0 = limits.body */
 	bool		 is_anthropic;	/* errors have Anthropic's shape */
 	void		(*handle)(struct exchange *);	/* the request is complete */
 	const char	*help;		/* for the documentation */
@@ -36,7 +38,10 @@ struct route {
 extern const struct route routes[];
 extern const size_t route_count;
 
-/* First path segments of all routes, NULL-terminated: what a mount prefix ends before. */
+/*
+ * What all routes begin with, NULL-terminated: what a mount prefix ends before.
+ * Sites are mounted at /api themselves, so that alone is none.
+ */
 extern const char *const route_roots[];
 
 /*
@@ -49,6 +54,13 @@ enum err route_find(const struct route **out, const char *method,
 
 /* What stands behind the pattern's literal part in PATH. Borrowed. */
 const char *route_rest(const struct route *, const char *path);
+
+/*
+ * What the placeholder at INDEX of the pattern, "{id}" or "*", stands for in
+ * PATH; in ARENA. NULL: there are not so many.
+ */
+const char *route_param(const struct route *, const char *path, size_t index,
+	    struct arena *);
 
 /* The Allow field (RFC 9110 section 10.2.1) for the path of this route. Static memory. */
 const char *route_allow(const struct route *);

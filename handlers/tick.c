@@ -10,7 +10,7 @@
 #include "handlers/exchange.h"
 #include "handlers/prober.h"
 #include "store/state.h"
-#include "store/usage_import.h"
+#include "store/store.h"
 
 struct tick {
 	struct app	 app;

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "store/usage.h"
+#include "store/store.h"
 
 /*
  * A table of the query's sums with a line of totals, or an object of JSON for

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <sqlite3.h>
+
 #include "base/log.h"
 
 enum { BUSY_MS = 2000 };
@@ -30,6 +32,22 @@ enum { BUSY_MS = 2000 };
 #define COUNTED(change) \
 	"CREATE TRIGGER keys_" change " AFTER " change " ON keys " \
 	"BEGIN UPDATE keys_changes SET n = n + 1; END;"
+
+/* Whoever knows a KIND by heart looks here whether TABLE changed: watch.c. */
+#define COUNTED_ON(change, table, kind) \
+	"CREATE TRIGGER " table "_" change " AFTER " change " ON " table " " \
+	"BEGIN UPDATE changes SET n = n + 1 WHERE kind = '" kind "'; END;"
+
+#define COUNTED_AS(table, kind) \
+	COUNTED_ON("INSERT", table, kind) COUNTED_ON("UPDATE", table, kind) \
+	COUNTED_ON("DELETE", table, kind)
+
+/* What a key may spend in a PERIOD; 0 = however much. */
+#define BUDGET(period) \
+	"ALTER TABLE keys ADD COLUMN " period "_tokens INTEGER NOT NULL " \
+	"DEFAULT 0;" \
+	"ALTER TABLE keys ADD COLUMN " period "_cost_nano INTEGER NOT NULL " \
+	"DEFAULT 0;"
 
 /* Each entry takes the schema one version up; user_version counts them. */
 static const char *const migrations[] = {
@@ -69,6 +87,61 @@ static const char *const migrations[] = {
 	"CREATE TABLE keys_changes (n INTEGER NOT NULL);"
 	"INSERT INTO keys_changes VALUES (0);"
 	COUNTED("INSERT") COUNTED("UPDATE") COUNTED("DELETE"),
+	/* What is made at run time beside the provider files: managed.c. */
+	"CREATE TABLE changes (kind TEXT PRIMARY KEY NOT NULL,"
+	"  n INTEGER NOT NULL) WITHOUT ROWID;"
+	"INSERT INTO changes SELECT 'keys', n FROM keys_changes;"
+	"INSERT INTO changes VALUES ('managed', 0), ('prompts', 0),"
+	"  ('salts', 0);"
+	"DROP TRIGGER keys_INSERT; DROP TRIGGER keys_UPDATE;"
+	"DROP TRIGGER keys_DELETE; DROP TABLE keys_changes;"
+	"ALTER TABLE keys ADD COLUMN hint TEXT NOT NULL DEFAULT '';"
+	"ALTER TABLE keys ADD COLUMN remote_user TEXT;"
+	"CREATE UNIQUE INDEX keys_remote_user ON keys (remote_user);"
+	"ALTER TABLE keys ADD COLUMN rpm INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE keys ADD COLUMN tpm INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE keys ADD COLUMN concurrency INTEGER NOT NULL DEFAULT 0;"
+	BUDGET("day") BUDGET("week") BUDGET("month")
+	COUNTED_AS("keys", "keys")
+	"CREATE TABLE users ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  key_id TEXT NOT NULL UNIQUE REFERENCES keys (id) ON DELETE CASCADE,"
+	"  name TEXT NOT NULL, created INTEGER NOT NULL,"
+	"  updated INTEGER NOT NULL);"
+	"CREATE TABLE channels ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+	"  kind TEXT NOT NULL, base_url TEXT NOT NULL, sealed BLOB,"
+	"  hint TEXT NOT NULL, api_key_env TEXT, weight INTEGER NOT NULL,"
+	"  priority INTEGER NOT NULL, enabled INTEGER NOT NULL,"
+	"  created INTEGER NOT NULL, updated INTEGER NOT NULL);"
+	"CREATE TABLE models ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE,"
+	"  created INTEGER NOT NULL, updated INTEGER NOT NULL);"
+	"CREATE TABLE model_channels ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT, model_id INTEGER NOT NULL"
+	"  REFERENCES models (id) ON DELETE CASCADE, channel_id INTEGER"
+	"  NOT NULL REFERENCES channels (id) ON DELETE CASCADE,"
+	"  backend_model_name TEXT NOT NULL, weight INTEGER NOT NULL,"
+	"  created INTEGER NOT NULL, UNIQUE (model_id, channel_id));"
+	"CREATE INDEX model_channels_channel ON model_channels (channel_id);"
+	/* Values of environment variables that were given at run time. */
+	"CREATE TABLE secrets (name TEXT PRIMARY KEY NOT NULL,"
+	"  sealed BLOB NOT NULL, hint TEXT NOT NULL, updated INTEGER NOT NULL"
+	"  ) WITHOUT ROWID;"
+	COUNTED_AS("channels", "managed") COUNTED_AS("models", "managed")
+	COUNTED_AS("model_channels", "managed")
+	COUNTED_AS("secrets", "managed")
+	/* NAME is '', a key's id, or a model's. */
+	"CREATE TABLE prompts (scope TEXT NOT NULL, name TEXT NOT NULL,"
+	"  text TEXT NOT NULL, created INTEGER NOT NULL,"
+	"  updated INTEGER NOT NULL, PRIMARY KEY (scope, name)) WITHOUT ROWID;"
+	"CREATE TRIGGER keys_prompts AFTER DELETE ON keys BEGIN"
+	"  DELETE FROM prompts WHERE scope = 'key' AND name = OLD.id; END;"
+	COUNTED_AS("prompts", "prompts")
+	/* What is hashed with a caller, so that it gets to another channel. */
+	"CREATE TABLE salts (caller INTEGER PRIMARY KEY, salt INTEGER NOT NULL,"
+	"  updated INTEGER NOT NULL);"
+	COUNTED_AS("salts", "salts"),
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
 

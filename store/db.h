@@ -6,9 +6,8 @@
 #ifndef STORE_DB_H
 #define STORE_DB_H
 
-#include <sqlite3.h>
-
 struct db;
+struct sqlite3;
 
 /* Remember where (STATE_DIR/sluice.db). Nothing is opened yet. */
 struct db *db_create(const char *state_dir);
@@ -19,17 +18,17 @@ void	db_free(struct db *);
  * tried again later when that fails. NULL: told to the log once, the caller goes
  * on without (DESIGN section 7.9).
  */
-sqlite3	*db_get(struct db *);
+struct sqlite3 *db_get(struct db *);
 
 /*
  * A connection of the caller's own, for one thread at a time, to what is at the
  * path now; NULL when it cannot be used, of which nothing is told to the log. End
  * it with sqlite3_close.
  */
-sqlite3	*db_connect(const struct db *);
+struct sqlite3 *db_connect(const struct db *);
 
 /* The same, to read only: a database that is not there is not made. */
-sqlite3	*db_connect_reader(const struct db *);
+struct sqlite3 *db_connect_reader(const struct db *);
 
 const char *db_path(const struct db *);
 #endif

@@ -4,12 +4,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include <sodium.h>
+#include <sqlite3.h>
 
 #include "base/arena.h"
-#include "base/log.h"
 
 /* A key, or what a rotation has replaced. */
 struct entry {
@@ -25,18 +24,6 @@ struct key_list {
 	size_t		 count, size;
 	size_t		 key_count;
 };
-
-struct key_reader {
-	const struct db	*db;
-	sqlite3		*sqlite;	/* NULL: not open */
-	dev_t		 device;	/* of the file that is */
-	ino_t		 inode;
-	int64_t		 data_version, changes;	/* when it was read; -1 = never */
-	bool		 has_keys;	/* some were read, ever */
-	bool		 warned;
-};
-
-/* ---- The list. ---- */
 
 struct key_list *
 key_list_ref(struct key_list *l)
@@ -156,54 +143,8 @@ key_list_add_row(struct key_list *l, sqlite3_stmt *stmt)
 	l->key_count++;
 }
 
-/* ---- Reading it. ---- */
-
-struct key_reader *
-key_reader_create(const struct db *db)
-{
-	struct key_reader *r = calloc(1, sizeof *r);
-
-	if (r == NULL)
-		abort();
-	*r = (struct key_reader){ .db = db, .data_version = -1,
-		.changes = -1 };
-	return r;
-}
-
-static void
-key_reader_close(struct key_reader *r)
-{
-	sqlite3_close(r->sqlite);
-	r->sqlite = NULL;
-	r->data_version = r->changes = -1;
-}
-
-void
-key_reader_free(struct key_reader *r)
-{
-	if (r == NULL)
-		return;
-	key_reader_close(r);
-	free(r);
-}
-
-/* Of one row and column; -1: it cannot be read. */
-static int64_t
-read_number(sqlite3 *sqlite, const char *sql)
-{
-	sqlite3_stmt *stmt;
-	int64_t	 n = -1;
-
-	if (sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL) != SQLITE_OK)
-		return -1;
-	if (sqlite3_step(stmt) == SQLITE_ROW)
-		n = sqlite3_column_int64(stmt, 0);
-	return sqlite3_finalize(stmt) == SQLITE_OK ? n : -1;
-}
-
-/* NULL: it cannot be read to its end. */
-static struct key_list *
-read_keys(sqlite3 *sqlite)
+struct key_list *
+key_list_read(sqlite3 *sqlite)
 {
 	struct key_list *l = key_list_create();
 	sqlite3_stmt *stmt;
@@ -223,87 +164,4 @@ read_keys(sqlite3 *sqlite)
 	}
 	key_list_unref(l);
 	return NULL;
-}
-
-/* Told once until it is well again. */
-static void
-key_reader_warn(struct key_reader *r, const char *what)
-{
-	if (!r->warned)
-		log_warn("%s %s: the clients' keys stay as they are known",
-		    db_path(r->db), what);
-	r->warned = true;
-}
-
-/* A file that was put in the place of the one that is open is another database. */
-static bool
-key_reader_open(struct key_reader *r)
-{
-	struct stat st;
-
-	if (stat(db_path(r->db), &st) != 0) {
-		if (r->sqlite != NULL || r->has_keys)
-			key_reader_warn(r, "is gone");
-		key_reader_close(r);
-		return false;
-	}
-	if (r->sqlite != NULL && st.st_dev == r->device &&
-	    st.st_ino == r->inode)
-		return true;
-	key_reader_close(r);
-	r->device = st.st_dev;
-	r->inode = st.st_ino;
-	r->sqlite = db_connect_reader(r->db);
-	if (r->sqlite == NULL)
-		key_reader_warn(r, "cannot be read");
-	return r->sqlite != NULL;
-}
-
-/* In a transaction: all of it is of one moment. False: it cannot be read. */
-static bool
-key_reader_read_changes(struct key_reader *r, struct key_list **list)
-{
-	int64_t	 changes = read_number(r->sqlite,
-		    "SELECT n FROM keys_changes");
-
-	if (changes < 0)
-		return false;
-	if (changes == r->changes)
-		return true;
-	if (changes == 0 && r->has_keys) {
-		key_reader_warn(r, "is another, without any key");
-		return true;
-	}
-	*list = read_keys(r->sqlite);
-	if (*list == NULL)
-		return false;
-	r->changes = changes;
-	r->has_keys = r->has_keys || (*list)->key_count > 0;
-	r->warned = false;
-	return true;
-}
-
-/* Other tables change every few seconds; then one number is read, not all keys. */
-struct key_list *
-key_reader_read(struct key_reader *r)
-{
-	struct key_list *list = NULL;
-	int64_t	 version;
-	bool	 ok;
-
-	if (!key_reader_open(r))
-		return NULL;
-	version = read_number(r->sqlite, "PRAGMA data_version");
-	if (version >= 0 && version == r->data_version)
-		return NULL;
-	ok = version >= 0 && sqlite3_exec(r->sqlite, "BEGIN", NULL, NULL,
-	    NULL) == SQLITE_OK && key_reader_read_changes(r, &list);
-	sqlite3_exec(r->sqlite, "COMMIT", NULL, NULL, NULL);
-	if (ok)
-		r->data_version = version;
-	else {
-		key_reader_warn(r, "cannot be read");
-		key_reader_close(r);
-	}
-	return list;
 }

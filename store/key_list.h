@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/db.h"
 #include "store/keys.h"
 
 /* What the gate asks of one. */
@@ -19,6 +18,7 @@ struct key {
 };
 
 struct key_list;
+struct sqlite3;
 
 /* Neither these nor finding takes locks: all references belong to one thread. */
 struct key_list *key_list_ref(struct key_list *);
@@ -34,17 +34,6 @@ const struct key *key_list_find(const struct key_list *list,
 
 size_t	key_list_count(const struct key_list *);	/* of NULL: 0 */
 
-/* Looks for changes, on one thread at a time. */
-struct key_reader;
-
-struct key_reader *key_reader_create(const struct db *);
-void	key_reader_free(struct key_reader *);
-
-/*
- * The keys in the database if they may be others than at the last call, with a
- * reference for the caller; NULL: they are the same. Where they cannot be read,
- * or the database is gone or another in which there was never a key, those known
- * stay (DESIGN section 7.9), which the log is told once. Blocks.
- */
-struct key_list *key_reader_read(struct key_reader *);
+/* All there are. NULL: they cannot be read to the end. Blocks. */
+struct key_list *key_list_read(struct sqlite3 *);
 #endif

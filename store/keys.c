@@ -5,8 +5,10 @@
 #include <string.h>
 
 #include <sodium.h>
+#include <sqlite3.h>
 
 #include "base/utf8.h"
+#include "store/db.h"
 
 /* 2100-01-01: what is later is a slip. */
 #define TIME_MAX_S	INT64_C(4102444800)

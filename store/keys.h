@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "store/db.h"
+struct db;
 
 enum {
 	KEYS_HASH = 32,

@@ -24,6 +24,7 @@ enum {
 	LAYOUT_CHUNK_CELLS = 256,
 	LAYOUT_BANK_CHUNKS = 512,	/* at most, of one slot */
 	LAYOUT_CELLS = LAYOUT_BANK_CHUNKS * LAYOUT_CHUNK_CELLS,
+	LAYOUT_FAILURES = 1024,		/* a power of 2; for throttle.h */
 	LAYOUT_ID_SIZE = 64,
 	LAYOUT_ALIGN = 64		/* a cache line */
 };
@@ -80,6 +81,7 @@ struct layout {
 	_Atomic uint32_t chunk_owner[LAYOUT_CHUNKS];	/* see bank.h */
 	_Atomic uint64_t series_hash[LAYOUT_SERIES];	/* see hashes.h */
 	_Atomic uint64_t channel_hash[LAYOUT_CHANNELS];
+	_Atomic uint64_t failures[LAYOUT_FAILURES];
 	struct layout_series series[LAYOUT_SERIES];
 	struct state_channel channels[LAYOUT_CHANNELS];
 	struct layout_slot slots[LAYOUT_SLOTS];

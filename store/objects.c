@@ -6,6 +6,10 @@
 #include <string.h>
 #include <time.h>
 
+#include <sqlite3.h>
+
+#include "store/db.h"
+
 /* Prepare SQL and bind the N texts; NULL on failure. */
 static sqlite3_stmt *
 objects_prepare(struct db *db, const char *sql, const char *const *texts,

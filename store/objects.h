@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "store/db.h"
+struct db;
 
 enum { OBJECTS_ID_MAX = 256, OBJECTS_URL_MAX = 4096, OBJECTS_NAME_MAX = 128 };
 

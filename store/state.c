@@ -160,6 +160,12 @@ state_channel(struct state *s, const char *name)
 	return channel;
 }
 
+_Atomic uint64_t *
+state_failures(struct state *s, uint64_t hash)
+{
+	return &s->segment.map->failures[hash & (LAYOUT_FAILURES - 1)];
+}
+
 static uint16_t
 owner_of(const struct state *s, unsigned slot)
 {

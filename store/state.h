@@ -74,6 +74,9 @@ void	state_refresh(struct state *);
  */
 struct state_channel *state_channel(struct state *, const char *name);
 
+/* The word that HASH shares with few others; see throttle.h. */
+_Atomic uint64_t *state_failures(struct state *, uint64_t hash);
+
 /* Who we are: the slot and the low byte of its epoch. Never 0. */
 uint16_t state_owner(const struct state *);
 

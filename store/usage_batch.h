@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include <sqlite3.h>
+
 #include "store/db.h"
 #include "store/journal_files.h"
 #include "store/usage_line.h"

@@ -116,3 +116,16 @@ def test_sources_are_named_in_the_makefile():
     found = {str(path) for path, _ in sources() if path.parts[0] in FLOORS}
     assert found - listed == set()
     assert listed - found == set()
+
+
+def test_the_database_has_one_header():
+    """Of what store.h collects, other rooms include nothing by itself; nor SQLite."""
+    parts = set(includes((SRC / "store/store.h").read_text()))
+    assert len(parts) >= 6
+    wrong = [f"{path}: {name}" for path, text in sources()
+             if path.parts[0] != "store"
+             for name in includes(text) if name in parts]
+    wrong += [str(path) for path, text in sources()
+              if path.parts[0] != "store" and "sqlite3.h" in text
+              and str(path) != "conf/import_channels.c"]
+    assert wrong == []

@@ -127,16 +127,18 @@ enter(struct dir *d, struct snapshot *s, struct caller *x,
     const struct keys_change *limits, const char *path)
 {
 	struct db *db = db_create(d->path);
-	struct key_reader *reader = key_reader_create(db);
+	struct watch *watch = watch_create(db);
+	struct watch_found found;
 
 	assert_true(sodium_init() >= 0);
 	keys_delete(db, "a");
 	assert_int_equal(keys_add(db, "a", SECRET, limits, NOW), KEYS_DONE);
+	watch_read(watch, &found);
 	arena_init(&x->arena, 64);
 	x->call = (struct call){ .arena = &x->arena, .snapshot = s,
-		.keys = key_reader_read(reader), .path = path,
+		.keys = found.lists[WATCH_KEYS], .path = path,
 		.start_wall_us = NOW * 1000000 };
-	key_reader_free(reader);
+	watch_free(watch);
 	db_free(db);
 	return gate_check(&x->call, SECRET);
 }

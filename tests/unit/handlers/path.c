@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-static const char *const roots[] = { "v1", "health", "echo", NULL };
+static const char *const roots[] = { "v1", "health", "echo", "api/keys", NULL };
 
 enum { PAIRS_MAX = 4 };
 
@@ -89,6 +89,9 @@ mounts_are_cut_off(void **state)
 	assert_uri("/mount/other", "/mount/other /mount/other");
 	assert_uri("/mountv1/v1x/xv1", "/mountv1/v1x/xv1 /mountv1/v1x/xv1");
 	assert_uri("//v1/models", "/v1/models /v1/models");
+	assert_uri("/api/v1/models", "/v1/models /v1/models");
+	assert_uri("/ai/api/keys/v1", "/api/keys/v1 /api/keys/v1");
+	assert_uri("/api/keysx/health", "/health /health");
 }
 
 static void

@@ -16,10 +16,15 @@ static const char *
 example_of(const char *pattern)
 {
 	static char path[128];
+	size_t	 n = 0;
 
-	snprintf(path, sizeof(path), "%s", pattern);
-	if (strchr(path, '*') != NULL)
-		strcpy(strchr(path, '*'), "some/thing");
+	for (const char *c = pattern; *c != '\0'; c++) {
+		const char *text = *c == '*' ? "some/thing" : *c == '{' ?
+		    "12" : (char[2]){ *c, '\0' };
+
+		n += (size_t)snprintf(path + n, sizeof(path) - n, "%s", text);
+		c += *c == '{' ? strcspn(c, "}") : 0;
+	}
 	return path;
 }
 
@@ -61,12 +66,14 @@ every_row_is_below_a_root(void **state)
 	(void)state;
 	for (size_t i = 0; i < route_count; i++) {
 		const char *root = routes[i].pattern + 1;
-		size_t	 len = strcspn(root, "/");
-		bool	 found = len == 0;
+		bool	 found = *root == '\0';
 
-		for (size_t j = 0; route_roots[j] != NULL; j++)
-			found |= strlen(route_roots[j]) == len &&
-			    memcmp(route_roots[j], root, len) == 0;
+		for (size_t j = 0; route_roots[j] != NULL; j++) {
+			size_t	 len = strlen(route_roots[j]);
+
+			found |= strncmp(route_roots[j], root, len) == 0 &&
+			    (root[len] == '\0' || root[len] == '/');
+		}
 		assert_true(found);
 	}
 }
@@ -161,6 +168,27 @@ allow_names_what_is_there(void **state)
 			    routes[i].method));
 }
 
+static void
+placeholders_stand_for_segments(void **state)
+{
+	static const struct route row = {
+		.pattern = "/api/models/{id}/channels/{channel_id}" };
+	static const struct route rest = { .pattern = "/v1/models/*" };
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 100);
+	assert_string_equal(route_param(&row, "/api/models/1/channels/23", 0,
+	    &arena), "1");
+	assert_string_equal(route_param(&row, "/api/models/1/channels/23", 1,
+	    &arena), "23");
+	assert_null(route_param(&row, "/api/models/1/channels/23", 2, &arena));
+	assert_string_equal(route_param(&rest, "/v1/models/a/b", 0, &arena),
+	    "a/b");
+	assert_null(route_param(&rest, "/v1/models/a/b", 1, &arena));
+	arena_fini(&arena);
+}
+
 int
 main(void)
 {
@@ -168,6 +196,7 @@ main(void)
 		cmocka_unit_test(every_row_is_found),
 		cmocka_unit_test(every_row_is_complete),
 		cmocka_unit_test(every_row_is_below_a_root),
+		cmocka_unit_test(placeholders_stand_for_segments),
 		cmocka_unit_test(get_stands_for_head),
 		cmocka_unit_test(names_may_hold_slashes),
 		cmocka_unit_test(other_methods_are_a_405),

@@ -9,8 +9,10 @@
 
 #include <cmocka.h>
 #include <sodium.h>
+#include <sqlite3.h>
 
 #include "base/log.h"
+#include "store/store.h"
 #include "tests/unit/store/children.h"
 
 #define SECRET "sk-one-one-one-one"
@@ -19,7 +21,7 @@
 struct fixture {
 	struct place	*place;
 	struct db	*db;
-	struct key_reader *reader;
+	struct watch	*watch;
 	struct key_list	*list;
 };
 
@@ -35,7 +37,7 @@ set_up(void **state)
 	log_open(NULL, LOG_LEVEL_ERROR);
 	x->place = place_make();
 	x->db = db_create(x->place->dir);
-	x->reader = key_reader_create(x->db);
+	x->watch = watch_create(x->db);
 	*state = x;
 	return 0;
 }
@@ -46,7 +48,7 @@ tear_down(void **state)
 	struct fixture *x = *state;
 
 	key_list_unref(x->list);
-	key_reader_free(x->reader);
+	watch_free(x->watch);
 	db_free(x->db);
 	place_remove(x->place);
 	free(x);
@@ -64,12 +66,13 @@ add(struct fixture *x, const char *name, const char *secret)
 static bool
 look(struct fixture *x)
 {
-	struct key_list *list = key_reader_read(x->reader);
+	struct watch_found found;
 
-	if (list == NULL)
+	watch_read(x->watch, &found);
+	if (found.lists[WATCH_KEYS] == NULL)
 		return false;
 	key_list_unref(x->list);
-	x->list = list;
+	x->list = found.lists[WATCH_KEYS];
 	return true;
 }
 

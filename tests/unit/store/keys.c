@@ -11,6 +11,7 @@
 #include <sodium.h>
 
 #include "base/log.h"
+#include "store/db.h"
 #include "tests/unit/store/children.h"
 
 #define SECRET "sk-one-one-one-one"

@@ -8,8 +8,10 @@
 #include <stdio.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "base/log.h"
+#include "store/db.h"
 #include "tests/unit/store/children.h"
 
 #define DAY 1777852800LL			/* 2026-05-04 00:00:00 UTC */

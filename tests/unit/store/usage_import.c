@@ -12,9 +12,11 @@
 #include <time.h>
 
 #include <cmocka.h>
+#include <sqlite3.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/db.h"
 #include "tests/unit/store/children.h"
 
 #define NOON_MS 1777896000000			/* 2026-05-04 12:00:00 UTC */

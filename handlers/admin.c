@@ -1,0 +1,200 @@
+#include "config.h"
+
+#include "handlers/admin.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "gateway/gate.h"
+#include "handlers/background.h"
+#include "handlers/path.h"
+#include "handlers/reply.h"
+#include "handlers/route.h"
+#include "handlers/store_watch.h"
+#include "store/throttle.h"
+
+enum { ANSWER_MAX_BYTES = 64 << 20, ID_DIGITS_MAX = 18 };
+
+/* ---- Who may. ---- */
+
+bool
+admin_has_key(const struct exchange *x)
+{
+	const struct snapshot *s = x->call.snapshot;
+
+	return gate_is_admin(s, x->credential) || gate_is_admin(s,
+	    params_get(&x->request->params, "HTTP_ADMINKEY"));
+}
+
+/* Who may not try is not told whether the key was right. */
+enum err
+admin_check(struct exchange *x)
+{
+	struct state *state = x->app->state;
+	uint64_t now_s = x->call.start_wall_us / 1000000;
+
+	x->retry_after_s = throttle_wait_s(state, x->call.client_host, now_s);
+	if (x->retry_after_s > 0)
+		return ERR_ADMIN_LOCKED;
+	if (admin_has_key(x)) {
+		x->call.key_id = "admin";
+		return ERR_NONE;
+	}
+	throttle_note_failure(state, x->call.client_host, now_s);
+	return ERR_ADMIN_KEY;
+}
+
+/* ---- The job. ---- */
+
+static void
+admin_free(void *job)
+{
+	struct admin_job *j = job;
+
+	snapshot_unref(j->snapshot);
+	buf_fini(&j->body);
+	arena_fini(&j->arena);
+	free(j);
+}
+
+static struct admin_job *
+admin_create(struct exchange *x)
+{
+	struct admin_job *j = calloc(1, sizeof *j);
+	const char *query = x->path.raw + x->path.raw_len;
+
+	if (j == NULL)
+		abort();
+	j->x = x;
+	j->app = x->app;
+	j->db = x->app->db;
+	j->snapshot = snapshot_ref(x->call.snapshot);
+	j->status = 200;
+	arena_init(&j->arena, 1024);
+	buf_init(&j->body, ANSWER_MAX_BYTES);
+	j->query = arena_strndup(&j->arena, query + (*query == '?'),
+	    strcspn(query + (*query == '?'), "#"));
+	for (size_t i = 0; i < ADMIN_PARAMS_MAX; i++)
+		j->params[i] = route_param(x->route, x->call.path, i,
+		    &j->arena);
+	return j;
+}
+
+static const char *
+read_body(struct admin_job *j, struct exchange *x, size_t *n)
+{
+	char	*text;
+
+	*n = (size_t)x->body.len;
+	text = arena_alloc(&j->arena, *n + 1);
+	return spool_read(&x->body, 0, text, *n) == (ssize_t)*n ? text : NULL;
+}
+
+struct admin_job *
+admin_begin(struct exchange *x, const struct field *fields, size_t count)
+{
+	struct admin_job *j = admin_create(x);
+	struct field_problem problem = { NULL, NULL };
+	const char *json;
+	size_t	 n;
+	enum err err = ERR_SPOOL;
+
+	json = read_body(j, x, &n);
+	exchange_forget_scan(x);
+	if (json != NULL)
+		err = fields_read(j->values, fields, count, &j->arena, json, n,
+		    &problem);
+	if (err == ERR_NONE)
+		return j;
+	admin_fail(j, err, problem.name, problem.text);
+	admin_end(j);
+	return NULL;
+}
+
+void
+admin_fail(struct admin_job *j, enum err err, const char *param,
+    const char *text)
+{
+	j->err = err;
+	j->param = arena_strdup(&j->arena, param);
+	j->text = arena_strdup(&j->arena, text);
+}
+
+static void
+admin_tell(struct exchange *x, void *job)
+{
+	struct admin_job *j = job;
+
+	x->call.audit = arena_strdup(x->call.arena, j->audit);
+	x->param = arena_strdup(x->call.arena, j->param);
+	if (j->err != ERR_NONE)
+		reply_error(x, j->err, arena_strdup(x->call.arena, j->text));
+	else
+		reply_json(x, j->status, &j->body);
+	if (j->audit != NULL)
+		store_watch_look(j->app->watch);
+}
+
+void
+admin_end(struct admin_job *j)
+{
+	admin_tell(j->x, j);
+	admin_free(j);
+}
+
+static void
+admin_on_pool(struct db *db, void *job)
+{
+	struct admin_job *j = job;
+
+	(void)db;
+	j->work(j);
+}
+
+void
+admin_run(struct admin_job *j, void (*work)(struct admin_job *))
+{
+	j->work = work;
+	background_run(j->x, j, admin_on_pool, admin_tell, admin_free);
+}
+
+/* ---- For the work. ---- */
+
+/* "%41+b" -> "A b" (application/x-www-form-urlencoded). NULL: badly encoded. */
+static const char *
+decode(struct arena *arena, const char *text, size_t n)
+{
+	char	*spaced = arena_strndup(arena, text, n);
+
+	for (char *c = spaced; *c != '\0'; c++)
+		if (*c == '+')
+			*c = ' ';
+	return path_decode(arena, spaced, n);
+}
+
+const char *
+admin_query(struct admin_job *j, const char *name)
+{
+	size_t	 len = strlen(name), n;
+
+	for (const char *pair = j->query; *pair != '\0'; pair += n) {
+		pair += *pair == '&';
+		n = strcspn(pair, "&");
+		if (n > len && strncmp(pair, name, len) == 0 &&
+		    pair[len] == '=')
+			return decode(&j->arena, pair + len + 1, n - len - 1);
+	}
+	return NULL;
+}
+
+int64_t
+admin_id(const struct admin_job *j, size_t index)
+{
+	const char *text = j->params[index];
+	size_t	 n = text == NULL ? 0 : strlen(text);
+
+	if (n == 0 || n > ID_DIGITS_MAX || strspn(text, "0123456789") != n)
+		return 0;
+	return strtoll(text, NULL, 10);
+}

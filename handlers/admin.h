@@ -1,0 +1,80 @@
+/* admin.h - what all routes for administrators have in common.
+ *
+ * A handler says which members its body may have and what is to be done on the
+ * thread pool:
+ *
+ *	struct admin_job *job = admin_begin(x, fields, FIELD__MAX);
+ *
+ *	if (job != NULL)
+ *		admin_run(job, add_channel);
+ *
+ * The work reads the job's values, and either puts the answer's JSON into its
+ * body and a sentence for the audit, or fails.
+ */
+#ifndef HANDLERS_ADMIN_H
+#define HANDLERS_ADMIN_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "handlers/exchange.h"
+#include "handlers/fields.h"
+
+enum { ADMIN_BODY_MAX = 1 << 20, ADMIN_PARAMS_MAX = 2 };
+
+/* Nothing in it belongs to the request, which may end before the work does. */
+struct admin_job {
+	struct arena	 arena;
+	struct exchange	*x;		/* on the loop only */
+	struct app	*app;
+	struct snapshot	*snapshot;	/* a reference; the configuration of the request's time */
+	struct db	*db;
+	void		(*work)(struct admin_job *);
+	const char	*params[ADMIN_PARAMS_MAX]; /* of the route, in order: "{id}" or "*"; NULL: it has none */
+	const char	*query;		/* behind the "?", undecoded; "" = none */
+	struct field_value values[FIELDS_MAX];
+	void		*state;		/* the handler's own, in the arena */
+
+	/* The answer, from the work. */
+	int		 status;	/* of success: 200 unless it says otherwise */
+	struct buf	 body;		/* JSON; empty with 204 */
+	enum err	 err;		/* ERR_NONE: success */
+	const char	*text, *param;	/* of a failure: a sentence (NULL: the error's own), the member at fault */
+	const char	*audit;		/* what was changed, for the journal; free of secrets; NULL: nothing was */
+};
+
+/*
+ * May the exchange go on, as an administrator's? Its key must be the admin key,
+ * as Bearer or in AdminKey (P45), and its address must not have shown many wrong
+ * ones. ERR_NONE, ERR_ADMIN_KEY or ERR_ADMIN_LOCKED.
+ */
+enum err admin_check(struct exchange *);
+
+/* Is CREDENTIAL or AdminKey of the exchange the admin key? Nothing is counted. */
+bool	admin_has_key(const struct exchange *);
+
+/*
+ * Read the body by FIELDS (COUNT of them, at most FIELDS_MAX). NULL: it was
+ * refused, which the client has been told.
+ */
+struct admin_job *admin_begin(struct exchange *, const struct field *fields,
+	    size_t count);
+
+/* Do WORK on the thread pool and send its answer. The job is given away. */
+void	admin_run(struct admin_job *, void (*work)(struct admin_job *));
+
+/* For handlers that need no pool: send the answer now. The job is given away. */
+void	admin_end(struct admin_job *);
+
+/* For the work: fail with ERR, naming PARAM (NULL: none) and saying TEXT (NULL: as always). */
+void	admin_fail(struct admin_job *, enum err, const char *param,
+	    const char *text);
+
+/*
+ * The value of NAME in the query, decoded, in the job's arena; NULL: it is not
+ * there, or badly encoded.
+ */
+const char *admin_query(struct admin_job *, const char *name);
+
+/* The param at INDEX as a row's id: 1 or more; 0: it is none. */
+int64_t	admin_id(const struct admin_job *, size_t index);
+#endif

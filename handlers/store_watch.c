@@ -1,0 +1,71 @@
+#include "config.h"
+
+#include "handlers/store_watch.h"
+
+#include "base/log.h"
+
+/* Requests in flight go on with the lists that they began with. */
+static void
+store_watch_use(struct store_watch *w)
+{
+	struct app *app = w->app;
+	struct key_list *keys = w->found.lists[WATCH_KEYS];
+
+	if (keys != NULL) {
+		key_list_unref(app->keys);
+		app->keys = keys;
+	}
+}
+
+void
+store_watch_init(struct store_watch *w, struct app *app)
+{
+	*w = (struct store_watch){ .app = app,
+		.watch = watch_create(app->db) };
+	app->watch = w;
+	watch_read(w->watch, &w->found);
+	store_watch_use(w);
+}
+
+void
+store_watch_fini(struct store_watch *w)
+{
+	watch_free(w->watch);
+	key_list_unref(w->app->keys);
+	w->app->keys = NULL;
+}
+
+static void
+store_watch_on_work(uv_work_t *work)
+{
+	struct store_watch *w = work->data;
+
+	watch_read(w->watch, &w->found);
+}
+
+static void
+store_watch_on_done(uv_work_t *work, int status)
+{
+	struct store_watch *w = work->data;
+
+	(void)status;
+	w->is_busy = false;
+	if (w->found.lists[WATCH_KEYS] != NULL)
+		log_info("clients' keys read: %zu",
+		    key_list_count(w->found.lists[WATCH_KEYS]));
+	store_watch_use(w);
+	if (w->again)
+		store_watch_look(w);
+}
+
+void
+store_watch_look(struct store_watch *w)
+{
+	w->again = w->is_busy;
+	if (w->is_busy)
+		return;
+	w->is_busy = true;
+	w->work.data = w;
+	uv_queue_work(w->app->loop, &w->work, store_watch_on_work,
+	    store_watch_on_done);
+}

@@ -1,0 +1,18 @@
+/* store.h - the database in state_dir, all that other rooms see of it.
+ *
+ * SQLite is known in this room alone. Every call that takes a struct db blocks
+ * and belongs on the thread pool or in sluicectl; lists that were read are plain
+ * memory.
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "store/db.h"
+#include "store/key_list.h"
+#include "store/keys.h"
+#include "store/objects.h"
+#include "store/usage.h"
+#include "store/usage_import.h"
+#include "store/watch.h"
+
+#endif

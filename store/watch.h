@@ -1,0 +1,28 @@
+/* watch.h - what a process knows of the database by heart, and when that changes. */
+#ifndef STORE_WATCH_H
+#define STORE_WATCH_H
+
+#include "store/db.h"
+#include "store/key_list.h"
+
+/* Each is read as a whole when any of its rows changed. */
+enum watch_kind { WATCH_KEYS, WATCH__KINDS };
+
+/* What was read, each with a reference for the caller; NULL: it is the same. */
+struct watch_found {
+	void		*lists[WATCH__KINDS];	/* WATCH_KEYS: struct key_list */
+};
+
+/* Looks for changes, on one thread at a time. */
+struct watch;
+
+struct watch *watch_create(const struct db *);
+void	watch_free(struct watch *);
+
+/*
+ * Read what may be other than at the last call. Where it cannot be read, or the
+ * database is gone or another that never had any of a kind, what is known of it
+ * stays (DESIGN section 7.9), which the log is told once. Blocks.
+ */
+void	watch_read(struct watch *, struct watch_found *);
+#endif
