@@ -182,6 +182,7 @@ give_memory_back(struct responder *r)
 {
 	if (r->front.active > 0 || r->front.served == r->trimmed)
 		return;
+	client_trim(&r->app.client);
 	malloc_trim(0);
 	r->trimmed = r->front.served;
 }

@@ -13,20 +13,15 @@
 
 enum { TEXT_MAX_BYTES = 1024, LINE_MAX_BYTES = 2048 * TEXT_MAX_BYTES };
 
-static void
-put_name(struct buf *line, const char *name)
-{
-	buf_puts(line, ",\"");
-	buf_puts(line, name);
-	buf_puts(line, "\":");
-}
+/* A member's NAME as it stands before its value: one literal, one append. */
+#define MEMBER(name)	",\"" name "\":"
 
 static void
-put_text(struct buf *line, const char *name, const char *text)
+put_text(struct buf *line, const char *member, const char *text)
 {
 	size_t	 len = text == NULL ? 0 : strlen(text);
 
-	put_name(line, name);
+	buf_puts(line, member);
 	if (text == NULL)
 		buf_puts(line, "null");
 	else
@@ -35,25 +30,25 @@ put_text(struct buf *line, const char *name, const char *text)
 }
 
 static void
-put_number(struct buf *line, const char *name, uint64_t number)
+put_number(struct buf *line, const char *member, uint64_t number)
 {
-	put_name(line, name);
+	buf_puts(line, member);
 	buf_put_number(line, number);
 }
 
 /* P20's members, where log.bodies is set. */
 static void
-put_body(struct buf *line, const char *name, const struct call_text *text)
+put_body(struct buf *line, const char *member, const char *cut,
+    const struct call_text *text)
 {
 	if (text == NULL)
 		return;
-	put_name(line, name);
+	buf_puts(line, member);
 	json_write_string(line, buf_data(&text->buf), buf_len(&text->buf));
 	if (!text->is_cut)
 		return;
-	buf_puts(line, ",\"");
-	buf_puts(line, name);
-	buf_puts(line, "_cut\":true");
+	buf_puts(line, cut);
+	buf_puts(line, "true");
 }
 
 static const char *
@@ -68,9 +63,9 @@ level_of(const struct call *c)
 
 /* Milliseconds, or null when there was no such moment. */
 static void
-put_ms(struct buf *line, const char *name, bool is_known, uint64_t us)
+put_ms(struct buf *line, const char *member, bool is_known, uint64_t us)
 {
-	put_name(line, name);
+	buf_puts(line, member);
 	if (is_known)
 		buf_put_number(line, us / 1000);
 	else
@@ -85,7 +80,7 @@ static const char *const sources[] = {
 static void
 put_usage(struct buf *line, const struct usage *u)
 {
-	put_name(line, "usage");
+	buf_puts(line, MEMBER("usage"));
 	if (u->source == USAGE_NONE) {
 		buf_puts(line, "null");
 		return;
@@ -93,18 +88,18 @@ put_usage(struct buf *line, const struct usage *u)
 	buf_puts(line, "{\"source\":\"");
 	buf_puts(line, sources[u->source]);
 	buf_puts(line, "\"");
-	put_number(line, "input_tokens", u->input_tokens);
-	put_number(line, "cache_read_tokens", u->cache_read_tokens);
-	put_number(line, "cache_write_tokens", u->cache_write_tokens);
-	put_number(line, "output_tokens", u->output_tokens);
-	put_number(line, "reasoning_tokens", u->reasoning_tokens);
+	put_number(line, MEMBER("input_tokens"), u->input_tokens);
+	put_number(line, MEMBER("cache_read_tokens"), u->cache_read_tokens);
+	put_number(line, MEMBER("cache_write_tokens"), u->cache_write_tokens);
+	put_number(line, MEMBER("output_tokens"), u->output_tokens);
+	put_number(line, MEMBER("reasoning_tokens"), u->reasoning_tokens);
 	buf_puts(line, "}");
 }
 
 static void
 put_cost(struct buf *line, uint64_t cost)
 {
-	put_name(line, "cost");
+	buf_puts(line, MEMBER("cost"));
 	cost_put(line, cost);
 }
 
@@ -116,13 +111,14 @@ put_attempt(struct buf *line, const struct call_attempt *a)
 	buf_puts(line, "{\"provider\":");
 	json_write_string(line, a->target->provider->name,
 	    strlen(a->target->provider->name));
-	put_text(line, "model", a->model);
-	put_number(line, "status", (uint64_t)a->status);
-	put_text(line, "outcome", err_get(a->outcome)->name);
-	put_number(line, "duration_ms", (a->end_us - a->start_us) / 1000);
-	put_ms(line, "first_token_ms", a->first_token_us != 0,
+	put_text(line, MEMBER("model"), a->model);
+	put_number(line, MEMBER("status"), (uint64_t)a->status);
+	put_text(line, MEMBER("outcome"), err_get(a->outcome)->name);
+	put_number(line, MEMBER("duration_ms"),
+	    (a->end_us - a->start_us) / 1000);
+	put_ms(line, MEMBER("first_token_ms"), a->first_token_us != 0,
 	    a->first_token_us);
-	put_name(line, "hedge");
+	buf_puts(line, MEMBER("hedge"));
 	buf_puts(line, a->is_hedge ? "true" : "false");
 	if (a->usage.source != USAGE_NONE)
 		put_usage(line, &a->usage);
@@ -134,7 +130,7 @@ put_attempt(struct buf *line, const struct call_attempt *a)
 static void
 put_attempts(struct buf *line, const struct call *c)
 {
-	put_name(line, "attempts");
+	buf_puts(line, MEMBER("attempts"));
 	buf_puts(line, "[");
 	for (unsigned i = 0; i < c->attempt_count; i++) {
 		if (i > 0)
@@ -155,35 +151,36 @@ put_call(struct buf *line, const struct call *c)
 	buf_puts(line, "{\"asctime\":\"");
 	buf_puts(line, when);
 	buf_puts(line, "\"");
-	put_number(line, "time_ms", c->start_wall_us / 1000);
-	put_text(line, "levelname", level_of(c));
-	put_text(line, "message", "request settled");
-	put_text(line, "request_id", c->id);
-	put_text(line, "client_host", c->client_host);
-	put_text(line, "key_id", c->key_id);
+	put_number(line, MEMBER("time_ms"), c->start_wall_us / 1000);
+	put_text(line, MEMBER("levelname"), level_of(c));
+	put_text(line, MEMBER("message"), "request settled");
+	put_text(line, MEMBER("request_id"), c->id);
+	put_text(line, MEMBER("client_host"), c->client_host);
+	put_text(line, MEMBER("key_id"), c->key_id);
 	if (c->audit != NULL)
-		put_text(line, "audit", c->audit);
-	put_text(line, "method", c->method);
-	put_text(line, "api_path", c->path);
-	put_text(line, "request_model_name", c->model);
-	put_text(line, "target_provider",
+		put_text(line, MEMBER("audit"), c->audit);
+	put_text(line, MEMBER("method"), c->method);
+	put_text(line, MEMBER("api_path"), c->path);
+	put_text(line, MEMBER("request_model_name"), c->model);
+	put_text(line, MEMBER("target_provider"),
 	    c->target == NULL ? NULL : c->target->provider->name);
-	put_text(line, "target_model_name", c->target_model);
-	put_name(line, "stream");
+	put_text(line, MEMBER("target_model_name"), c->target_model);
+	buf_puts(line, MEMBER("stream"));
 	buf_puts(line, c->stream ? "true" : "false");
-	put_number(line, "status", (uint64_t)c->status);
-	put_text(line, "outcome", err_get(c->outcome)->name);
-	put_number(line, "duration_ms", (clock_now_us() - c->start_us) / 1000);
-	put_ms(line, "ttfb_ms", c->first_byte_us != 0,
+	put_number(line, MEMBER("status"), (uint64_t)c->status);
+	put_text(line, MEMBER("outcome"), err_get(c->outcome)->name);
+	put_number(line, MEMBER("duration_ms"),
+	    (clock_now_us() - c->start_us) / 1000);
+	put_ms(line, MEMBER("ttfb_ms"), c->first_byte_us != 0,
 	    c->first_byte_us - c->start_us);
-	put_number(line, "bytes", c->bytes);
-	put_text(line, "trace_id", c->trace_id);
+	put_number(line, MEMBER("bytes"), c->bytes);
+	put_text(line, MEMBER("trace_id"), c->trace_id);
 	put_attempts(line, c);
 	put_usage(line, &c->usage);
 	if (call_find_cost(c, &cost))
 		put_cost(line, cost);
 	else
-		put_text(line, "cost", NULL);
+		put_text(line, MEMBER("cost"), NULL);
 }
 
 void
@@ -199,8 +196,10 @@ settle(struct state *state, struct journal *journal, const struct call *c)
 	if (has_bodies) {
 		buf_append(&bare, buf_data(&line), buf_len(&line));
 		buf_puts(&bare, end);
-		put_body(&line, "request", c->request_text);
-		put_body(&line, "response", c->answer_text);
+		put_body(&line, MEMBER("request"), MEMBER("request_cut"),
+		    c->request_text);
+		put_body(&line, MEMBER("response"), MEMBER("response_cut"),
+		    c->answer_text);
 	}
 	if (buf_puts(&line, end) != ERR_NONE)
 		buf_consume(&line, buf_len(&line));

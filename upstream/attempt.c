@@ -277,6 +277,7 @@ attempt_on_done(struct client_transfer *t, CURLcode code)
 	    offsetof(struct attempt, transfer));
 
 	a->running = false;
+	a->is_clean = code == CURLE_OK;
 	uv_timer_stop(&a->timer);
 	if (!a->cancelled)
 		a->sink.done(a->sink.arg, attempt_failure(a, code));
@@ -299,14 +300,24 @@ attempt_set_body(CURL *easy, struct attempt *a)
 	curl_easy_setopt(easy, CURLOPT_POST, 1L);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE,
 	    (curl_off_t)r->body_len);
-	if (r->body != NULL) {
+	if (r->body != NULL)
 		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, r->body);
-		return;
-	}
+}
+
+/* What no request changes. */
+static void
+attempt_set_fixed(CURL *easy)
+{
+	for (size_t i = 0; i < sizeof fixed_options / sizeof *fixed_options;
+	    i++)
+		curl_easy_setopt(easy, fixed_options[i].option,
+		    fixed_options[i].value);
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, attempt_on_header);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, attempt_on_data);
 	curl_easy_setopt(easy, CURLOPT_READFUNCTION, attempt_on_read);
-	curl_easy_setopt(easy, CURLOPT_READDATA, a);
 	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, attempt_on_seek);
-	curl_easy_setopt(easy, CURLOPT_SEEKDATA, a);
 }
 
 static void
@@ -314,25 +325,41 @@ attempt_set_options(CURL *easy, struct attempt *a)
 {
 	const struct attempt_request *r = a->request;
 
-	for (size_t i = 0; i < sizeof fixed_options / sizeof *fixed_options;
-	    i++)
-		curl_easy_setopt(easy, fixed_options[i].option,
-		    fixed_options[i].value);
-	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_URL, r->url);
 	curl_easy_setopt(easy, CURLOPT_PROXY, r->proxy == NULL ? "" : r->proxy);
-	curl_easy_setopt(easy, CURLOPT_NOPROXY, "");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, r->http2 ?
 	    (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, r->headers);
 	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, (long)r->connect_ms);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE,
 	    r->stream ? (long)READ_SIZE_STREAM : (long)READ_SIZE);
-	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, attempt_on_header);
 	curl_easy_setopt(easy, CURLOPT_HEADERDATA, a);
-	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, attempt_on_data);
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
+	curl_easy_setopt(easy, CURLOPT_READDATA, a);
+	curl_easy_setopt(easy, CURLOPT_SEEKDATA, a);
 	attempt_set_body(easy, a);
+}
+
+/* What such a request leaves in its handle, another of the kind sets anew. */
+static bool
+is_plain(const struct attempt_request *r)
+{
+	return strcmp(r->method, "POST") == 0 && r->has_body &&
+	    r->body != NULL && !r->http2;
+}
+
+static void
+attempt_give_easy(struct attempt *a)
+{
+	CURL	*easy = a->transfer.easy;
+
+	if (!a->is_clean || !a->is_plain) {
+		curl_easy_cleanup(easy);
+		return;
+	}
+	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+	client_give(a->client, easy);
 }
 
 struct attempt *
@@ -340,13 +367,19 @@ attempt_start(struct client *client, const struct attempt_request *request,
     const struct sink *sink)
 {
 	struct attempt *a = calloc(1, sizeof *a);
+	bool	 is_fresh = true;
 
 	if (a == NULL)
 		return NULL;
-	if ((a->transfer.easy = curl_easy_init()) == NULL) {
+	a->is_plain = is_plain(request);
+	a->transfer.easy = a->is_plain ? client_take(client, &is_fresh) :
+	    curl_easy_init();
+	if (a->transfer.easy == NULL) {
 		free(a);
 		return NULL;
 	}
+	if (is_fresh)
+		attempt_set_fixed(a->transfer.easy);
 	a->client = client;
 	a->request = request;
 	a->sink = *sink;
@@ -495,7 +528,7 @@ attempt_free(struct attempt *a)
 		return;
 	attempt_cancel(a);
 	attempt_remove(a);
-	curl_easy_cleanup(a->transfer.easy);
+	attempt_give_easy(a);
 	buf_fini(&a->fields);
 	uv_close((uv_handle_t *)&a->timer, attempt_on_timer_closed);
 }

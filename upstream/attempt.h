@@ -65,6 +65,7 @@ struct attempt {
 	struct sink	 sink;
 	uv_timer_t	 timer;
 	bool		 in_callback, cancelled, running;
+	bool		 is_plain, is_clean;	/* its handle may be used again */
 	bool		 in_head, head_done, chunked, token_seen;
 	bool		 paused, want_pause;
 	uint64_t	 body_offset;

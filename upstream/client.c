@@ -290,9 +290,33 @@ client_open(struct client *c, uv_loop_t *loop)
 	return ERR_NONE;
 }
 
+CURL *
+client_take(struct client *c, bool *is_fresh)
+{
+	*is_fresh = c->spare_count == 0;
+	return *is_fresh ? curl_easy_init() : c->spare[--c->spare_count];
+}
+
+void
+client_give(struct client *c, CURL *easy)
+{
+	if (c->spare_count == CLIENT_SPARE_MAX)
+		curl_easy_cleanup(easy);
+	else
+		c->spare[c->spare_count++] = easy;
+}
+
+void
+client_trim(struct client *c)
+{
+	while (c->spare_count > 0)
+		curl_easy_cleanup(c->spare[--c->spare_count]);
+}
+
 void
 client_close(struct client *c)
 {
+	client_trim(c);
 	curl_multi_cleanup(c->multi);
 	uv_close((uv_handle_t *)&c->timer, NULL);
 	free(c->sockets);

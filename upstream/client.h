@@ -12,6 +12,8 @@
 
 struct client_socket;
 
+enum { CLIENT_SPARE_MAX = 8 };
+
 /* One per process: warm connections and the DNS cache are shared by all attempts. */
 struct client {
 	uv_loop_t	*loop;
@@ -19,6 +21,8 @@ struct client {
 	uv_timer_t	 timer;
 	struct client_socket **sockets;	/* by descriptor */
 	size_t		 socket_slots;
+	CURL		*spare[CLIENT_SPARE_MAX];	/* their options are set already */
+	unsigned	 spare_count;
 	unsigned	 callbacks;	/* libcurl's that are being answered right now */
 };
 
@@ -33,6 +37,21 @@ struct client_transfer {
 /* ERR_INTERNAL when libcurl cannot be set up. */
 enum err client_open(struct client *, uv_loop_t *);
 void	client_close(struct client *);
+
+/*
+ * A handle of the caller's: one that was used before, with the options that it
+ * had then, or a fresh one. NULL when libcurl has no memory.
+ */
+CURL	*client_take(struct client *, bool *is_fresh);
+
+/*
+ * Take back a handle whose transfer came to a good end, for another to use (8 %
+ * of a request's instructions). Nothing that it points to may be used again.
+ */
+void	client_give(struct client *, CURL *);
+
+/* Free the spare handles: each keeps its receive buffer. */
+void	client_trim(struct client *);
 
 /*
  * Give T->easy (which stays the caller's) the options that make it a member of

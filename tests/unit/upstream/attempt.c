@@ -491,6 +491,42 @@ a_connection_is_used_again(void **state)
 	assert_int_equal(server.connections, 1);
 }
 
+/* A handle that was used before says nothing of its first user's. */
+static void
+a_handle_that_is_used_again_starts_afresh(void **state)
+{
+	struct run r;
+	struct curl_slist key = { (char *)(uintptr_t)"X-Key: k", NULL };
+	char	 url[128];
+
+	(void)state;
+	server_start(&server, serve_many);
+	snprintf(url, sizeof(url), "%s/first", server.url);
+	run_open(&r, url);
+	r.request.headers = &key;
+	assert_int_equal(run(&r), ERR_NONE);
+	r.request = (struct attempt_request){ .method = "POST",
+		.url = server.url, .has_body = true, .body = "[1,2,3]",
+		.body_len = 7, .connect_ms = FAR_MS, .headers_ms = FAR_MS,
+		.idle_ms = FAR_MS, .total_ms = FAR_MS };
+	assert_int_equal(run(&r), ERR_NONE);
+	assert_memory_equal(server.request, "POST /v1 ", 9);
+	assert_null(strstr(server.request, "X-Key"));
+	assert_non_null(strstr(server.request, "\r\n\r\n[1,2,3]"));
+	assert_int_equal(r.client.spare_count, 0);
+	r.request.method = "GET";
+	r.request.has_body = false;
+	assert_int_equal(run(&r), ERR_NONE);
+	assert_int_equal(r.client.spare_count, 1);
+	assert_memory_equal(server.request, "GET /v1 ", 8);
+	assert_null(strcasestr(server.request, "Content-Length"));
+	client_trim(&r.client);
+	assert_int_equal(r.client.spare_count, 0);
+	assert_int_equal(run(&r), ERR_NONE);
+	run_close(&r);
+	server_join(&server);
+}
+
 /* Answers once, and closes when the next request has arrived. */
 static void
 serve_once_then_close(struct server *s, int fd)
@@ -1137,6 +1173,7 @@ main(void)
 		TEST(the_request_is_as_asked_for),
 		TEST(get_has_no_body),
 		TEST(a_connection_is_used_again),
+		TEST(a_handle_that_is_used_again_starts_afresh),
 		TEST(a_dead_pooled_connection_is_replaced),
 		TEST(nobody_listens),
 		TEST(a_proxy_that_is_not_there),
