@@ -126,6 +126,22 @@ column_text(struct arena *arena, sqlite3_stmt *stmt, int column)
 	    arena_strdup(arena, text);
 }
 
+/* Whatever has got into the database, sums with them do not wrap. */
+static void
+key_list_read_limits(struct key *key, sqlite3_stmt *stmt, int column)
+{
+	for (int i = 0; i < KEYS__LIMITS; i++) {
+		enum keys_limit limit = (enum keys_limit)i;
+		int64_t	 value = sqlite3_column_int64(stmt, column + i);
+		uint64_t max = keys_limits_max(limit);
+
+		if (value > 0)
+			keys_limits_set(&key->limits, limit,
+			    (uint64_t)value < max ? (uint64_t)value : max);
+	}
+	key->is_limited = keys_limits_exist(&key->limits);
+}
+
 static void
 key_list_add_row(struct key_list *l, sqlite3_stmt *stmt)
 {
@@ -138,6 +154,7 @@ key_list_add_row(struct key_list *l, sqlite3_stmt *stmt)
 	key->expires = sqlite3_column_int64(stmt, 2);
 	key->models = column_text(&l->arena, stmt, 3);
 	key->endpoints = column_text(&l->arena, stmt, 4);
+	key_list_read_limits(key, stmt, 8);
 	key_list_add(l, stmt, 5, 0, key);
 	key_list_add(l, stmt, 6, sqlite3_column_int64(stmt, 7), key);
 	l->key_count++;
@@ -151,8 +168,8 @@ key_list_read(sqlite3 *sqlite)
 	int	 result = SQLITE_ERROR;
 
 	if (sqlite3_prepare_v2(sqlite, "SELECT id, enabled, expires, models, "
-	    "endpoints, hash, old_hash, old_until FROM keys", -1, &stmt,
-	    NULL) == SQLITE_OK)
+	    "endpoints, hash, old_hash, old_until, " KEYS_LIMITS_COLUMNS
+	    " FROM keys", -1, &stmt, NULL) == SQLITE_OK)
 		while ((result = sqlite3_step(stmt)) == SQLITE_ROW)
 			key_list_add_row(l, stmt);
 	sqlite3_finalize(stmt);

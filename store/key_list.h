@@ -15,6 +15,8 @@ struct key {
 	int64_t		 expires;	/* seconds since 1970; 0 = never */
 	const char	*models;	/* patterns, each on a line; "" = all */
 	const char	*endpoints;	/* likewise */
+	bool		 is_limited;	/* some of: */
+	struct keys_limits limits;
 };
 
 struct key_list;

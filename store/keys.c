@@ -7,17 +7,12 @@
 #include <sodium.h>
 #include <sqlite3.h>
 
-#include "base/utf8.h"
+#include "base/hint.h"
 #include "store/db.h"
-
-/* 2100-01-01: what is later is a slip. */
-#define TIME_MAX_S	INT64_C(4102444800)
+#include "store/keys_rules.h"
 
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     "abcdefghijklmnopqrstuvwxyz";
-
-static const char name_bytes[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-    "abcdefghijklmnopqrstuvwxyz._@+-";
 
 static const char *const texts[KEYS__END] = {
 	[KEYS_DONE] = "done",
@@ -29,9 +24,15 @@ static const char *const texts[KEYS__END] = {
 	    "paths such as chat/completions, without /v1, spaces and "
 	    "? [ ] \\; only * is special",
 	[KEYS_BAD_TIME] = "the time is not between 1970 and 2100",
-	[KEYS_BAD_SECRET] = "a key is 16 to 512 letters, digits and signs of "
+	[KEYS_BAD_REMOTE_USER] = "a remote user is at most 256 bytes of text "
+	    "on one line",
+	[KEYS_BAD_LIMIT] = "limits are at most 1000000 requests and "
+	    "1000000000 tokens a minute, 10000 requests at a time, budgets "
+	    "of 1000000000000000 tokens and of 1000000000 in money",
+	[KEYS_BAD_SECRET] = "a key is 8 to 512 letters, digits and signs of "
 	    "ASCII without spaces and commas",
 	[KEYS_NAME_TAKEN] = "there is a key of this name",
+	[KEYS_REMOTE_USER_TAKEN] = "another key has this remote user",
 	[KEYS_SECRET_TAKEN] = "this key is known already",
 	[KEYS_NOT_FOUND] = "there is no key of this name",
 	[KEYS_BROKEN] = "the database cannot be used",
@@ -54,94 +55,6 @@ keys_make(char secret[KEYS_MADE_SIZE])
 	secret[n] = '\0';
 }
 
-/* ---- What may be stored. ---- */
-
-static bool
-is_name(const char *name)
-{
-	size_t	 n = strlen(name);
-
-	return n > 0 && n <= KEYS_NAME_MAX && name[0] != '-' &&
-	    strspn(name, name_bytes) == n;
-}
-
-static bool
-is_secret(const char *secret)
-{
-	size_t	 n = strlen(secret);
-
-	for (const char *c = secret; *c != '\0'; c++)
-		if (*c <= ' ' || *c > '~' || *c == ',')
-			return false;
-	return n >= KEYS_SECRET_MIN && n <= KEYS_SECRET_MAX;
-}
-
-static bool
-is_line(const char *text, size_t n)
-{
-	for (size_t i = 0, len; i < n; i += len) {
-		len = utf8_length((const unsigned char *)text + i, n - i);
-		if (len == 0 || (unsigned char)text[i] < ' ' ||
-		    text[i] == '\177')
-			return false;
-	}
-	return true;
-}
-
-/* What elsewhere is special in a pattern is none, lest somebody rely on it. */
-static bool
-is_pattern(const char *pattern, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strchr(" ?[]\\", pattern[i]) != NULL)
-			return false;
-	return n > 0 && n <= KEYS_PATTERN_MAX && is_line(pattern, n);
-}
-
-static bool
-is_pattern_list(const char *list)
-{
-	size_t	 n, count = 0;
-
-	if (*list == '\0')
-		return true;
-	for (;; list += n + 1) {
-		n = strcspn(list, "\n");
-		if (!is_pattern(list, n) || ++count > KEYS_PATTERNS_MAX)
-			return false;
-		if (list[n] == '\0')
-			return true;
-	}
-}
-
-/* "/v1/chat/completions" would never match, and that should be told. */
-static bool
-is_endpoint_list(const char *list)
-{
-	return is_pattern_list(list) && strncmp(list, "/v1/", 4) != 0 &&
-	    strstr(list, "\n/v1/") == NULL;
-}
-
-static bool
-is_time(int64_t time_s)
-{
-	return time_s >= 0 && time_s < TIME_MAX_S;
-}
-
-static enum keys_end
-judge_change(const struct keys_change *c)
-{
-	if (c->owner != NULL && (strlen(c->owner) > KEYS_OWNER_MAX ||
-	    !is_line(c->owner, strlen(c->owner))))
-		return KEYS_BAD_OWNER;
-	if (c->models != NULL && !is_pattern_list(c->models))
-		return KEYS_BAD_MODELS;
-	if (c->endpoints != NULL && !is_endpoint_list(c->endpoints))
-		return KEYS_BAD_ENDPOINTS;
-	return c->has_expires && !is_time(c->expires) ? KEYS_BAD_TIME :
-	    KEYS_DONE;
-}
-
 /* ---- Statements. ---- */
 
 /* Prepare SQL, in which NAME is ?1. KEYS_DONE, or *STMT is NULL. */
@@ -152,7 +65,7 @@ keys_prepare(sqlite3_stmt **stmt, struct db *db, const char *sql,
 	sqlite3	*sqlite;
 
 	*stmt = NULL;
-	if (!is_name(name))
+	if (!keys_rules_is_name(name))
 		return KEYS_BAD_NAME;
 	sqlite = db_get(db);
 	if (sqlite == NULL ||
@@ -162,20 +75,37 @@ keys_prepare(sqlite3_stmt **stmt, struct db *db, const char *sql,
 	return KEYS_DONE;
 }
 
+/* Which unique column stood in the way? With the connection locked. */
+static enum keys_end
+keys_find_taken(sqlite3_stmt *stmt)
+{
+	const char *text = sqlite3_errmsg(sqlite3_db_handle(stmt));
+
+	return strstr(text, "remote_user") != NULL ? KEYS_REMOTE_USER_TAKEN :
+	    KEYS_NAME_TAKEN;
+}
+
 /* Run it; RETURNING gives a row where something was changed, else it is NONE. */
 static enum keys_end
 keys_run(sqlite3_stmt *stmt, enum keys_end none)
 {
-	int	 first = sqlite3_step(stmt), last = first;
+	sqlite3_mutex *mutex = sqlite3_db_mutex(sqlite3_db_handle(stmt));
+	int	 first, last;
+	enum keys_end end;
 
+	sqlite3_mutex_enter(mutex);	/* for the message to be ours */
+	first = last = sqlite3_step(stmt);
 	if (first == SQLITE_ROW)
 		last = sqlite3_step(stmt);
-	sqlite3_finalize(stmt);
 	if (last == SQLITE_CONSTRAINT)
-		return KEYS_NAME_TAKEN;
-	if (last != SQLITE_DONE)
-		return KEYS_BROKEN;
-	return first == SQLITE_ROW ? KEYS_DONE : none;
+		end = keys_find_taken(stmt);
+	else if (last != SQLITE_DONE)
+		end = KEYS_BROKEN;
+	else
+		end = first == SQLITE_ROW ? KEYS_DONE : none;
+	sqlite3_mutex_leave(mutex);
+	sqlite3_finalize(stmt);
+	return end;
 }
 
 static void
@@ -200,7 +130,16 @@ bind_id(sqlite3_stmt *stmt, int index, const char *secret)
 	sqlite3_bind_text(stmt, index, id, -1, SQLITE_TRANSIENT);
 }
 
-/* NULL where it is not given. */
+static void
+bind_hint(sqlite3_stmt *stmt, int index, const char *secret)
+{
+	char	 hint[HINT_SIZE];
+
+	hint_make(secret, hint);
+	sqlite3_bind_text(stmt, index, hint, -1, SQLITE_TRANSIENT);
+}
+
+/* ?2 to ?16, NULL where it is not given. */
 static void
 bind_change(sqlite3_stmt *stmt, const struct keys_change *c)
 {
@@ -211,6 +150,11 @@ bind_change(sqlite3_stmt *stmt, const struct keys_change *c)
 		sqlite3_bind_int(stmt, 5, c->enabled);
 	if (c->has_expires)
 		sqlite3_bind_int64(stmt, 6, c->expires);
+	sqlite3_bind_text(stmt, 7, c->remote_user, -1, SQLITE_STATIC);
+	for (int i = 0; i < KEYS__LIMITS; i++)
+		if (c->has_limit[i])
+			sqlite3_bind_int64(stmt, 8 + i, (int64_t)
+			    keys_limits_get(&c->limits, (enum keys_limit)i));
 }
 
 enum keys_end
@@ -218,25 +162,31 @@ keys_add(struct db *db, const char *name, const char *secret,
     const struct keys_change *change, int64_t now_s)
 {
 	sqlite3_stmt *stmt;
-	enum keys_end end = judge_change(change);
+	enum keys_end end = keys_rules_judge(change);
 
-	if (end == KEYS_DONE && !is_secret(secret))
+	if (end == KEYS_DONE && !keys_rules_is_secret(secret))
 		end = KEYS_BAD_SECRET;
 	if (end == KEYS_DONE)
 		end = keys_prepare(&stmt, db, "INSERT INTO keys (name, owner, "
-		    "models, endpoints, enabled, expires, created, hash, id) "
+		    "models, endpoints, enabled, expires, remote_user, "
+		    KEYS_LIMITS_COLUMNS ", created, hash, id, hint) "
 		    "SELECT ?1, ifnull(?2, ''), ifnull(?3, ''), "
-		    "ifnull(?4, ''), ifnull(?5, 1), nullif(?6, 0), ?7, ?8, ?9 "
-		    "WHERE NOT EXISTS (SELECT 1 FROM keys WHERE hash = ?8) "
-		    "AND NOT EXISTS (SELECT 1 FROM keys WHERE old_hash = ?8) "
-		    "AND NOT EXISTS (SELECT 1 FROM keys WHERE id = ?9) "
+		    "ifnull(?4, ''), ifnull(?5, 1), nullif(?6, 0), "
+		    "nullif(?7, ''), ifnull(?8, 0), ifnull(?9, 0), "
+		    "ifnull(?10, 0), ifnull(?11, 0), ifnull(?12, 0), "
+		    "ifnull(?13, 0), ifnull(?14, 0), ifnull(?15, 0), "
+		    "ifnull(?16, 0), ?17, ?18, ?19, ?20 "
+		    "WHERE NOT EXISTS (SELECT 1 FROM keys WHERE hash = ?18) "
+		    "AND NOT EXISTS (SELECT 1 FROM keys WHERE old_hash = ?18) "
+		    "AND NOT EXISTS (SELECT 1 FROM keys WHERE id = ?19) "
 		    "RETURNING 1", name);
 	if (end != KEYS_DONE)
 		return end;
 	bind_change(stmt, change);
-	sqlite3_bind_int64(stmt, 7, now_s);
-	bind_hash(stmt, 8, secret);
-	bind_id(stmt, 9, secret);
+	sqlite3_bind_int64(stmt, 17, now_s);
+	bind_hash(stmt, 18, secret);
+	bind_id(stmt, 19, secret);
+	bind_hint(stmt, 20, secret);
 	return keys_run(stmt, KEYS_SECRET_TAKEN);
 }
 
@@ -244,14 +194,23 @@ enum keys_end
 keys_set(struct db *db, const char *name, const struct keys_change *change)
 {
 	sqlite3_stmt *stmt;
-	enum keys_end end = judge_change(change);
+	enum keys_end end = keys_rules_judge(change);
 
 	if (end == KEYS_DONE)
 		end = keys_prepare(&stmt, db, "UPDATE keys SET "
 		    "owner = ifnull(?2, owner), models = ifnull(?3, models), "
 		    "endpoints = ifnull(?4, endpoints), "
 		    "enabled = ifnull(?5, enabled), "
-		    "expires = nullif(ifnull(?6, expires), 0) "
+		    "expires = nullif(ifnull(?6, expires), 0), "
+		    "remote_user = nullif(ifnull(?7, remote_user), ''), "
+		    "rpm = ifnull(?8, rpm), tpm = ifnull(?9, tpm), "
+		    "concurrency = ifnull(?10, concurrency), "
+		    "day_tokens = ifnull(?11, day_tokens), "
+		    "day_cost_nano = ifnull(?12, day_cost_nano), "
+		    "week_tokens = ifnull(?13, week_tokens), "
+		    "week_cost_nano = ifnull(?14, week_cost_nano), "
+		    "month_tokens = ifnull(?15, month_tokens), "
+		    "month_cost_nano = ifnull(?16, month_cost_nano) "
 		    "WHERE name = ?1 RETURNING 1", name);
 	if (end != KEYS_DONE)
 		return end;
@@ -276,21 +235,28 @@ keys_rotate(struct db *db, const char *name, const char *secret,
 	sqlite3_stmt *stmt;
 	enum keys_end end;
 
-	if (!is_secret(secret))
+	if (!keys_rules_is_secret(secret))
 		return KEYS_BAD_SECRET;
-	if (grace_s < 0 || !is_time(now_s + grace_s))
+	if (grace_s < 0 || !keys_rules_is_time(now_s + grace_s))
 		return KEYS_BAD_TIME;
 	end = keys_prepare(&stmt, db, "UPDATE keys SET "
 	    "old_hash = CASE WHEN ?3 > ?4 THEN hash END, "
 	    "old_until = CASE WHEN ?3 > ?4 THEN ?3 END, "
-	    "rotated = ?4, hash = ?2 WHERE name = ?1 RETURNING 1", name);
+	    "rotated = ?4, hash = ?2, hint = ?5 WHERE name = ?1 RETURNING 1", name);
 	if (end != KEYS_DONE)
 		return end;
 	bind_hash(stmt, 2, secret);
 	sqlite3_bind_int64(stmt, 3, now_s + grace_s);
 	sqlite3_bind_int64(stmt, 4, now_s);
+	bind_hint(stmt, 5, secret);
 	return keys_run(stmt, KEYS_NOT_FOUND);
 }
+
+/* ---- Reading. ---- */
+
+#define SELECT_RECORDS "SELECT id, name, owner, models, endpoints, enabled, " \
+	"created, expires, rotated, old_until, hint, remote_user, " \
+	KEYS_LIMITS_COLUMNS " FROM keys "
 
 static const char *
 column_text(sqlite3_stmt *stmt, int column)
@@ -300,31 +266,69 @@ column_text(sqlite3_stmt *stmt, int column)
 	return text == NULL ? "" : text;
 }
 
+static void
+tell_row(sqlite3_stmt *stmt, void (*each)(void *, const struct keys_record *),
+    void *arg)
+{
+	struct keys_record record = {
+		.id = column_text(stmt, 0),
+		.name = column_text(stmt, 1),
+		.owner = column_text(stmt, 2),
+		.models = column_text(stmt, 3),
+		.endpoints = column_text(stmt, 4),
+		.enabled = sqlite3_column_int(stmt, 5) != 0,
+		.created = sqlite3_column_int64(stmt, 6),
+		.expires = sqlite3_column_int64(stmt, 7),
+		.rotated = sqlite3_column_int64(stmt, 8),
+		.old_until = sqlite3_column_int64(stmt, 9),
+		.hint = column_text(stmt, 10),
+		.remote_user = column_text(stmt, 11),
+	};
+
+	for (int i = 0; i < KEYS__LIMITS; i++)
+		keys_limits_set(&record.limits, (enum keys_limit)i,
+		    (uint64_t)sqlite3_column_int64(stmt, 12 + i));
+	each(arg, &record);
+}
+
+/* All rows of STMT, which is finalized. */
+static enum keys_end
+tell_rows(sqlite3_stmt *stmt,
+    void (*each)(void *, const struct keys_record *), void *arg,
+    enum keys_end none)
+{
+	bool	 is_any = false;
+	int	 result;
+
+	for (; (result = sqlite3_step(stmt)) == SQLITE_ROW; is_any = true)
+		tell_row(stmt, each, arg);
+	sqlite3_finalize(stmt);
+	if (result != SQLITE_DONE)
+		return KEYS_BROKEN;
+	return is_any ? KEYS_DONE : none;
+}
+
 enum keys_end
 keys_each(struct db *db, void (*each)(void *, const struct keys_record *),
     void *arg)
 {
 	sqlite3	*sqlite = db_get(db);
 	sqlite3_stmt *stmt;
-	int	 result;
 
-	if (sqlite == NULL || sqlite3_prepare_v2(sqlite, "SELECT id, name, "
-	    "owner, models, endpoints, enabled, created, expires, rotated, "
-	    "old_until FROM keys ORDER BY name", -1, &stmt, NULL) != SQLITE_OK)
+	if (sqlite == NULL || sqlite3_prepare_v2(sqlite, SELECT_RECORDS
+	    "ORDER BY name", -1, &stmt, NULL) != SQLITE_OK)
 		return KEYS_BROKEN;
-	while ((result = sqlite3_step(stmt)) == SQLITE_ROW)
-		each(arg, &(struct keys_record){
-			.id = column_text(stmt, 0),
-			.name = column_text(stmt, 1),
-			.owner = column_text(stmt, 2),
-			.models = column_text(stmt, 3),
-			.endpoints = column_text(stmt, 4),
-			.enabled = sqlite3_column_int(stmt, 5) != 0,
-			.created = sqlite3_column_int64(stmt, 6),
-			.expires = sqlite3_column_int64(stmt, 7),
-			.rotated = sqlite3_column_int64(stmt, 8),
-			.old_until = sqlite3_column_int64(stmt, 9),
-		});
-	sqlite3_finalize(stmt);
-	return result == SQLITE_DONE ? KEYS_DONE : KEYS_BROKEN;
+	return tell_rows(stmt, each, arg, KEYS_DONE);
+}
+
+enum keys_end
+keys_tell(struct db *db, const char *name,
+    void (*each)(void *, const struct keys_record *), void *arg)
+{
+	sqlite3_stmt *stmt;
+	enum keys_end end = keys_prepare(&stmt, db, SELECT_RECORDS
+	    "WHERE name = ?1", name);
+
+	return end != KEYS_DONE ? end : tell_rows(stmt, each, arg,
+	    KEYS_NOT_FOUND);
 }

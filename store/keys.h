@@ -9,20 +9,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/hint.h"
+#include "store/keys_limits.h"
+
 struct db;
 
 enum {
 	KEYS_HASH = 32,
 	KEYS_ID_SIZE = 33,		/* half of the first key's hash in hex, and NUL */
 	KEYS_MADE_SIZE = 52,		/* "sk-", 48 letters and digits, NUL */
-	KEYS_SECRET_MIN = 16, KEYS_SECRET_MAX = 512,
+	KEYS_SECRET_MIN = 8, KEYS_SECRET_MAX = 512,
 	KEYS_NAME_MAX = 64, KEYS_OWNER_MAX = 128,
+	KEYS_REMOTE_USER_MAX = 256,
 	KEYS_PATTERN_MAX = 128, KEYS_PATTERNS_MAX = 64,
 };
 
 enum keys_end {
-	KEYS_DONE, KEYS_BAD_NAME, KEYS_BAD_OWNER, KEYS_BAD_MODELS,
-	KEYS_BAD_ENDPOINTS, KEYS_BAD_TIME, KEYS_BAD_SECRET, KEYS_NAME_TAKEN,
+	KEYS_DONE, KEYS_BAD_NAME, KEYS_BAD_OWNER, KEYS_BAD_REMOTE_USER,
+	KEYS_BAD_MODELS, KEYS_BAD_ENDPOINTS, KEYS_BAD_LIMIT, KEYS_BAD_TIME,
+	KEYS_BAD_SECRET, KEYS_NAME_TAKEN, KEYS_REMOTE_USER_TAKEN,
 	KEYS_SECRET_TAKEN, KEYS_NOT_FOUND, KEYS_BROKEN, KEYS__END
 };
 
@@ -37,6 +42,10 @@ struct keys_change {
 	bool		 has_expires, has_enabled;
 	int64_t		 expires;	/* seconds since 1970; 0: never */
 	bool		 enabled;
+	/* Of whom the web server knows to be this; one key's alone. "": nobody. */
+	const char	*remote_user;
+	bool		 has_limit[KEYS__LIMITS];
+	struct keys_limits limits;	/* where has_limit; 0: none */
 };
 
 /* One as it is told to people. Times in seconds since 1970, 0: none. */
@@ -45,6 +54,9 @@ struct keys_record {
 	bool		 enabled;
 	int64_t		 created, expires, rotated;
 	int64_t		 old_until;	/* how long the key before it is good, too */
+	const char	*hint;		/* hint_make of the key; "": it is older than hints */
+	const char	*remote_user;	/* "": nobody's */
+	struct keys_limits limits;
 };
 
 /* Make up a key that nobody can guess. After sodium_init. */
@@ -67,5 +79,9 @@ enum keys_end keys_rotate(struct db *, const char *name, const char *secret,
 
 /* Call EACH for every key, by name; the record is lent for the call. */
 enum keys_end keys_each(struct db *,
+	    void (*each)(void *arg, const struct keys_record *), void *arg);
+
+/* Call EACH for the key of this NAME, if there is one. */
+enum keys_end keys_tell(struct db *, const char *name,
 	    void (*each)(void *arg, const struct keys_record *), void *arg);
 #endif

@@ -141,8 +141,8 @@ def test_a_key_is_brought_along_on_standard_input(server):
     everywhere(server, BROUGHT, 200)
     assert "known already" in keys(server, "add", "twice", "--stdin", status=1,
                                    stdin=BROUGHT)
-    assert "16 to 512" in keys(server, "add", "x", "--stdin", status=1)
-    assert "16 to 512" in keys(server, "add", "x", "--stdin", status=1,
+    assert "8 to 512" in keys(server, "add", "x", "--stdin", status=1)
+    assert "8 to 512" in keys(server, "add", "x", "--stdin", status=1,
                                stdin="k" * 600)
     keys(server, "delete", "brought")
 

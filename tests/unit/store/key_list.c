@@ -183,10 +183,14 @@ static void
 limits_are_read(void **state)
 {
 	struct fixture *x = *state;
-	const struct keys_change change = { .models = "a\nb*",
+	struct keys_change change = { .models = "a\nb*",
 		.endpoints = "chat/*", .has_expires = true, .expires = NOW,
 		.has_enabled = true };
 	const struct key *key;
+
+	change.has_limit[KEYS_TPM] = change.has_limit[KEYS_WEEK_COST] = true;
+	change.limits.tpm = 5;
+	change.limits.cost_nano[1] = 6;
 
 	assert_int_equal(keys_add(x->db, "a", SECRET, &change, NOW),
 	    KEYS_DONE);
@@ -197,6 +201,28 @@ limits_are_read(void **state)
 	assert_string_equal(key->endpoints, "chat/*");
 	assert_int_equal(key->expires, NOW);
 	assert_false(key->enabled);
+	assert_true(key->is_limited);
+	assert_int_equal(key->limits.tpm, 5);
+	assert_int_equal(key->limits.cost_nano[1], 6);
+	assert_int_equal(key->limits.rpm, 0);
+}
+
+/* Who wrote them there knew better. */
+static void
+limits_that_cannot_be_are_cut(void **state)
+{
+	struct fixture *x = *state;
+
+	add(x, "a", SECRET);
+	add(x, "b", SECRET "2");
+	run_sql(x, "UPDATE keys SET rpm = -1, tpm = 'x', "
+	    "month_tokens = 9223372036854775807 WHERE name = 'a'");
+	look(x);
+	assert_false(find(x, SECRET "2", NOW)->is_limited);
+	assert_int_equal(find(x, SECRET, NOW)->limits.rpm, 0);
+	assert_int_equal(find(x, SECRET, NOW)->limits.tpm, 0);
+	assert_int_equal(find(x, SECRET, NOW)->limits.tokens[2],
+	    1000000000000000);
 }
 
 /* DESIGN section 7.9. */
@@ -256,6 +282,7 @@ main(void)
 		TEST(only_changes_are_read),
 		TEST(a_rotated_key_is_one_with_its_old_one),
 		TEST(limits_are_read),
+		TEST(limits_that_cannot_be_are_cut),
 		TEST(what_is_known_stays_when_the_database_does_not),
 		TEST(a_list_lives_as_long_as_its_references),
 	};

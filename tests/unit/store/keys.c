@@ -154,7 +154,7 @@ every_field_is_judged(void **state)
 {
 	struct fixture *x = *state;
 	static char long_name[KEYS_NAME_MAX + 2], long_secret[KEYS_SECRET_MAX
-	    + 2], many[2 * KEYS_PATTERNS_MAX + 2];
+	    + 2], long_user[KEYS_REMOTE_USER_MAX + 2], many[2 * KEYS_PATTERNS_MAX + 2];
 	const struct { const char *name, *secret; struct keys_change change;
 	    enum keys_end end; } cases[] = {
 		{ "", SECRET, nothing, KEYS_BAD_NAME },
@@ -163,13 +163,17 @@ every_field_is_judged(void **state)
 		{ "a\n", SECRET, nothing, KEYS_BAD_NAME },
 		{ long_name, SECRET, nothing, KEYS_BAD_NAME },
 		{ "a", "", nothing, KEYS_BAD_SECRET },
-		{ "a", "sk-short", nothing, KEYS_BAD_SECRET },
+		{ "a", "sk-shor", nothing, KEYS_BAD_SECRET },
 		{ "a", SECRET " ", nothing, KEYS_BAD_SECRET },
 		{ "a", SECRET ",x", nothing, KEYS_BAD_SECRET },
 		{ "a", SECRET "\303\244", nothing, KEYS_BAD_SECRET },
 		{ "a", long_secret, nothing, KEYS_BAD_SECRET },
 		{ "a", SECRET, { .owner = "a\nb" }, KEYS_BAD_OWNER },
 		{ "a", SECRET, { .owner = "\377" }, KEYS_BAD_OWNER },
+		{ "a", SECRET, { .remote_user = "a\nb" },
+		  KEYS_BAD_REMOTE_USER },
+		{ "a", SECRET, { .remote_user = long_user },
+		  KEYS_BAD_REMOTE_USER },
 		{ "a", SECRET, { .models = "a\n\nb" }, KEYS_BAD_MODELS },
 		{ "a", SECRET, { .models = "a\n" }, KEYS_BAD_MODELS },
 		{ "a", SECRET, { .models = "a?" }, KEYS_BAD_MODELS },
@@ -187,6 +191,7 @@ every_field_is_judged(void **state)
 	};
 
 	memset(long_name, 'a', KEYS_NAME_MAX + 1);
+	memset(long_user, 'a', KEYS_REMOTE_USER_MAX + 1);
 	memset(long_secret, 'a', KEYS_SECRET_MAX + 1);
 	for (int i = 0; i <= KEYS_PATTERNS_MAX; i++)
 		memcpy(&many[2 * i], "\na", 2);
@@ -198,6 +203,97 @@ every_field_is_judged(void **state)
 	for (int i = 0; i < KEYS__END; i++)
 		assert_true(strlen(keys_end_text((enum keys_end)i)) > 3);
 	assert_string_equal(listed(x), "");
+}
+
+static void
+remember_limits(void *arg, const struct keys_record *r)
+{
+	*(struct keys_limits *)arg = r->limits;
+}
+
+static void
+each_limit_is_set_kept_and_removed(void **state)
+{
+	struct fixture *x = *state;
+	struct keys_limits now, expected = { 0 };
+
+	assert_int_equal(add(x, "a", SECRET), KEYS_DONE);
+	assert_int_equal(add(x, "b", SECRET "2"), KEYS_DONE);
+	for (int i = 0; i < KEYS__LIMITS; i++) {
+		enum keys_limit limit = (enum keys_limit)i;
+		struct keys_change c = { .owner = "me" };
+
+		c.has_limit[i] = true;
+		keys_limits_set(&c.limits, limit, keys_limits_max(limit) + 1);
+		assert_int_equal(keys_set(x->db, "a", &c), KEYS_BAD_LIMIT);
+		keys_limits_set(&c.limits, limit, keys_limits_max(limit));
+		keys_limits_set(&expected, limit, keys_limits_max(limit));
+		assert_int_equal(keys_set(x->db, "a", &c), KEYS_DONE);
+		assert_int_equal(keys_tell(x->db, "a", remember_limits, &now),
+		    KEYS_DONE);
+		assert_memory_equal(&now, &expected, sizeof now);
+	}
+	for (int i = 0; i < KEYS__LIMITS; i++) {
+		struct keys_change c = { .has_expires = false };
+
+		c.has_limit[i] = true;
+		keys_limits_set(&expected, (enum keys_limit)i, 0);
+		assert_int_equal(keys_set(x->db, "a", &c), KEYS_DONE);
+		assert_int_equal(keys_tell(x->db, "a", remember_limits, &now),
+		    KEYS_DONE);
+		assert_memory_equal(&now, &expected, sizeof now);
+	}
+	assert_false(keys_limits_exist(&now));
+	assert_int_equal(keys_tell(x->db, "c", remember_limits, &now),
+	    KEYS_NOT_FOUND);
+}
+
+static void
+remember_user(void *arg, const struct keys_record *r)
+{
+	snprintf(arg, 64, "%s %s", r->hint, r->remote_user);
+}
+
+static const char *
+user_of(struct fixture *x, const char *name)
+{
+	assert_int_equal(keys_tell(x->db, name, remember_user, x->told),
+	    KEYS_DONE);
+	return x->told;
+}
+
+static void
+a_remote_user_is_one_keys_alone(void **state)
+{
+	struct fixture *x = *state;
+	const struct keys_change bo = { .remote_user = "CN=Bo" },
+	    nobody = { .remote_user = "" };
+
+	assert_int_equal(keys_add(x->db, "a", SECRET, &bo, NOW), KEYS_DONE);
+	assert_int_equal(keys_add(x->db, "b", SECRET "2", &bo, NOW),
+	    KEYS_REMOTE_USER_TAKEN);
+	assert_int_equal(add(x, "b", SECRET "2"), KEYS_DONE);
+	assert_int_equal(add(x, "b", SECRET "3"), KEYS_NAME_TAKEN);
+	assert_int_equal(keys_set(x->db, "b", &bo), KEYS_REMOTE_USER_TAKEN);
+	assert_string_equal(user_of(x, "a"), "sk...-one CN=Bo");
+	assert_int_equal(keys_set(x->db, "a", &nothing), KEYS_DONE);
+	assert_string_equal(user_of(x, "a"), "sk...-one CN=Bo");
+	assert_int_equal(keys_set(x->db, "a", &nobody), KEYS_DONE);
+	assert_string_equal(user_of(x, "a"), "sk...-one ");
+	assert_int_equal(keys_set(x->db, "b", &nobody), KEYS_DONE);
+	assert_int_equal(keys_set(x->db, "b", &bo), KEYS_DONE);
+}
+
+static void
+a_hint_is_of_the_key_that_is_good(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(add(x, "a", "user-api-key"), KEYS_DONE);
+	assert_string_equal(user_of(x, "a"), "...-key ");
+	assert_int_equal(keys_rotate(x->db, "a", "sk-456789012345678wxyz", 0,
+	    NOW), KEYS_DONE);
+	assert_string_equal(user_of(x, "a"), "sk-...wxyz ");
 }
 
 static void
@@ -223,6 +319,9 @@ main(void)
 		TEST(names_and_keys_are_unique),
 		TEST(who_is_not_there_cannot_be_changed),
 		TEST(every_field_is_judged),
+		TEST(each_limit_is_set_kept_and_removed),
+		TEST(a_remote_user_is_one_keys_alone),
+		TEST(a_hint_is_of_the_key_that_is_good),
 		TEST(a_database_that_cannot_be_used_is_told),
 	};
 
