@@ -4,8 +4,10 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { MILLION = 1000000 };
+enum { MILLION = 1000000, WHOLE_DIGITS = 10, DECIMALS = 9 };
 
 /* No usage has more (upstream/meter), and its products below fit 64 bits. */
 #define TOKENS_MAX (UINT64_C(1) << 53)
@@ -58,6 +60,28 @@ cost_find(const struct cost_prices *p, const struct usage *u, uint64_t *cost)
 	sum += multiply(p->output, u->reasoning_tokens, &rest);
 	sum += (rest + MILLION / 2) / MILLION;
 	*cost = sum < COST_MAX ? sum : COST_MAX;
+	return true;
+}
+
+bool
+cost_parse(const char *text, uint64_t *cost)
+{
+	static const char digits[] = "0123456789";
+	size_t	 whole = strspn(text, digits), part;
+	char	 decimals[DECIMALS + 1] = "000000000";
+
+	if (whole == 0 || whole > WHOLE_DIGITS)
+		return false;
+	*cost = strtoull(text, NULL, 10) * COST_UNIT;
+	if (text[whole] == '\0')
+		return true;
+	text += whole + 1;
+	part = strspn(text, digits);
+	if (text[-1] != '.' || part == 0 || part > DECIMALS ||
+	    text[part] != '\0')
+		return false;
+	memcpy(decimals, text, part);
+	*cost += strtoull(decimals, NULL, 10);
 	return true;
 }
 

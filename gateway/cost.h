@@ -34,6 +34,9 @@ struct cost_prices cost_make_prices(const struct conf_prices *);
 bool	cost_find(const struct cost_prices *, const struct usage *,
 	    uint64_t *cost);
 
+/* "12.5" as people write an amount. False: it is none, or of more than 10^10. */
+bool	cost_parse(const char *text, uint64_t *cost);
+
 /* As a JSON number: all decimals, no zeros after them. */
 void	cost_put(struct buf *, uint64_t cost);
 #endif

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/when.h"
 #include "conf/conf.h"
+#include "handlers/keys_fields.h"
 #include "handlers/keys_print.h"
 #include "store/store.h"
 
@@ -38,9 +39,6 @@ struct command {
 /* Which options a verb has; bits. */
 enum { OPTION_FIELDS = 1, OPTION_STDIN = 2, OPTION_GRACE = 4, OPTION_JSON = 8 };
 
-#define FIELDS	"[--owner OWNER] [--models GLOB,...] [--endpoints GLOB,...] " \
-		"[--expires TIME|DURATION|never]"
-
 static enum keys_end	run_add(struct command *);
 static enum keys_end	run_set(struct command *);
 static enum keys_end	run_enable(struct command *);
@@ -56,9 +54,9 @@ static const struct verb {
 	unsigned	 options;
 	enum keys_end	(*run)(struct command *);
 } verbs[] = {
-	{ "add", "NAME " FIELDS " [--stdin]", true,
+	{ "add", "NAME " KEYS_FIELDS_HELP " [--stdin]", true,
 	  OPTION_FIELDS | OPTION_STDIN, run_add },
-	{ "set", "NAME " FIELDS, true, OPTION_FIELDS, run_set },
+	{ "set", "NAME " KEYS_FIELDS_HELP, true, OPTION_FIELDS, run_set },
 	{ "enable", "NAME", true, 0, run_enable },
 	{ "disable", "NAME", true, 0, run_disable },
 	{ "rotate", "NAME [--grace DURATION]", true, OPTION_GRACE,
@@ -77,48 +75,6 @@ keys_command_print_help(FILE *out)
 
 /* ---- What the words say. ---- */
 
-/* "a,b" as the store keeps it. */
-static const char *
-parse_list(struct command *c, const char *value)
-{
-	char	*list = arena_strdup(&c->arena, value);
-
-	for (char *comma = list; (comma = strchr(comma, ',')) != NULL;)
-		*comma = '\n';
-	return list;
-}
-
-static bool
-parse_expires(struct command *c, const char *value)
-{
-	int64_t	 duration_s;
-
-	c->change.has_expires = true;
-	c->change.expires = 0;
-	if (strcmp(value, "never") == 0)
-		return true;
-	if (when_parse_duration(value, &duration_s))
-		c->change.expires = c->now_s + duration_s;
-	else if (!when_parse_time(value, &c->change.expires))
-		return false;
-	return c->change.expires > 0;
-}
-
-static bool
-parse_field(struct command *c, const char *name, const char *value)
-{
-	if (strcmp(name, "--owner") == 0)
-		c->change.owner = value;
-	else if (strcmp(name, "--models") == 0)
-		c->change.models = parse_list(c, value);
-	else if (strcmp(name, "--endpoints") == 0)
-		c->change.endpoints = parse_list(c, value);
-	else
-		return strcmp(name, "--expires") == 0 &&
-		    parse_expires(c, value);
-	return true;
-}
-
 static bool
 parse_option(struct command *c, const char *name, const char *value)
 {
@@ -130,7 +86,8 @@ parse_option(struct command *c, const char *name, const char *value)
 	}
 	if ((options & OPTION_GRACE) && strcmp(name, "--grace") == 0)
 		return when_parse_duration(value, &c->grace_s);
-	return (options & OPTION_FIELDS) && parse_field(c, name, value);
+	return (options & OPTION_FIELDS) && keys_fields_parse(&c->change,
+	    &c->arena, name, value, c->now_s);
 }
 
 static bool

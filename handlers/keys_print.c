@@ -9,20 +9,23 @@
 
 #include "base/buf.h"
 #include "base/json.h"
+#include "gateway/cost.h"
 
 enum { LINE_MAX_BYTES = 1 << 20, TIME_SIZE = 32 };
 
 enum column {
-	COLUMN_NAME, COLUMN_ID, COLUMN_STATE, COLUMN_CREATED, COLUMN_EXPIRES,
-	COLUMN_OLD_UNTIL, COLUMN_OWNER, COLUMN_MODELS, COLUMN_ENDPOINTS,
-	COLUMN__MAX
+	COLUMN_NAME, COLUMN_ID, COLUMN_HINT, COLUMN_STATE, COLUMN_CREATED, COLUMN_EXPIRES,
+	COLUMN_OLD_UNTIL, COLUMN_OWNER, COLUMN_REMOTE_USER, COLUMN_MODELS,
+	COLUMN_ENDPOINTS, COLUMN_LIMITS, COLUMN__MAX
 };
 
 static const char *const titles[COLUMN__MAX] = {
-	[COLUMN_NAME] = "name", [COLUMN_ID] = "id", [COLUMN_STATE] = "state",
+	[COLUMN_NAME] = "name", [COLUMN_ID] = "id", [COLUMN_HINT] = "key",
+	[COLUMN_STATE] = "state",
 	[COLUMN_CREATED] = "created (UTC)", [COLUMN_EXPIRES] = "expires",
 	[COLUMN_OLD_UNTIL] = "old key until", [COLUMN_OWNER] = "owner",
-	[COLUMN_MODELS] = "models", [COLUMN_ENDPOINTS] = "endpoints",
+	[COLUMN_REMOTE_USER] = "remote user", [COLUMN_MODELS] = "models",
+	[COLUMN_ENDPOINTS] = "endpoints", [COLUMN_LIMITS] = "limits",
 };
 
 struct print {
@@ -40,6 +43,15 @@ state_of(const struct print *p, const struct keys_record *r)
 		return "disabled";
 	return r->expires != 0 && r->expires <= p->now_s ? "expired" :
 	    "enabled";
+}
+
+static void
+put_amount(struct buf *b, enum keys_limit limit, uint64_t amount)
+{
+	if (keys_limits_is_cost(limit))
+		cost_put(b, amount);
+	else
+		buf_put_number(b, amount);
 }
 
 /* ---- The table. ---- */
@@ -66,6 +78,29 @@ set_time(struct print *p, enum column column, int64_t time_s)
 	set_cell(p, column, text);
 }
 
+/* "rpm=60,day_cost=1.5" */
+static void
+set_limits(struct print *p, const struct keys_limits *limits)
+{
+	struct buf *cell = &p->cells[COLUMN_LIMITS];
+
+	if (!keys_limits_exist(limits)) {
+		set_cell(p, COLUMN_LIMITS, "");
+		return;
+	}
+	buf_consume(cell, buf_len(cell));
+	for (int i = 0; i < KEYS__LIMITS; i++) {
+		enum keys_limit limit = (enum keys_limit)i;
+		uint64_t amount = keys_limits_get(limits, limit);
+
+		if (amount == 0)
+			continue;
+		buf_printf(cell, "%s%s=", buf_len(cell) > 0 ? "," : "",
+		    keys_limits_name(limit));
+		put_amount(cell, limit, amount);
+	}
+}
+
 static void
 put_cells(struct print *p)
 {
@@ -89,14 +124,17 @@ put_row(void *arg, const struct keys_record *r)
 
 	set_cell(p, COLUMN_NAME, r->name);
 	set_cell(p, COLUMN_ID, r->id);
+	set_cell(p, COLUMN_HINT, r->hint);
 	set_cell(p, COLUMN_STATE, state_of(p, r));
 	set_time(p, COLUMN_CREATED, r->created);
 	set_time(p, COLUMN_EXPIRES, r->expires);
 	set_time(p, COLUMN_OLD_UNTIL, r->old_until > p->now_s ?
 	    r->old_until : 0);
 	set_cell(p, COLUMN_OWNER, r->owner);
+	set_cell(p, COLUMN_REMOTE_USER, r->remote_user);
 	set_cell(p, COLUMN_MODELS, r->models);
 	set_cell(p, COLUMN_ENDPOINTS, r->endpoints);
+	set_limits(p, &r->limits);
 	put_cells(p);
 }
 
@@ -164,6 +202,24 @@ put_time(struct buf *b, const char *name, int64_t time_s, const char *end)
 }
 
 static void
+put_limits(struct buf *b, const struct keys_limits *limits)
+{
+	buf_puts(b, "\"limits\":{");
+	for (int i = 0; i < KEYS__LIMITS; i++) {
+		enum keys_limit limit = (enum keys_limit)i;
+		uint64_t amount = keys_limits_get(limits, limit);
+
+		buf_printf(b, "%s\"%s\":", i > 0 ? "," : "",
+		    keys_limits_name(limit));
+		if (amount == 0)
+			buf_puts(b, "null");
+		else
+			put_amount(b, limit, amount);
+	}
+	buf_puts(b, "},");
+}
+
+static void
 put_object(void *arg, const struct keys_record *r)
 {
 	struct print *p = arg;
@@ -173,10 +229,13 @@ put_object(void *arg, const struct keys_record *r)
 	buf_puts(&b, "{");
 	put_text(&b, "name", r->name);
 	put_text(&b, "id", r->id);
+	put_text(&b, "hint", r->hint);
 	put_text(&b, "owner", r->owner);
+	put_text(&b, "remote_user", r->remote_user);
 	put_text(&b, "state", state_of(p, r));
 	put_list(&b, "models", r->models);
 	put_list(&b, "endpoints", r->endpoints);
+	put_limits(&b, &r->limits);
 	put_time(&b, "created", r->created, ",");
 	put_time(&b, "expires", r->expires, ",");
 	put_time(&b, "rotated", r->rotated, ",");

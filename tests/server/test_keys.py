@@ -288,17 +288,49 @@ def test_no_key_is_kept_or_logged(server, key):
 
 
 def test_a_list_shows_what_was_said(server, key):
-    key("--owner", "Al Bo", "--models", "a,b*", "--endpoints", "models",
-        "--expires", "2099-01-02")
+    secret = key("--owner", "Al Bo", "--models", "a,b*", "--endpoints",
+                 "models", "--expires", "2099-01-02", "--remote-user", "CN=Al",
+                 "--rpm", "60", "--month-cost", "12.50")
     found = listed(server)["tester"]
     assert found["owner"] == "Al Bo"
     assert found["models"] == ["a", "b*"]
     assert found["endpoints"] == ["models"]
     assert found["expires"] == 4070995200
+    hint = f"sk-...{secret[-4:]}"
+    assert (found["hint"], found["remote_user"]) == (hint, "CN=Al")
+    assert limits(found) == {"rpm": 60, "month_cost": 12.5}
     row = keys(server, "list").splitlines()[1].split("  ")
     assert [cell.strip() for cell in row if cell.strip()][2:] == [
-        "enabled", row_time(found["created"]), "2099-01-02T00:00:00", "-",
-        "Al Bo", "a,b*", "models"]
+        hint, "enabled", row_time(found["created"]), "2099-01-02T00:00:00",
+        "-", "Al Bo", "CN=Al", "a,b*", "models", "rpm=60,month_cost=12.5"]
+
+
+def limits(record):
+    return {name: value for name, value in record["limits"].items() if value}
+
+
+def test_limits_are_changed_one_by_one(server, key):
+    key()
+    assert limits(listed(server)["tester"]) == {}
+    keys(server, "set", "tester", "--tpm", "1000", "--concurrency", "2",
+         "--day-tokens", "5", "--day-cost", "0.000000001", "--week-tokens",
+         "6", "--week-cost", "1", "--month-tokens", "7")
+    keys(server, "set", "tester", "--rpm", "1", "--tpm", "0",
+         "--week-cost", "0.0")
+    assert limits(listed(server)["tester"]) == {
+        "rpm": 1, "concurrency": 2, "day_tokens": 5, "day_cost": 1e-9,
+        "week_tokens": 6, "month_tokens": 7}
+    assert "limits are at most" in keys(server, "set", "tester", "--rpm",
+                                        "1000001", status=1)
+    keys(server, "set", "tester", "--remote-user", "CN=Al")
+    keys(server, "add", "other")
+    try:
+        assert "remote user" in keys(server, "set", "other", "--remote-user",
+                                     "CN=Al", status=1)
+    finally:
+        keys(server, "delete", "other")
+    keys(server, "set", "tester", "--remote-user", "")
+    assert listed(server)["tester"]["remote_user"] == ""
 
 
 def row_time(seconds):
@@ -309,6 +341,8 @@ def row_time(seconds):
     [], ["nope"], ["add"], ["add", "a", "b"], ["add", "a", "--expires"],
     ["add", "a", "--expires", "soon"], ["add", "a", "--key", "sk-x"],
     ["add", "a", "--expires", "1970-01-01"], ["set", "a", "--stdin"],
+    ["set", "a", "--rpm", "many"], ["set", "a", "--rpm", "-1"],
+    ["set", "a", "--day-cost", "1.0000000001"], ["set", "a", "--day-rpm", "1"],
     ["rotate", "a", "--grace", "x"], ["list", "a"], ["enable", "a", "--json"]])
 def test_wrong_words_exit_with_2(server, words):
     assert keys(server, *words, status=2).startswith("usage: sluicectl keys")

@@ -160,6 +160,30 @@ no_number_of_tokens_overflows(void **state)
 	}
 }
 
+static void
+an_amount_is_read_as_people_write_it(void **state)
+{
+	static const struct { const char *text; uint64_t cost; } good[] = {
+		{ "0", 0 }, { "12", 12 * COST_UNIT },
+		{ "12.50", 12500000000 }, { "0.000000001", 1 },
+		{ "9999999999.999999999", UINT64_C(9999999999999999999) },
+	};
+	static const char *const bad[] = {
+		"", "x", "-1", "+1", " 1", "1 ", "1.", ".5", "1,5", "1e3",
+		"0.0000000001", "10000000000", "1.2.3",
+	};
+	uint64_t cost;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		assert_true(cost_parse(good[i].text, &cost));
+		assert_int_equal(cost, good[i].cost);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)
+		if (cost_parse(bad[i], &cost))
+			fail_msg("%s", bad[i]);
+}
+
 int
 main(void)
 {
@@ -171,6 +195,7 @@ main(void)
 		cmocka_unit_test(decimals_are_exact),
 		cmocka_unit_test(a_sum_is_rounded_once),
 		cmocka_unit_test(no_number_of_tokens_overflows),
+		cmocka_unit_test(an_amount_is_read_as_people_write_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
