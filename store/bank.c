@@ -5,56 +5,35 @@
 #include <string.h>
 
 #include "base/log.h"
-
-/* An owner word: the slot + 1 in the upper half, which of its chunks below. */
-static uint32_t
-owner_word(unsigned slot, unsigned which)
-{
-	return (uint32_t)(slot + 1) << 16 | which;
-}
-
-static bool
-owner_read(const _Atomic uint32_t *word, unsigned *slot, unsigned *which)
-{
-	uint32_t owner = atomic_load_explicit(word, memory_order_acquire);
-
-	*slot = (owner >> 16) - 1;
-	*which = owner & 0xFFFF;
-	return owner != 0 && *slot < LAYOUT_SLOTS &&
-	    *which < LAYOUT_BANK_CHUNKS;
-}
+#include "store/chunks.h"
 
 void
-bank_init(struct bank *b, struct layout *map, unsigned slot)
+bank_init(struct bank *b, const struct segment *segment, unsigned slot)
 {
-	unsigned owner, which;
+	struct layout *map = segment->map;
+	unsigned owner, which, count = segment_chunks(map);
 
 	memset(b, 0, sizeof *b);
-	b->map = map;
+	b->segment = *segment;
 	b->slot = slot;
-	for (unsigned i = 0; i < LAYOUT_CHUNKS; i++)
-		if (owner_read(&map->chunk_owner[i], &owner, &which) &&
-		    owner == slot)
-			b->chunks[which] = map->chunks[i];
+	for (unsigned i = 0; i < count; i++)
+		if (chunks_owner(map, i, &owner, &which) && owner == slot)
+			b->chunks[which] = map->chunks[i].cells;
 }
 
 static void
 claim(struct bank *b, unsigned which)
 {
-	uint32_t free_word;
+	int	 i = chunks_claim(&b->segment, b->slot, which, &b->hint);
 
-	for (unsigned i = 0; i < LAYOUT_CHUNKS; i++) {
-		free_word = 0;
-		if (atomic_compare_exchange_strong_explicit(
-		    &b->map->chunk_owner[i], &free_word,
-		    owner_word(b->slot, which), memory_order_acq_rel,
-		    memory_order_relaxed)) {
-			b->chunks[which] = b->map->chunks[i];
-			return;
-		}
+	if (i >= 0) {
+		b->chunks[which] = b->segment.map->chunks[i].cells;
+		return;
 	}
 	b->is_full = true;
-	log_warn("the state segment has no room for more counts");
+	if (!b->warned_full)
+		log_warn("the state segment has no room for more counts");
+	b->warned_full = true;
 }
 
 _Atomic uint64_t *
@@ -72,16 +51,17 @@ void
 bank_sum(struct layout *map, const bool is_alive[LAYOUT_SLOTS],
     struct bank_sums *sums)
 {
-	unsigned slot, which;
+	unsigned slot, which, count = segment_chunks(map);
 	uint64_t value;
 	size_t	 cell;
 
-	for (unsigned i = 0; i < LAYOUT_CHUNKS; i++) {
-		if (!owner_read(&map->chunk_owner[i], &slot, &which))
+	for (unsigned i = 0; i < count; i++) {
+		if (!chunks_owner(map, i, &slot, &which) ||
+		    slot == CHUNKS_OF_ACCOUNTS || which >= LAYOUT_SERIES_CHUNKS)
 			continue;
 		cell = (size_t)which * LAYOUT_CHUNK_CELLS;
 		for (unsigned j = 0; j < LAYOUT_CHUNK_CELLS; j++, cell++) {
-			value = atomic_load_explicit(&map->chunks[i][j],
+			value = atomic_load_explicit(&map->chunks[i].cells[j],
 			    memory_order_relaxed);
 			sums->all[cell] += value;
 			if (is_alive[slot])

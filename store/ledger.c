@@ -18,16 +18,25 @@ ledger_begin(struct ledger_batch *b)
 	memset(b->hints, 0, sizeof b->hints);
 }
 
-bool
-ledger_add(struct ledger_batch *b, uint32_t cell, uint64_t delta)
+/* Where the cell stands; or the count. */
+static unsigned
+find(const struct ledger_batch *b, uint32_t cell)
 {
-	uint8_t	*hint = &b->hints[cell % sizeof b->hints];
-	unsigned i = *hint == 0 ? b->count : *hint - 1u;
+	unsigned hint = b->hints[cell % sizeof b->hints],
+		 i = hint == 0 ? b->count : hint - 1;
 
 	/* Another cell took the hint: this one stands anywhere, or nowhere. */
 	if (i < b->count && b->cells[i] != cell)
 		for (i = 0; i < b->count && b->cells[i] != cell; i++)
 			continue;
+	return i;
+}
+
+bool
+ledger_add(struct ledger_batch *b, uint32_t cell, uint64_t delta)
+{
+	unsigned i = find(b, cell);
+
 	if (i == STATE_BATCH_MAX)
 		return false;
 	if (i == b->count) {
@@ -36,8 +45,20 @@ ledger_add(struct ledger_batch *b, uint32_t cell, uint64_t delta)
 		b->count++;
 	}
 	b->deltas[i] += delta;
-	*hint = (uint8_t)(i + 1);
+	b->hints[cell % sizeof b->hints] = (uint8_t)(i + 1);
 	return true;
+}
+
+uint64_t
+ledger_value(const struct ledger_batch *b, const struct bank *bank,
+    uint32_t cell)
+{
+	const _Atomic uint64_t *own = bank_find(bank, cell);
+	unsigned i = find(b, cell);
+
+	return (own == NULL ? 0 :
+	    atomic_load_explicit(own, memory_order_relaxed)) +
+	    (i < b->count ? b->deltas[i] : 0);
 }
 
 /* Everything before it is in memory before it, everything after it after. */
@@ -87,7 +108,7 @@ ledger_apply(const struct layout_record *r, const struct bank *bank)
 
 		if (cell != NULL)
 			atomic_store_explicit(cell, r->redo[i].value,
-			    memory_order_relaxed);
+			    memory_order_release);
 	}
 }
 

@@ -44,6 +44,10 @@ void	ledger_begin(struct ledger_batch *);
 /* False: the batch is full. */
 bool	ledger_add(struct ledger_batch *, uint32_t cell, uint64_t delta);
 
+/* What the cell would hold were the batch committed now. */
+uint64_t ledger_value(const struct ledger_batch *, const struct bank *,
+	    uint32_t cell);
+
 /*
  * Fill the record from what is to be. A LINE of more than STATE_LINE_MAX bytes
  * cannot be held: if this process dies then, the record is dropped.
@@ -55,7 +59,7 @@ void	ledger_hold(struct layout_record *, const struct bank *,
 /* The line is in the journal: go on to WRITTEN. */
 void	ledger_written(struct layout_record *);
 
-/* Store the values into the cells. */
+/* Store the values into the cells, in the order in which they were added. */
 void	ledger_apply(const struct layout_record *, const struct bank *);
 
 /* Done: EMPTY. */

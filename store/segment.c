@@ -114,15 +114,24 @@ static struct layout_head
 head_make(void)
 {
 	struct layout_head head = { .version = LAYOUT_VERSION,
-	    .slots = LAYOUT_SLOTS, .size_bytes = sizeof(struct layout) };
+	    .slots = LAYOUT_SLOTS, .size_bytes = layout_bytes(LAYOUT_BASE_CHUNKS) };
 
 	memcpy(head.magic, magic, sizeof magic);
 	head.check = hashes_make(&head, offsetof(struct layout_head, check));
 	return head;
 }
 
+/* A file may be longer than it says: its grower died, or is not done yet. */
+static bool
+size_is_good(off_t size, uint32_t more_chunks)
+{
+	return more_chunks <= LAYOUT_CHUNKS - LAYOUT_BASE_CHUNKS &&
+	    size >= (off_t)layout_bytes(LAYOUT_BASE_CHUNKS + more_chunks) &&
+	    size <= (off_t)layout_bytes(LAYOUT_CHUNKS);
+}
+
 static enum found
-head_judge(const struct layout_head *head, off_t size)
+head_judge(const struct layout_head *head, off_t size, uint32_t more_chunks)
 {
 	const struct layout_head good = head_make();
 
@@ -131,7 +140,7 @@ head_judge(const struct layout_head *head, off_t size)
 		return FOUND_DAMAGED;
 	if (head->version != LAYOUT_VERSION)
 		return FOUND_OTHER_VERSION;
-	return size == (off_t)sizeof(struct layout) &&
+	return size_is_good(size, more_chunks) &&
 	    memcmp(head, &good, sizeof good) == 0 ? FOUND_GOOD : FOUND_DAMAGED;
 }
 
@@ -150,15 +159,18 @@ static enum found
 map_file(struct segment *s, int fd)
 {
 	struct layout_head head;
+	uint32_t more = UINT32_MAX;	/* another version may have no such word */
 	struct stat st;
 	enum found found;
 
 	if (fstat(fd, &st) != 0)
 		return FOUND_UNUSABLE;
 	if (!S_ISREG(st.st_mode) ||
-	    pread(fd, &head, sizeof head, 0) != sizeof head)
+	    pread(fd, &head, sizeof head, 0) != sizeof head ||
+	    pread(fd, &more, sizeof more, offsetof(struct layout,
+	    more_chunks)) < 0)
 		return FOUND_DAMAGED;
-	found = head_judge(&head, st.st_size);
+	found = head_judge(&head, st.st_size, more);
 	if (found != FOUND_GOOD)
 		return found;
 	if (!fill_holes(fd, &st))
@@ -196,7 +208,8 @@ static bool
 write_new(int fd)
 {
 	const struct layout_head head = head_make();
-	int	 failed = posix_fallocate(fd, 0, sizeof(struct layout));
+	int	 failed = posix_fallocate(fd, 0,
+	    (off_t)layout_bytes(LAYOUT_BASE_CHUNKS));
 
 	if (failed != 0)
 		errno = failed;
@@ -258,9 +271,10 @@ segment_open_private(struct segment *s)
 {
 	*s = (struct segment){ .fd = -1 };
 	s->map = mmap(NULL, sizeof(struct layout), PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (s->map == MAP_FAILED)
 		abort();
+	atomic_store(&s->map->more_chunks, LAYOUT_CHUNKS - LAYOUT_BASE_CHUNKS);
 }
 
 void
@@ -280,6 +294,13 @@ segment_unmap(struct layout *map)
 	munmap(map, sizeof *map);
 }
 
+static bool
+covers(const struct stat *st, const struct layout *map)
+{
+	return size_is_good(st->st_size, atomic_load_explicit(
+	    &map->more_chunks, memory_order_relaxed));
+}
+
 bool
 segment_is_current(const struct segment *s, const char *dir)
 {
@@ -289,7 +310,7 @@ segment_is_current(const struct segment *s, const char *dir)
 	path_of(path, dir, "state");
 	return s->fd >= 0 && stat(path, &st) == 0 &&
 	    st.st_ino == s->inode && st.st_dev == s->device &&
-	    st.st_size == (off_t)sizeof(struct layout);
+	    covers(&st, s->map);
 }
 
 bool
@@ -297,8 +318,52 @@ segment_is_whole(const struct segment *s)
 {
 	struct stat st;
 
-	return s->fd < 0 || (fstat(s->fd, &st) == 0 &&
-	    st.st_size == (off_t)sizeof(struct layout));
+	return s->fd < 0 || (fstat(s->fd, &st) == 0 && covers(&st, s->map));
+}
+
+unsigned
+segment_chunks(const struct layout *map)
+{
+	uint32_t more = atomic_load(&map->more_chunks);
+
+	return more > LAYOUT_CHUNKS - LAYOUT_BASE_CHUNKS ? LAYOUT_CHUNKS :
+	    LAYOUT_BASE_CHUNKS + more;
+}
+
+/*
+ * posix_fallocate may write, where the file system cannot allocate: to what
+ * nobody uses before more_chunks says that it is there.
+ */
+static bool
+extend(const struct segment *s, unsigned count)
+{
+	int	 failed = posix_fallocate(s->fd, (off_t)layout_bytes(count),
+	    (off_t)(layout_bytes(LAYOUT_GROW_CHUNKS) - layout_bytes(0)));
+
+	if (failed == 0)
+		atomic_store(&s->map->more_chunks, count +
+		    LAYOUT_GROW_CHUNKS - LAYOUT_BASE_CHUNKS);
+	errno = failed;
+	return failed == 0;
+}
+
+bool
+segment_grow(const struct segment *s, unsigned count)
+{
+	bool	 done;
+	int	 saved;
+
+	if (s->fd < 0 || count + LAYOUT_GROW_CHUNKS > LAYOUT_CHUNKS) {
+		errno = ENOSPC;
+		return false;
+	}
+	if (!segment_lock(s, LAYOUT_LOCK_GROW))
+		return false;
+	done = segment_chunks(s->map) > count || extend(s, count);
+	saved = errno;
+	segment_unlock(s, LAYOUT_LOCK_GROW);
+	errno = saved;
+	return done;
 }
 
 bool

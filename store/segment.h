@@ -40,6 +40,15 @@ void	segment_unmap(struct layout *);		/* may be NULL */
 /* Whether the file in DIR is still the one that is mapped, and all of it. */
 bool	segment_is_current(const struct segment *, const char *dir);
 
+/* How many chunks the file has; no more than LAYOUT_CHUNKS. */
+unsigned segment_chunks(const struct layout *);
+
+/*
+ * Make the file LAYOUT_GROW_CHUNKS longer, unless it has more than COUNT chunks
+ * by now. False, with errno: EAGAIN when another process is just doing that.
+ */
+bool	segment_grow(const struct segment *, unsigned count);
+
 /* False: somebody has cut the file, and to touch its memory may be a SIGBUS. */
 bool	segment_is_whole(const struct segment *);
 

@@ -19,7 +19,8 @@ cells_take(struct layout *map, unsigned count)
 		if (first % LAYOUT_CHUNK_CELLS + count > LAYOUT_CHUNK_CELLS)
 			first += LAYOUT_CHUNK_CELLS -
 			    first % LAYOUT_CHUNK_CELLS;
-		if (next >= LAYOUT_CELLS || first + count > LAYOUT_CELLS)
+		if (next >= LAYOUT_SERIES_CELLS ||
+		    first + count > LAYOUT_SERIES_CELLS)
 			return 0;
 	} while (!atomic_compare_exchange_weak_explicit(&map->next_cell, &next,
 	    first + count, memory_order_relaxed, memory_order_relaxed));
@@ -68,7 +69,7 @@ first_of(const struct layout_series *s)
 {
 	uint32_t first = atomic_load_explicit(&s->first, memory_order_relaxed);
 
-	if (first >= LAYOUT_CELLS || s->count == 0 ||
+	if (first >= LAYOUT_SERIES_CELLS || s->count == 0 ||
 	    s->count > STATE_CELLS_MAX ||
 	    first % LAYOUT_CHUNK_CELLS + s->count > LAYOUT_CHUNK_CELLS)
 		return 0;

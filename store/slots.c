@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "store/holds.h"
 #include "store/ledger.h"
 #include "store/series.h"
 
@@ -19,14 +20,16 @@ is_clean(const struct layout_slot *s)
 
 /*
  * The pid goes last: until then something is left to do, should this be killed.
- * Gauges are cleared first, too: looking through a journal takes its time, and
- * for others this slot is held meanwhile.
+ * Holds and gauges are cleared first: looking through a journal takes its time,
+ * and for others this slot is held meanwhile.
  */
 static bool
-clean(struct layout *map, const struct bank *bank, const char *journal_dir)
+clean(const struct bank *bank, const char *journal_dir)
 {
+	struct layout *map = bank->segment.map;
 	struct layout_slot *s = &map->slots[bank->slot];
 
+	holds_clear(bank);
 	series_clear_gauges(map, bank);
 	if (!ledger_recover(&s->record, bank, journal_dir))
 		return false;
@@ -63,9 +66,9 @@ slots_take(const struct segment *segment, struct bank *bank)
 			continue;
 		}
 		if (!ledger_needs_journal(&map->slots[i].record)) {
-			bank_init(bank, map, i);
+			bank_init(bank, segment, i);
 			if (!is_clean(&map->slots[i]))
-				clean(map, bank, NULL);
+				clean(bank, NULL);
 			begin(&map->slots[i]);
 			return (int)i;
 		}
@@ -78,7 +81,7 @@ slots_take(const struct segment *segment, struct bank *bank)
 void
 slots_leave(const struct segment *segment, const struct bank *bank)
 {
-	clean(segment->map, bank, NULL);
+	clean(bank, NULL);
 	if (segment->fd >= 0)
 		segment_unlock(segment, LAYOUT_LOCK_SLOT + (off_t)bank->slot);
 }
@@ -93,8 +96,8 @@ slots_recover(const struct segment *segment, unsigned slot,
 	if (is_clean(&segment->map->slots[slot]) ||
 	    !segment_lock(segment, LAYOUT_LOCK_SLOT + (off_t)slot))
 		return false;
-	bank_init(&bank, segment->map, slot);
-	done = clean(segment->map, &bank, journal_dir);
+	bank_init(&bank, segment, slot);
+	done = clean(&bank, journal_dir);
 	segment_unlock(segment, LAYOUT_LOCK_SLOT + (off_t)slot);
 	return done;
 }

@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,24 +12,9 @@
 #include "store/bank.h"
 #include "store/channels.h"
 #include "store/journal.h"
-#include "store/ledger.h"
-#include "store/segment.h"
 #include "store/series.h"
 #include "store/slots.h"
-
-struct state {
-	char		 dir[4096];
-	struct segment	 segment;
-	struct layout	*retired;	/* the one before, or NULL */
-	unsigned	 generation;
-	struct bank	 bank;		/* of the own slot */
-	struct ledger_batch batch;
-	bool		 in_batch;
-	bool		 leads;
-	bool		 was_busy;	/* when it was last tried to attach */
-	bool		 warned_private, warned_series, warned_channel;
-	pthread_mutex_t	 sweeping;	/* the segment stays while it is held */
-};
+#include "store/state_private.h"
 
 static const char others_are_at_it[] = "others do not let go of state.lock";
 
@@ -53,9 +37,22 @@ attach(struct state *s, enum segment_mode mode)
 	}
 	s->segment = segment;
 	s->bank = bank;
+	limits_reset(s);
 	s->was_busy = false;
 	s->warned_private = s->warned_series = s->warned_channel = false;
 	return NULL;
+}
+
+/* limits_set_base may be called by what limits_each_new calls. */
+static void
+init_mutex(pthread_mutex_t *mutex)
+{
+	pthread_mutexattr_t attr;
+
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(mutex, &attr);
+	pthread_mutexattr_destroy(&attr);
 }
 
 struct state *
@@ -66,7 +63,7 @@ state_open(const char *state_dir)
 
 	if (s == NULL)
 		abort();
-	pthread_mutex_init(&s->sweeping, NULL);
+	init_mutex(&s->sweeping);
 	snprintf(s->dir, sizeof s->dir, "%s", state_dir);
 	why = attach(s, SEGMENT_START);
 	if (why != NULL) {
@@ -90,6 +87,7 @@ state_close(struct state *s)
 	segment_close(&s->segment);
 	segment_unmap(s->segment.map);
 	segment_unmap(s->retired);
+	limits_reset(s);
 	pthread_mutex_destroy(&s->sweeping);
 	free(s);
 }
@@ -140,6 +138,7 @@ replace(struct state *s)
 void
 state_refresh(struct state *s)
 {
+	s->bank.is_full = false;	/* the disk may have room again */
 	if (s->in_batch || segment_is_current(&s->segment, s->dir))
 		return;
 	if (pthread_mutex_trylock(&s->sweeping) != 0)

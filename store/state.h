@@ -20,7 +20,7 @@ enum {
 	STATE_TEXT_MAX = 215,		/* bytes of a series */
 	STATE_CELLS_MAX = 32,		/* of one series */
 	STATE_BUCKETS = 28,
-	STATE_BATCH_MAX = 160,		/* distinct cells of one transaction */
+	STATE_BATCH_MAX = 176,		/* distinct cells of one transaction */
 	STATE_LINE_MAX = 8192,		/* bytes that a slot can hold */
 	STATE_CHANNEL_MAX = 127		/* bytes of a channel's name */
 };

@@ -10,6 +10,7 @@
 #include "store/db.h"
 #include "store/key_list.h"
 #include "store/keys.h"
+#include "store/limits.h"
 #include "store/objects.h"
 #include "store/usage.h"
 #include "store/usage_import.h"

@@ -48,7 +48,7 @@ set_up(void **state)
 	    x->place->log);
 	segment_open_private(&x->segment);
 	x->record = &x->segment.map->slots[SLOT].record;
-	bank_init(&x->bank, x->segment.map, SLOT);
+	bank_init(&x->bank, &x->segment, SLOT);
 	ledger_begin(&x->batch);
 	*state = x;
 	return 0;
@@ -114,7 +114,7 @@ recover(struct fixture *x)
 {
 	struct bank bank;
 
-	bank_init(&bank, x->segment.map, SLOT);
+	bank_init(&bank, &x->segment, SLOT);
 	return ledger_recover(x->record, &bank, x->place->log);
 }
 

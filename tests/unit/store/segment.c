@@ -53,7 +53,7 @@ open_once(struct place *p)
 	assert_true(segment_open(&s, p->state_dir, SEGMENT_START));
 	assert_int_equal(lstat(p->state, &st), 0);
 	assert_true(S_ISREG(st.st_mode));
-	assert_int_equal(st.st_size, sizeof(struct layout));
+	assert_int_equal(st.st_size, layout_bytes(LAYOUT_BASE_CHUNKS));
 	assert_int_equal(s.inode, st.st_ino);
 	assert_true(segment_is_current(&s, p->state_dir));
 	assert_int_equal(s.map->head.version, LAYOUT_VERSION);
@@ -175,13 +175,18 @@ a_damaged_file_is_made_anew(void **state)
 		{ offsetof(struct layout_head, slots), 4 },
 		{ offsetof(struct layout_head, size_bytes), 8 },
 		{ offsetof(struct layout_head, check), 8 },
-		{ 0, -1 },
-		{ 7, -1 },
-		{ sizeof(struct layout) - 1, -1 },
-		{ sizeof(struct layout) + 1, -1 },
+		{ offsetof(struct layout, more_chunks), 4 },
 	};
+	const off_t base = (off_t)layout_bytes(LAYOUT_BASE_CHUNKS),
+		    sizes[] = { 0, 7, 4096, base - 1,
+			(off_t)layout_bytes(LAYOUT_CHUNKS) + 1 };
 	ino_t	 inode = open_once(*state);
 
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		patch(*state, sizes[i], NULL, -1);
+		assert_int_not_equal(open_once(*state), inode);
+		inode = inode_of(((struct place *)*state)->state);
+	}
 	for (size_t i = 0; i < sizeof damages / sizeof damages[0]; i++) {
 		patch(*state, damages[i].offset, "\xA5\x5A\xA5\x5A\xA5\x5A\xA5",
 		    damages[i].size);
@@ -247,7 +252,8 @@ a_hole_is_filled(void **state)
 	assert_int_equal(read(fd, &head, sizeof head), sizeof head);
 	assert_int_equal(ftruncate(fd, 0), 0);
 	assert_int_equal(pwrite(fd, &head, sizeof head, 0), sizeof head);
-	assert_int_equal(ftruncate(fd, sizeof(struct layout)), 0);
+	assert_int_equal(ftruncate(fd,
+	    (off_t)layout_bytes(LAYOUT_BASE_CHUNKS)), 0);
 	assert_int_equal(fstat(fd, &st), 0);
 	assert_true(st.st_blocks * 512 < st.st_size);
 	assert_int_equal(open_once(p), inode);

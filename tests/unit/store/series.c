@@ -30,7 +30,7 @@ set_up(void **state)
 	segment_open_private(&x->segment);
 	x->map = x->segment.map;
 	for (unsigned i = 0; i < 3; i++) {
-		bank_init(&x->banks[i], x->map, i);
+		bank_init(&x->banks[i], &x->segment, i);
 		x->is_alive[i] = true;
 	}
 	*state = x;
@@ -134,7 +134,7 @@ static void
 cells_do_not_overlap_nor_straddle(void **state)
 {
 	struct fixture *x = *state;
-	bool	*taken = calloc(LAYOUT_CELLS, sizeof *taken);
+	bool	*taken = calloc(LAYOUT_SERIES_CELLS, sizeof *taken);
 	char	 text[32];
 
 	for (unsigned i = 0; i < 3000; i++) {
@@ -176,10 +176,11 @@ no_cells_left_is_said_too(void **state)
 {
 	struct fixture *x = *state;
 
-	x->map->next_cell = LAYOUT_CELLS - 8;
+	x->map->next_cell = LAYOUT_SERIES_CELLS - 8;
 	assert_int_equal(get(x, "nine", 9, false), -1);
 	assert_int_equal(get(x, "nine", 9, false), -1);
-	assert_int_equal(get(x, "eight", 8, false), LAYOUT_CELLS - 8);
+	assert_int_equal(get(x, "eight", 8, false),
+	    LAYOUT_SERIES_CELLS - 8);
 	assert_int_equal(get(x, "one", 1, false), -1);
 	assert_string_equal(tell(x), "eight=0,0,0,0,0,0,0,0 ");
 }
@@ -285,7 +286,7 @@ impossible_entries_are_not_believed(void **state)
 
 	get(x, "a", 32, true);
 	s = &x->map->series[place_of(x, "a")];
-	s->first = LAYOUT_CELLS - 1;
+	s->first = LAYOUT_SERIES_CELLS - 1;
 	series_clear_gauges(x->map, &x->banks[0]);
 	assert_string_equal(tell(x), "");
 	s->first = UINT32_MAX;
@@ -316,7 +317,7 @@ a_bank_takes_chunks_as_it_needs_them(void **state)
 	add(x, 1, 300, 2);
 	add(x, 0, 5, 3);
 	assert_null(bank_find(&x->banks[0], 600));
-	bank_init(&again, x->map, 0);
+	bank_init(&again, &x->segment, 0);
 	assert_int_equal(*bank_find(&again, 300), 1);
 	assert_int_equal(*bank_find(&again, 5), 3);
 	assert_null(bank_find(&again, LAYOUT_CELLS));

@@ -800,7 +800,7 @@ die_holding(struct place *p, unsigned number)
 	state_add(s, cell, 0);
 	if (!segment_open(&segment, p->state_dir, SEGMENT_START))
 		abort();
-	bank_init(&bank, segment.map, state_owner(s) >> 8);
+	bank_init(&bank, &segment, state_owner(s) >> 8);
 	ledger_begin(&batch);
 	ledger_add(&batch, (uint32_t)cell, 1);
 	ledger_add(&batch, (uint32_t)g, 1);
@@ -1012,8 +1012,8 @@ static void
 scribble(const struct place *p, size_t start, size_t end, unsigned count)
 {
 	int	 fd = open(p->state, O_RDWR);
-	char	*map = mmap(NULL, sizeof(struct layout), PROT_WRITE, MAP_SHARED,
-	    fd, 0);
+	char	*map = mmap(NULL, layout_bytes(LAYOUT_BASE_CHUNKS), PROT_WRITE,
+	    MAP_SHARED, fd, 0);
 
 	assert_ptr_not_equal(map, MAP_FAILED);
 	for (unsigned i = 0; i < count; i++) {
@@ -1025,7 +1025,7 @@ scribble(const struct place *p, size_t start, size_t end, unsigned count)
 			word = rand() % 2 != 0 ? 1 : UINT64_MAX;
 		memcpy(map + at, &word, at + size > end ? end - at : size);
 	}
-	munmap(map, sizeof(struct layout));
+	munmap(map, layout_bytes(LAYOUT_BASE_CHUNKS));
 	close(fd);
 }
 
@@ -1041,13 +1041,18 @@ garbage_anywhere_is_survived(void **state)
 	} regions[] = {
 		REGION(head, 1),
 		REGION(next_cell, 2),
+		REGION(next_account, 2),
+		REGION(more_chunks, 1),
 		REGION(chunk_owner, 3000),
 		REGION(series_hash, 5000),
 		REGION(channel_hash, 3000),
 		REGION(series, 60000),
 		REGION(channels, 20000),
 		REGION(slots, 100000),
-		REGION(chunks, 20000),
+		REGION(account_places, 5000),
+		REGION(account_chunks, 5000),
+		{ offsetof(struct layout, chunks),
+		    LAYOUT_BASE_CHUNKS * sizeof(union layout_chunk), 20000 },
 	};
 
 	srand(20260504);
