@@ -3,6 +3,7 @@
 #include "base/http.h"
 
 #include <string.h>
+#include <strings.h>
 
 static const struct { int status; const char *reason; } reasons[] = {
 	{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
@@ -59,4 +60,10 @@ http_is_token(const char *text, size_t n)
 			return false;
 	}
 	return n > 0;
+}
+
+bool
+http_is_name(const char *name, size_t n, const char *wanted)
+{
+	return strlen(wanted) == n && strncasecmp(name, wanted, n) == 0;
 }

@@ -13,4 +13,7 @@ bool	http_is_field_value(const char *, size_t n);
 
 /* True for a field name (RFC 9110 section 5.6.2, token). */
 bool	http_is_token(const char *, size_t n);
+
+/* Is NAME, of N bytes, the field name WANTED, in whatever case? */
+bool	http_is_name(const char *name, size_t n, const char *wanted);
 #endif

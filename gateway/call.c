@@ -15,6 +15,22 @@ call_get_usage(const struct call *c, const struct call_attempt *a)
 	return a == c->main ? &c->usage : &a->usage;
 }
 
+uint64_t
+call_count_tokens(const struct call *c)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < c->attempt_count; i++) {
+		const struct usage *u = call_get_usage(c, c->attempts[i]);
+
+		if (u->source != USAGE_NONE)
+			sum += u->input_tokens + u->cache_read_tokens +
+			    u->cache_write_tokens + u->output_tokens +
+			    u->reasoning_tokens;
+	}
+	return sum;
+}
+
 bool
 call_find_cost(const struct call *c, uint64_t *cost)
 {

@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "base/id.h"
 #include "base/usage.h"
+#include "gateway/limit.h"
 #include "gateway/retry.h"
 #include "gateway/snapshot.h"
 #include "store/store.h"
@@ -47,6 +48,7 @@ struct call {
 	const char	*client_host;	/* never NULL */
 	const char	*key_id;	/* of the accepted key; NULL: none */
 	const struct key *key;		/* among keys, with its limits; NULL: there are none */
+	struct limit	 limit;		/* what of them it uses */
 	const char	*audit;		/* what an administrator has changed, or NULL */
 	const char	*method;
 	const char	*path;		/* as routed, decoded */
@@ -78,6 +80,9 @@ struct call {
 /* What the try consumed, wherever that stands. */
 const struct usage *call_get_usage(const struct call *,
 	    const struct call_attempt *);
+
+/* What all tries together have consumed, of every kind. */
+uint64_t call_count_tokens(const struct call *);
 
 /*
  * What all tries together have cost, each at its target's prices. False: none

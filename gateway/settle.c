@@ -204,6 +204,7 @@ settle(struct state *state, struct journal *journal, const struct call *c)
 	if (buf_puts(&line, end) != ERR_NONE)
 		buf_consume(&line, buf_len(&line));
 	state_begin(state);
+	limit_spend(state, c);
 	metrics_count(state, c);
 	state_commit(state, journal, clock_wall_us(), c->id, buf_data(&line),
 	    buf_len(&line), buf_data(&bare), buf_len(&bare));

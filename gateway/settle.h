@@ -7,8 +7,9 @@
 #include "store/state.h"
 
 /*
- * Write the request's journal line and count what /metrics shows: both, or
- * neither, whenever the process dies (DESIGN section 7.7). Exactly once for each
+ * Write the request's journal line, count what /metrics shows and what its key
+ * has spent: all of it, or nothing, whenever the process dies (DESIGN section
+ * 7.7). Then let go what it holds of its key's limits. Exactly once for each
  * request.
  */
 void	settle(struct state *, struct journal *, const struct call *);

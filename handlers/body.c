@@ -2,6 +2,7 @@
 
 #include "handlers/body.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <yajl/yajl_tree.h>
@@ -14,7 +15,8 @@ enum {
 	MODEL_MAX_BYTES = 256,
 	STICKY_MAX_BYTES = 512,
 	OPTIONS_MAX_BYTES = 4096,
-	AROUND_MAX_BYTES = 256		/* of what is put around a model's name */
+	AROUND_MAX_BYTES = 256,		/* of what is put around a model's name */
+	DIGITS_MAX = 18
 };
 
 bool
@@ -43,6 +45,33 @@ read_string(struct exchange *x, enum member member, size_t max)
 	len = json_string_decode(raw, n, text, max + 1);
 	return len <= 0 ? NULL : arena_strndup(x->call.arena, text,
 	    (size_t)len);
+}
+
+/* False: MEMBER is no whole number, which is between client and provider. */
+static bool
+read_number(struct exchange *x, enum member member, uint64_t *number)
+{
+	const struct json_range *range = &x->scan->ranges[member];
+	char	 text[DIGITS_MAX + 1] = "";
+	size_t	 n = (size_t)(range->end - range->start);
+
+	if (range->kind != JSON_NUMBER || n > DIGITS_MAX ||
+	    spool_read(&x->body, range->start, text, n) != (ssize_t)n ||
+	    strspn(text, "0123456789") != n)
+		return false;
+	*number = strtoull(text, NULL, 10);
+	return true;
+}
+
+/* The names of one thing, each newer than the one behind it or another API's. */
+static void
+read_output(struct exchange *x, struct body *b)
+{
+	b->has_max_output =
+	    read_number(x, MEMBER_MAX_COMPLETION, &b->max_output) ||
+	    read_number(x, MEMBER_MAX_TOKENS, &b->max_output) ||
+	    read_number(x, MEMBER_MAX_OUTPUT, &b->max_output);
+	read_number(x, MEMBER_N, &b->answers);
 }
 
 static enum err
@@ -128,6 +157,7 @@ read_json(struct exchange *x, struct body *b)
 	if (err != ERR_NONE)
 		return err;
 	read_options(x, b);
+	read_output(x, b);
 	b->sticky = read_string(x, MEMBER_PROMPT_CACHE_KEY, STICKY_MAX_BYTES);
 	if (b->sticky == NULL)
 		b->sticky = read_string(x, MEMBER_USER, STICKY_MAX_BYTES);

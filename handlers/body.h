@@ -22,6 +22,9 @@ struct body {
 	bool		 options_have_members;
 	bool		 asks_usage;	/* stream_options says whether usage is wanted */
 	const char	*sticky;	/* prompt_cache_key, else user; NULL = neither */
+	bool		 has_max_output;
+	uint64_t	 max_output;	/* tokens that each answer may have */
+	uint64_t	 answers;	/* that are asked for; 0 = it does not say */
 };
 
 /* Does the body name a model? Before the scan is forgotten. */

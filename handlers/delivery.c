@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/http.h"
@@ -34,12 +33,6 @@ delivery_fini(struct delivery *d)
 
 /* ---- The head. ---- */
 
-static bool
-name_is(const char *name, size_t n, const char *wanted)
-{
-	return strlen(wanted) == n && strncasecmp(name, wanted, n) == 0;
-}
-
 /* The provider's fields, filtered by table; its request id under another name. */
 static void
 copy_fields(struct delivery *d, const struct try *t)
@@ -52,12 +45,13 @@ copy_fields(struct delivery *d, const struct try *t)
 
 	while (attempt_next_field(t->attempt, &at, &name, &name_len, &value,
 	    &value_len)) {
-		if (name_is(name, name_len, "x-request-id")) {
+		if (http_is_name(name, name_len, "x-request-id")) {
 			name = "x-upstream-request-id";
 			name_len = strlen(name);
 		} else if (!headers_pass_response(name, name_len) ||
+		    reply_owns_field(d->x, name, name_len) ||
 		    (t->mode == TRY_SSE &&
-		    name_is(name, name_len, "cache-control")))
+		    http_is_name(name, name_len, "cache-control")))
 			continue;
 		if (name_len >= sizeof name_copy ||
 		    !http_is_token(name, name_len) ||

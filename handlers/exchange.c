@@ -31,6 +31,9 @@ static const char *const members[MEMBER__MAX] = {
 	[MEMBER_STREAM_OPTIONS] = "stream_options",
 	[MEMBER_PROMPT_CACHE_KEY] = "prompt_cache_key",
 	[MEMBER_USER] = "user",
+	[MEMBER_MAX_COMPLETION] = "max_completion_tokens",
+	[MEMBER_MAX_TOKENS] = "max_tokens",
+	[MEMBER_MAX_OUTPUT] = "max_output_tokens", [MEMBER_N] = "n",
 };
 
 static struct app *the_app;
@@ -174,6 +177,9 @@ judge_head(struct exchange *x)
 	    params_get(p, "HTTP_X_SLUICE_HOP") != NULL)
 		return ERR_LOOP;
 	err = check_gate(x);
+	if (err == ERR_NONE && x->route->key == ROUTE_KEY_CLIENT &&
+	    !x->route->is_uncounted)
+		err = limit_admit(x->app->state, &x->call);
 	if (err != ERR_NONE)
 		return err;
 	if (x->request->has_length && x->request->content_length >
@@ -289,7 +295,7 @@ begin_body(struct exchange *x)
 		if (x->multipart == NULL)
 			abort();
 		return multipart_scan_init(x->multipart, type, members,
-		    MEMBER__MAX);
+		    MEMBER_FORM__MAX);
 	}
 	if (body == ROUTE_BODY_ANY && !is_json(type))
 		return ERR_NONE;

@@ -31,10 +31,13 @@ struct app {
 	unsigned	 drains;	/* upstreams that are read to their end without a client */
 };
 
-/* Members or form fields of a request body that the gateway acts on. */
+/* Members of a request body that the gateway acts on; the first ones as form fields, too. */
 enum member {
 	MEMBER_MODEL, MEMBER_STREAM, MEMBER_STREAM_OPTIONS,
-	MEMBER_PROMPT_CACHE_KEY, MEMBER_USER, MEMBER__MAX
+	MEMBER_PROMPT_CACHE_KEY, MEMBER_USER, MEMBER_FORM__MAX,
+	MEMBER_MAX_COMPLETION = MEMBER_FORM__MAX, MEMBER_MAX_TOKENS,
+	MEMBER_MAX_OUTPUT, MEMBER_N,
+	MEMBER__MAX
 };
 
 struct background;

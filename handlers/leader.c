@@ -2,6 +2,7 @@
 
 #include "handlers/leader.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/state.h"
 
@@ -28,9 +29,14 @@ leader_on_sweep(uv_work_t *work)
 	struct leader *l = work->data;
 	const struct conf *conf = l->sweeping->conf;
 
+	uint64_t now_ms = clock_wall_us() / 1000;
+	enum usage_import_end end;
+
 	state_sweep(l->app->state, conf->log.dir);
-	l->has_more = usage_import_run(l->import, conf->log.dir,
-	    conf->retention_days) == USAGE_IMPORT_MORE;
+	end = usage_import_run(l->import, conf->log.dir, conf->retention_days);
+	l->has_more = end == USAGE_IMPORT_MORE;
+	if (end == USAGE_IMPORT_DONE)
+		usage_base_set(l->app->state, l->app->db, now_ms);
 }
 
 static void

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "gateway/gate.h"
 #include "handlers/body.h"
+#include "handlers/estimate.h"
 #include "handlers/reply.h"
 
 enum { HEADER_NAME_MAX = 128 };
@@ -95,6 +96,18 @@ content_type_of(const struct exchange *x)
 }
 
 static enum err
+reserve(struct exchange *x, const struct body *b, const struct plan *plan,
+    const char *api_path)
+{
+	struct limit_ask ask;
+
+	if (x->call.limit.account == 0)
+		return ERR_NONE;
+	ask = estimate_make(x, b, api_path, plan->steps[0].target);
+	return limit_reserve(x->app->state, &x->call, &ask);
+}
+
+static enum err
 fill_order(struct exchange *x, struct relay_order *order)
 {
 	const char *api_path = x->call.path + strlen("/v1/");
@@ -106,6 +119,8 @@ fill_order(struct exchange *x, struct relay_order *order)
 		err = gate_check_model(&x->call, x->call.model);
 	if (err == ERR_NONE)
 		err = make_plan(x, b, order->plan, api_path);
+	if (err == ERR_NONE)
+		err = reserve(x, b, order->plan, api_path);
 	if (err != ERR_NONE)
 		return err;
 	order->ask = (struct try_order){

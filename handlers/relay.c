@@ -11,6 +11,7 @@
 #include "gateway/channel.h"
 #include "gateway/retry.h"
 #include "handlers/delivery.h"
+#include "handlers/reply.h"
 
 enum {
 	DRAINS_MAX = 64,		/* of one process at once; beyond it upstreams are cancelled */
@@ -541,6 +542,13 @@ static void
 relay_once(struct exchange *x, const struct target *target,
     struct relay_order *order)
 {
+	static const struct limit_ask nothing;	/* is known beforehand */
+	enum err err = limit_reserve(x->app->state, &x->call, &nothing);
+
+	if (err != ERR_NONE) {
+		reply_error(x, err, NULL);
+		return;
+	}
 	snapshot_refresh(x->call.snapshot, x->app->state,
 	    clock_wall_us() / 1000);
 	order->is_final = true;

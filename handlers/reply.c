@@ -2,14 +2,77 @@
 
 #include "handlers/reply.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/http.h"
 #include "base/json.h"
 #include "handlers/route.h"
 
 enum { ERROR_BYTES_MAX = 8192 };
+
+/* As OpenAI calls them. */
+static const struct limit_names {
+	const char	*limit, *remaining, *reset;
+} limit_names[LIMITS__BUCKETS] = {
+	[LIMITS_REQUESTS] = { "x-ratelimit-limit-requests",
+	    "x-ratelimit-remaining-requests", "x-ratelimit-reset-requests" },
+	[LIMITS_TOKENS] = { "x-ratelimit-limit-tokens",
+	    "x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens" },
+};
+
+/* To be read by pages of other origins. */
+static const char exposed[] = "x-request-id, x-sluice-attempts, "
+    "x-sluice-provider, retry-after, x-ratelimit-limit-requests, "
+    "x-ratelimit-remaining-requests, x-ratelimit-reset-requests, "
+    "x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, "
+    "x-ratelimit-reset-tokens";
+
+static void
+put_number(struct response *r, const char *name, uint64_t number)
+{
+	char	 text[24];
+
+	snprintf(text, sizeof text, "%" PRIu64, number);
+	response_field(r, name, text);
+}
+
+static void
+put_limits(struct exchange *x)
+{
+	struct response *r = &x->request->response;
+	char	 duration[LIMIT_DURATION_SIZE];
+	struct limits_left left;
+	uint64_t limit;
+
+	for (int i = 0; i < LIMITS__BUCKETS; i++) {
+		const struct limit_names *names = &limit_names[i];
+
+		if (!limit_find_left(x->app->state, &x->call,
+		    (enum limits_bucket)i, &limit, &left))
+			continue;
+		put_number(r, names->limit, limit);
+		put_number(r, names->remaining, left.remaining);
+		limit_format_duration(left.reset_us, duration);
+		response_field(r, names->reset, duration);
+	}
+}
+
+/* All six are, if one is: a provider's numbers are of another account. */
+bool
+reply_owns_field(const struct exchange *x, const char *name, size_t n)
+{
+	if (!limit_is_told(&x->call))
+		return false;
+	for (int i = 0; i < LIMITS__BUCKETS; i++)
+		if (http_is_name(name, n, limit_names[i].limit) ||
+		    http_is_name(name, n, limit_names[i].remaining) ||
+		    http_is_name(name, n, limit_names[i].reset))
+			return true;
+	return false;
+}
 
 void
 reply_begin(struct exchange *x, int status)
@@ -19,11 +82,12 @@ reply_begin(struct exchange *x, int status)
 	x->call.status = status;
 	response_begin(r, status);
 	response_field(r, "x-request-id", x->call.id);
+	if (limit_is_told(&x->call))
+		put_limits(x);
 	if (x->origin == NULL)
 		return;
 	response_field(r, "Access-Control-Allow-Origin", x->origin);
-	response_field(r, "Access-Control-Expose-Headers",
-	    "x-request-id, x-sluice-attempts, x-sluice-provider");
+	response_field(r, "Access-Control-Expose-Headers", exposed);
 	response_field(r, "Vary", "Origin");
 }
 
@@ -133,15 +197,6 @@ reply_format_error(struct buf *out, const struct exchange *x, enum err err,
 	return buf_puts(out, "}}");
 }
 
-static void
-put_retry_after(struct response *r, unsigned seconds)
-{
-	char	 text[12];
-
-	snprintf(text, sizeof text, "%u", seconds);
-	response_field(r, "Retry-After", text);
-}
-
 void
 reply_error(struct exchange *x, enum err err, const char *text)
 {
@@ -161,7 +216,11 @@ reply_error(struct exchange *x, enum err err, const char *text)
 	if (err == ERR_INVALID_API_KEY || err == ERR_ADMIN_KEY)
 		response_field(r, "WWW-Authenticate", "Bearer");
 	if (x->retry_after_s > 0)
-		put_retry_after(r, x->retry_after_s);
+		put_number(r, "Retry-After", x->retry_after_s);
+	if (x->call.limit.text != NULL) {
+		put_number(r, "Retry-After", x->call.limit.retry_after_s);
+		text = x->call.limit.text;
+	}
 	if (err == ERR_METHOD_NOT_ALLOWED)
 		response_field(r, "Allow", route_allow(x->route));
 	buf_init(&body, ERROR_BYTES_MAX);

@@ -76,7 +76,7 @@ const struct route routes[] = {
 	  .handle = health_handle,
 	  .help = "always 200: ok, or degraded when a provider is unusable" },
 	{ .method = "GET", .pattern = "/health/*", .key = ROUTE_KEY_CLIENT,
-	  .handle = health_handle_model,
+	  .is_uncounted = true, .handle = health_handle_model,
 	  .help = "asks every provider of one model: 200 or 503" },
 	{ .method = "GET", .pattern = "/metrics", .key = ROUTE_KEY_METRICS,
 	  .handle = metrics_handle,

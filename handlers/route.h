@@ -28,6 +28,7 @@ struct route {
 	const char	*pattern;	/* a path; "{id}" takes one segment, a final "*" any rest, not empty ones */
 	enum route_key	 key;
 	enum route_body	 body;
+	bool		 is_uncounted;	/* a client key's limits are not for it */
 	unsigned	 body_max;	/* bytes; 0 = limits.body */
 	bool		 is_anthropic;	/* errors have Anthropic's shape */
 	void		(*handle)(struct exchange *);	/* the request is complete */

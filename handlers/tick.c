@@ -7,6 +7,7 @@
 #include <sodium.h>
 #include <uv.h>
 
+#include "base/clock.h"
 #include "handlers/exchange.h"
 #include "handlers/prober.h"
 #include "store/state.h"
@@ -68,11 +69,15 @@ tick_import(struct tick *t)
 	const struct conf *conf = t->app.snapshot->conf;
 	struct usage_import *import = usage_import_create(t->app.db);
 	enum usage_import_end end;
+	uint64_t now_ms;
 
-	do
+	do {
+		now_ms = clock_wall_us() / 1000;
 		end = usage_import_run(import, conf->log.dir,
 		    conf->retention_days);
-	while (end == USAGE_IMPORT_MORE);
+	} while (end == USAGE_IMPORT_MORE);
+	if (end == USAGE_IMPORT_DONE)
+		usage_base_set(t->app.state, t->app.db, now_ms);
 	if (end == USAGE_IMPORT_FAILED)
 		t->end = TICK_UNWELL;
 	usage_import_free(import);

@@ -10,9 +10,9 @@
 #include "store/db.h"
 #include "store/key_list.h"
 #include "store/keys.h"
-#include "store/limits.h"
 #include "store/objects.h"
 #include "store/usage.h"
+#include "store/usage_base.h"
 #include "store/usage_import.h"
 #include "store/watch.h"
 

@@ -79,6 +79,16 @@ tokens_are_rfc_tokens(void **state)
 	assert_false(http_is_token("X: y", 4));
 }
 
+static void
+names_are_the_same_in_any_case(void **state)
+{
+	(void)state;
+	assert_true(http_is_name("X-Request-ID: y", 12, "x-request-id"));
+	assert_false(http_is_name("x-request-id", 11, "x-request-id"));
+	assert_false(http_is_name("x-request-ida", 13, "x-request-id"));
+	assert_false(http_is_name("", 0, "x"));
+}
+
 int
 main(void)
 {
@@ -88,6 +98,7 @@ main(void)
 		cmocka_unit_test(our_own_statuses_have_names),
 		cmocka_unit_test(values_hold_no_control_characters),
 		cmocka_unit_test(tokens_are_rfc_tokens),
+		cmocka_unit_test(names_are_the_same_in_any_case),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,6 +23,9 @@ static const char *const members[MEMBER__MAX] = {
 	[MEMBER_STREAM_OPTIONS] = "stream_options",
 	[MEMBER_PROMPT_CACHE_KEY] = "prompt_cache_key",
 	[MEMBER_USER] = "user",
+	[MEMBER_MAX_COMPLETION] = "max_completion_tokens",
+	[MEMBER_MAX_TOKENS] = "max_tokens",
+	[MEMBER_MAX_OUTPUT] = "max_output_tokens", [MEMBER_N] = "n",
 };
 
 static const char boundary_type[] = "multipart/form-data; boundary=XyZ";
@@ -490,6 +493,35 @@ odd_models_of_forms_are_told(void **state)
 	assert_int_equal(read_form(f, text), ERR_NONE);
 }
 
+static void
+what_may_be_answered_is_read(void **state)
+{
+	static const struct { const char *text; bool has; uint64_t max, n; }
+	cases[] = {
+		{ "{\"model\":\"m\"}", false, 0, 0 },
+		{ "{\"model\":\"m\",\"max_tokens\":12,\"n\":3}", true, 12, 3 },
+		{ "{\"model\":\"m\",\"max_tokens\":0}", true, 0, 0 },
+		{ "{\"model\":\"m\",\"max_output_tokens\":1,\"max_tokens\":2,"
+		  "\"max_completion_tokens\":3}", true, 3, 0 },
+		{ "{\"model\":\"m\",\"max_completion_tokens\":null,"
+		  "\"max_output_tokens\":7}", true, 7, 0 },
+		{ "{\"model\":\"m\",\"max_tokens\":1.5,\"n\":-1}", false, 0,
+		  0 },
+		{ "{\"model\":\"m\",\"max_tokens\":1e3,\"n\":\"2\"}", false,
+		  0, 0 },
+		{ "{\"model\":\"m\",\"max_tokens\":1234567890123456789}",
+		  false, 0, 0 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		assert_int_equal(read_json(f, cases[i].text), ERR_NONE);
+		assert_int_equal(f->body.has_max_output, cases[i].has);
+		assert_int_equal(f->body.max_output, cases[i].max);
+		assert_int_equal(f->body.answers, cases[i].n);
+	}
+}
+
 int
 main(void)
 {
@@ -508,6 +540,7 @@ main(void)
 		TEST(a_field_is_replaced_in_its_place),
 		TEST(a_missing_field_becomes_the_first),
 		TEST(odd_models_of_forms_are_told),
+		TEST(what_may_be_answered_is_read),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

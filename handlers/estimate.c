@@ -1,0 +1,53 @@
+#include "config.h"
+
+#include "handlers/estimate.h"
+
+#include <string.h>
+
+/* What is asked for beyond these cannot be meant, and does not overflow. */
+#define OUTPUT_MAX	UINT64_C(1000000000)
+#define ANSWERS_MAX	UINT64_C(100000)
+
+enum { BYTES_PER_TOKEN = 4 };
+
+static const char *const text_paths[] = {
+	"chat/completions", "completions", "messages", "responses",
+};
+
+static bool
+generates_text(const char *api_path)
+{
+	for (size_t i = 0; i < sizeof text_paths / sizeof *text_paths; i++)
+		if (strcmp(text_paths[i], api_path) == 0)
+			return true;
+	return false;
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t
+estimate_output(const struct body *b)
+{
+	uint64_t each = b->has_max_output ? least(b->max_output, OUTPUT_MAX) :
+	    ESTIMATE_OUTPUT_TOKENS;
+
+	return each * (b->answers == 0 ? 1 : least(b->answers, ANSWERS_MAX));
+}
+
+struct limit_ask
+estimate_make(const struct exchange *x, const struct body *b,
+    const char *api_path, const struct target *target)
+{
+	struct limit_ask ask = { .prices = &target->prices };
+
+	if (b->is_form)
+		return ask;
+	ask.input_tokens = x->body.len / BYTES_PER_TOKEN;
+	if (generates_text(api_path))
+		ask.output_tokens = estimate_output(b);
+	return ask;
+}

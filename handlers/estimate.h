@@ -1,0 +1,18 @@
+/* estimate.h - what a request may come to consume, before anybody knows. */
+#ifndef HANDLERS_ESTIMATE_H
+#define HANDLERS_ESTIMATE_H
+
+#include "gateway/limit.h"
+#include "handlers/body.h"
+
+/*
+ * Four bytes of a JSON body are a token of input, a form is none. Output is what
+ * the body allows for each of the answers that it asks for, or where it does not
+ * say ESTIMATE_OUTPUT_TOKENS, at the paths that generate text. It costs what
+ * TARGET says.
+ */
+enum { ESTIMATE_OUTPUT_TOKENS = 1024 };
+
+struct limit_ask estimate_make(const struct exchange *, const struct body *,
+	    const char *api_path, const struct target *);
+#endif
