@@ -157,7 +157,10 @@ check_spent(struct state *s, struct call *c, int64_t now_s)
 	return ERR_NONE;
 }
 
-/* What was reserved is in b.reserved already. Sums of a key stay far below 2^64. */
+/*
+ * What was reserved is in b.reserved already. Sums of a key stay far below 2^64.
+ * Who asks for nothing of a budget is not kept waiting by others.
+ */
 static enum err
 check_reserved(struct state *s, struct call *c, int64_t now_s)
 {
@@ -169,7 +172,8 @@ check_reserved(struct state *s, struct call *c, int64_t now_s)
 		struct budget b = get_budget(&c->key->limits, &spent, i);
 		uint64_t mine = b.is_cost ? own->cost_nano : own->tokens;
 
-		if (b.most == 0 || b.spent + b.reserved <= b.most ||
+		if (b.most == 0 || mine == 0 ||
+		    b.spent + b.reserved <= b.most ||
 		    b.spent + b.reserved == mine)
 			continue;
 		return refuse_quota(c, &b, now_s, b.spent + mine <= b.most);

@@ -208,6 +208,7 @@ settle(struct state *state, struct journal *journal, const struct call *c)
 	metrics_count(state, c);
 	state_commit(state, journal, clock_wall_us(), c->id, buf_data(&line),
 	    buf_len(&line), buf_data(&bare), buf_len(&bare));
+	limit_end(state, c);
 	buf_fini(&line);
 	buf_fini(&bare);
 }

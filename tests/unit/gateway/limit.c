@@ -248,6 +248,9 @@ a_budget_is_spent_once(void **state)
 	assert_int_equal(x->calls[1].limit.retry_after_s, 1);
 	settle_call(x, 1, 0);
 	assert_int_equal(read_spent(x).reserved.tokens, 500);
+	assert_int_equal(admit(x, 5), ERR_NONE);
+	assert_int_equal(reserve(x, 5, 0), ERR_NONE);
+	settle_call(x, 5, 0);
 	settle_call(x, 0, 60);
 	assert_int_equal(read_spent(x).reserved.tokens, 0);
 	assert_int_equal(read_spent(x).periods[LIMITS_WEEK].tokens, 60);

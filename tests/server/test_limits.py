@@ -1,0 +1,445 @@
+"""What keys may use: exact over all processes, told to clients, never lost."""
+import itertools
+import os
+import re
+import signal
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from channels import DONE
+from client import until
+from fixtures import provider
+from servers import KEY
+from test_keys import keys, limits, listed, made
+from upstream import chat_answer, chat_chunk, manual
+
+SERVERS = ["lighttpd"]
+PATH = "/v1/chat/completions"
+ORIGIN = "https://page.example"
+CONF = {"cors": {"origins": [ORIGIN]}, "timeouts": {"hangup_probe": 0.1}}
+DURATION = re.compile(r"\d+ms|\d+s|\d+m\d+s")
+FIELDS = [f"x-ratelimit-{what}-{of}" for of in ("requests", "tokens")
+          for what in ("limit", "remaining", "reset")]
+PRICES = {"input": 10.0, "output": 10.0}
+
+
+def PROVIDERS(upstream):
+    return {
+        "up": provider(upstream, retries=0, passthrough=True, models=(
+            {"name": "m"}, {"name": "priced", "prices": PRICES})),
+        "patient": provider(upstream, on_abort="drain", models=(
+            {"name": "drained"},)),
+    }
+
+
+def says(tokens, headers=()):
+    """A script: an answer that consumed so many tokens."""
+    usage = {"prompt_tokens": tokens, "completion_tokens": 0,
+             "total_tokens": tokens}
+    return lambda x: x.json(dict(chat_answer(), usage=usage), headers=headers)
+
+
+def end_stream(x, tokens):
+    usage = {"prompt_tokens": 0, "completion_tokens": tokens,
+             "total_tokens": tokens}
+    x.event(dict(chat_chunk(), choices=[], usage=usage))
+    x.event("[DONE]")
+    x.end()
+
+
+def holds(x):
+    """A script: a stream that has begun and waits for the test."""
+    x.sse()
+    x.event(chat_chunk(content="Hi"))
+    manual(x)
+
+
+def chat(client, model="m", path=PATH, **more):
+    return client.post(path, {"model": model, "messages": [], **more})
+
+
+def open_stream(client, model="m", **more):
+    return client.open("POST", PATH, {"model": model, "messages": [],
+                                      "stream": True, **more})
+
+
+def refused(reply, code="rate_limit_exceeded"):
+    kind = {"rate_limit_exceeded": "rate_limit_error"}.get(code, code)
+    assert reply.status == 429, reply
+    assert (reply.error["code"], reply.error["type"]) == (code, kind)
+    assert int(reply.header("Retry-After")) >= 1
+    return reply.error["message"]
+
+
+def until_refused(client, model="m", **more):
+    """An answer is there before what it spent is: for a moment it may pass."""
+    return until(lambda: (reply := chat(client, model, **more)).status == 429
+                 and reply, "a refusal")
+
+
+def all_know(server, client):
+    """Asked at the same time, for then every process gets some."""
+    replies = [client.open("GET", "/v1/models")
+               for _ in range(8 * server.procs)]
+    return {reply.finish().status for reply in replies} == {200}
+
+
+@pytest.fixture
+def limited(server):
+    """Makes a client of a new key that all processes know."""
+    with_key = make_limited(server)
+    yield with_key
+    with_key.end()
+
+
+class make_limited:
+    numbers = itertools.count()
+
+    def __init__(self, server):
+        self.server, self.names = server, []
+
+    def __call__(self, *words):
+        self.names.append(f"limited-{next(self.numbers)}")
+        client = self.server.client(made(self.server, self.names[-1], *words))
+        until(lambda: all_know(self.server, client), "the key")
+        return client
+
+    def set(self, *words):
+        keys(self.server, "set", self.names[-1], *words)
+
+    def end(self):
+        for name in self.names:
+            keys(self.server, "delete", name)
+
+
+@pytest.fixture
+def on(make_server, upstream):
+    """A server of one's own that may be damaged, and its keys."""
+    def start(kind):
+        server = make_server(kind, CONF, PROVIDERS(upstream))
+        server.may_crash = True
+        return server, make_limited(server)
+    return start
+
+
+@pytest.fixture(autouse=True)
+def answers(upstream):
+    upstream.clear()
+    upstream.script = says(1)
+    yield
+    upstream.clear()
+
+
+# Requests in a minute.
+
+def test_requests_of_a_minute_are_exact_over_all_processes(
+        server, limited, upstream):
+    client = limited("--rpm", "10")
+    replies = []
+    threads = [threading.Thread(target=lambda: replies.append(chat(client)))
+               for _ in range(60)]
+    begun = time.monotonic()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    flowed = int((time.monotonic() - begun) / 6) + 1 \
+        if time.monotonic() - begun >= 6 else 0
+    good = [reply for reply in replies if reply.status == 200]
+    assert len(replies) == 60
+    assert 10 <= len(good) <= 10 + flowed
+    assert len(upstream.requests) == len(good)
+    for reply in replies:
+        if reply.status != 200:
+            assert "10 requests a minute" in refused(reply)
+            assert int(reply.header("Retry-After")) <= 6
+    last = server.journaled(next(r for r in replies if r.status == 429)
+                            .header("x-request-id"))
+    assert (last["outcome"], last["status"]) == ("rate_limit", 429)
+
+
+def test_what_asks_no_provider_for_work_is_not_counted(limited):
+    client = limited("--rpm", "1")
+    for _ in range(3):
+        assert client.get("/v1/models").status == 200
+        assert client.get("/v1/models/m").status == 200
+        assert client.get("/health/m").status in (200, 503)
+    assert chat(client).status == 200
+    assert client.get("/v1/files").status == 429
+
+
+def test_limits_change_at_run_time(server, limited):
+    client = limited()
+    assert chat(client).header(FIELDS[0]) is None
+    limited.set("--rpm", "1")
+    refused(until_refused(client))
+    assert limits(listed(server)[limited.names[-1]]) == {"rpm": 1}
+    limited.set("--rpm", "0")
+    until(lambda: all(chat(client).status == 200
+                      for _ in range(4 * server.procs)), "no limit")
+
+
+def test_anthropic_clients_get_their_shape(limited):
+    client = limited("--rpm", "1")
+    chat(client, path="/v1/messages")
+    reply = chat(client, path="/v1/messages")
+    assert reply.status == 429
+    assert reply.json()["error"]["type"] == "rate_limit_error"
+    assert "1 requests a minute" in reply.json()["error"]["message"]
+    assert 1 <= int(reply.header("Retry-After")) <= 60
+
+
+# Requests at the same time.
+
+def opened(client):
+    """A stream, as soon as there is a place for it."""
+    def try_to():
+        stream = open_stream(client).wait_head()
+        return stream if stream.status == 200 else None
+    return until(try_to, "a place")
+
+
+def held(upstream):
+    return [x for x in upstream.requests
+            if not x.over.is_set() and not x.gone.is_set()]
+
+
+def test_places_come_back_from_the_end_and_from_a_hang_up(
+        server, limited, upstream):
+    client = limited("--concurrency", "3")
+    upstream.script = holds
+    streams = [open_stream(client) for _ in range(12)]
+    for stream in streams:
+        stream.wait_head()
+    taken = [stream for stream in streams if stream.status == 200]
+    assert len(taken) == len(upstream.requests) == 3
+    for stream in streams:
+        if stream.status != 200:
+            assert "3 requests at the same time" in refused(stream.finish())
+            assert stream.header("Retry-After") == "1"
+    refused(chat(client))
+    end_stream(upstream.requests[0], 1)
+    others = [opened(client)]
+    refused(chat(client))
+    for stream in taken:        # two of them still hold their places
+        stream.close()
+    others += [opened(client), opened(client)]
+    refused(chat(client))
+    until(lambda: len(held(upstream)) == 3, "the upstream to see who left")
+    upstream.clear()
+    upstream.script = says(1)
+    until(lambda: chat(client).status == 200, "the end of all")
+
+
+def test_places_of_the_killed_come_back(on, upstream):
+    server, limited = on("lighttpd")
+    client = limited("--concurrency", "2")
+    upstream.script = holds
+    streams = [opened(client), opened(client)]
+    refused(chat(client))
+    for pid in server.responders():
+        os.kill(pid, signal.SIGKILL)
+    upstream.clear()
+    upstream.script = holds
+    streams += [opened(client), opened(client)]
+    assert len(held(upstream)) == 2
+    refused(chat(client))
+
+
+# Tokens in a minute.
+
+def remaining(reply):
+    return int(reply.header("x-ratelimit-remaining-tokens"))
+
+
+def test_tokens_are_reserved_and_corrected(limited, upstream):
+    """A minute's worth of 10000 flows in with 167 a second."""
+    client = limited("--tpm", "10000")
+    upstream.script = holds
+    stream = open_stream(client, max_tokens=9000).wait_head()
+    assert remaining(stream) < 1000
+    reply = chat(client, max_completion_tokens=9000, max_tokens=1)
+    assert "10000 tokens a minute" in refused(reply)
+    assert int(reply.header("Retry-After")) <= 54
+    refused(chat(client, max_output_tokens=3000, n=3))
+    refused(chat(client, max_tokens=1, pad="x" * 36000))
+    upstream.script = says(5)
+    assert chat(client, max_tokens=10).status == 200
+    end_stream(upstream.requests[0], 100)
+    assert stream.finish().complete
+    until(lambda: chat(client, max_tokens=9000).status == 200, "correction")
+
+
+def test_of_a_failure_no_token_is_left(limited, upstream):
+    client = limited("--tpm", "10000")
+    upstream.script = lambda x: x.json({"error": {"message": "no"}}, 400)
+    for _ in range(5):
+        until(lambda: chat(client, max_tokens=9000).status == 400, "tokens")
+    upstream.script = says(0)
+    until(lambda: remaining(chat(client, max_tokens=1)) > 9900, "all of them")
+
+
+def test_who_used_more_than_reserved_waits(limited, upstream):
+    client = limited("--tpm", "1000")
+    upstream.script = says(4000)
+    assert chat(client, max_tokens=1).status == 200
+    reply = until_refused(client, max_tokens=1)
+    assert 120 <= int(reply.header("Retry-After")) <= 300
+    assert remaining(reply) == 0
+    refused(client.get("/v1/files"))
+
+
+# Budgets.
+
+def seconds_of_today_left():
+    now = datetime.now(timezone.utc)
+    end = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0)
+    return int((end - now).total_seconds())
+
+
+def test_a_days_tokens_are_spent_once(server, limited, upstream):
+    client = limited("--day-tokens", "1000")
+    upstream.script = says(600)
+    assert chat(client, max_tokens=5000).status == 200      # nothing is spent
+    reply = until_refused(client, max_tokens=5000)
+    assert "1000 tokens for this day is too far spent" in \
+        refused(reply, "insufficient_quota")
+    assert abs(int(reply.header("Retry-After")) -
+               seconds_of_today_left()) <= 60
+    line = server.journaled(reply.header("x-request-id"))
+    assert (line["outcome"], line["target_provider"]) == ("quota", None)
+    assert chat(client, max_tokens=100).status == 200
+    reply = until_refused(client, max_tokens=0)
+    assert "for this day is spent" in refused(reply, "insufficient_quota")
+    refused(client.get("/v1/files"), "insufficient_quota")
+    limited.set("--day-tokens", "5000")
+    until(lambda: all(chat(client, max_tokens=1).status == 200
+                      for _ in range(4)), "more of it")
+
+
+def test_a_months_money_is_spent_once(limited, upstream):
+    client = limited("--month-cost", "0.01")
+    upstream.script = says(600)
+    assert chat(client, "priced").status == 200             # 0.006
+    reply = until_refused(client, "priced", max_tokens=500)
+    assert "budget of 0.01 for this month" in \
+        refused(reply, "insufficient_quota")
+    assert chat(client, "m", max_tokens=500).status == 200  # has no price
+    assert chat(client, "priced", max_tokens=300).status == 200
+    refused(until_refused(client, "priced", max_tokens=0),
+            "insufficient_quota")
+
+
+def test_what_is_under_way_counts(limited, upstream):
+    client = limited("--week-tokens", "1000")
+    upstream.script = holds
+    stream = open_stream(client, max_tokens=900).wait_head()
+    assert "reserved" in refused(chat(client, max_tokens=500),
+                                 "insufficient_quota")
+    end_stream(upstream.requests[0], 10)
+    stream.finish()
+    upstream.script = says(1)
+    until(lambda: chat(client, max_tokens=500).status == 200, "the rest")
+
+
+@pytest.mark.parametrize("model", ["m", "drained"])
+def test_streams_are_spent_though_the_client_has_left(
+        limited, upstream, model):
+    client = limited("--day-tokens", "1000", "--concurrency", "1")
+    upstream.script = holds
+    stream = open_stream(client, model, max_tokens=1).wait_head()
+    stream.take(1)
+    if model == "drained":
+        stream.close()
+    end_stream(upstream.requests[0], 1000)
+    if model != "drained":
+        assert stream.finish().body.endswith(DONE)
+    upstream.script = says(0)
+    until(lambda: "is spent" in chat(client, max_tokens=0).json().get(
+        "error", {"message": ""})["message"], "the budget to be spent")
+
+
+def test_a_rotated_key_has_spent_what_it_had(server, limited, upstream):
+    client = limited("--day-tokens", "500")
+    upstream.script = says(500)
+    assert chat(client).status == 200
+    secret = keys(server, "rotate", limited.names[-1]).strip()
+    rotated = server.client(secret)
+    until(lambda: all_know(server, rotated), "the new key")
+    refused(until_refused(rotated), "insufficient_quota")
+    refused(until_refused(client), "insufficient_quota")
+
+
+# The state file is lost.
+
+def test_budgets_go_on_without_the_state_file(on, upstream):
+    server, limited = on("lighttpd")
+    client = limited("--day-tokens", "500")
+    upstream.script = says(500)
+    assert chat(client).status == 200
+    until_refused(client)
+    upstream.script = says(0)
+    os.unlink(f"{server.tmp}/state/state")
+    until(lambda: chat(client).status == 200, "another file")
+    until_refused(client, max_tokens=0)
+
+
+def test_cgi_counts_as_well_and_tick_reads_what_was_spent(on, upstream):
+    server, limited = on("apache-cgi")
+    client = limited("--rpm", "2", "--day-tokens", "500")
+    upstream.script = says(500)
+    assert chat(client).status == 200
+    refused(until_refused(client), "insufficient_quota")
+    os.unlink(f"{server.tmp}/state/state")
+    upstream.script = says(0)
+    assert chat(client).status == 200
+    assert server.sluicectl("tick").returncode == 0
+    refused(chat(client), "insufficient_quota")
+    limited.set("--day-tokens", "0")
+    assert chat(client).status == 200
+    assert "2 requests a minute" in refused(chat(client))
+
+
+# What clients are told.
+
+def test_answers_tell_what_is_left(server, limited, upstream):
+    client = limited("--rpm", "100", "--tpm", "100000")
+    theirs = [(name, "77") for name in FIELDS]
+    upstream.script = says(1, headers=theirs)
+    for reply in [chat(client, max_tokens=100),
+                  client.post("/v1/audio/speech", {"model": "nowhere"})]:
+        values = [reply.header(name) for name in FIELDS]
+        assert [reply.header_count(name) for name in FIELDS] == [1] * 6
+        assert (values[0], values[3]) == ("100", "100000")
+        assert 90 <= int(values[1]) <= 99
+        assert 90000 <= int(values[4]) <= 100000
+        assert DURATION.fullmatch(values[2]) and DURATION.fullmatch(values[5])
+    other = chat(server.client(KEY))
+    assert [other.header(name) for name in FIELDS] == ["77"] * 6
+    free = limited("--concurrency", "9")
+    assert [chat(free).header(name) for name in FIELDS] == ["77"] * 6
+    assert chat(limited("--rpm", "5")).header(FIELDS[3]) is None
+
+
+def test_streams_and_refusals_tell_it_too(limited, upstream):
+    client = limited("--rpm", "2")
+    upstream.script = holds
+    stream = open_stream(client).wait_head()
+    assert stream.header(FIELDS[0]) == "2"
+    assert stream.header(FIELDS[1]) in ("1", "2")
+    end_stream(upstream.requests[0], 1)
+    stream.finish()
+    upstream.script = says(1)
+    reply = until_refused(client)
+    assert reply.header(FIELDS[1]) == "0"
+    assert DURATION.fullmatch(reply.header(FIELDS[2]))
+
+
+def test_pages_of_other_origins_may_read_it(limited):
+    reply = limited("--rpm", "9").post(PATH, {"model": "m", "messages": []},
+                                       headers=[("Origin", ORIGIN)])
+    told = reply.header("Access-Control-Expose-Headers").split(", ")
+    assert {"retry-after", *FIELDS} <= set(told)
