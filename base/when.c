@@ -33,6 +33,17 @@ when_parse_time(const char *text, int64_t *time_s)
 	return false;
 }
 
+void
+when_format(int64_t time_s, char text[WHEN_TEXT_SIZE])
+{
+	time_t	 second = (time_t)time_s;
+	struct tm tm;
+
+	text[0] = '\0';
+	if (gmtime_r(&second, &tm) != NULL && tm.tm_year < 8100)
+		strftime(text, WHEN_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
 bool
 when_parse_duration(const char *text, int64_t *duration_s)
 {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 
 #include <sqlite3.h>
@@ -162,6 +163,16 @@ db_create(const char *state_dir)
 	pthread_mutex_init(&db->lock, NULL);
 	snprintf(db->path, sizeof db->path, "%s/sluice.db", state_dir);
 	return db;
+}
+
+struct db *
+db_clone(const struct db *db)
+{
+	struct db *clone = db_create("");
+
+	memcpy(clone->path, db->path, sizeof clone->path);
+	clone->warned = true;		/* that is for the first one to tell */
+	return clone;
 }
 
 void

@@ -14,6 +14,12 @@ struct db *db_create(const char *state_dir);
 void	db_free(struct db *);
 
 /*
+ * Another of the same database, with a connection of its own: for a transaction
+ * of several calls, which the other threads' must not get into.
+ */
+struct db *db_clone(const struct db *);
+
+/*
  * The open connection, with the schema in place; opened at the first call and
  * tried again later when that fails. NULL: told to the log once, the caller goes
  * on without (DESIGN section 7.9).

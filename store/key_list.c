@@ -17,12 +17,20 @@ struct entry {
 	const struct key *key;
 };
 
+/* Whom the web server has let in, and by what key. */
+struct user {
+	const char	*name;
+	const struct key *key;
+};
+
 struct key_list {
 	unsigned	 refs;
 	struct arena	 arena;
 	struct entry	*entries;	/* by hash */
 	size_t		 count, size;
 	size_t		 key_count;
+	struct user	*users;		/* by name */
+	size_t		 user_count, user_size;
 };
 
 struct key_list *
@@ -39,6 +47,7 @@ key_list_unref(struct key_list *l)
 	if (l == NULL || --l->refs > 0)
 		return;
 	free(l->entries);
+	free(l->users);
 	arena_fini(&l->arena);
 	free(l);
 }
@@ -84,6 +93,26 @@ key_list_find(const struct key_list *l, const unsigned char hash[KEYS_HASH],
 	return e->key;
 }
 
+static int
+user_compare(const void *a, const void *b)
+{
+	return strcmp(((const struct user *)a)->name,
+	    ((const struct user *)b)->name);
+}
+
+const struct key *
+key_list_find_user(const struct key_list *l, const char *name)
+{
+	const struct user wanted = { .name = name };
+	const struct user *found;
+
+	if (l == NULL || l->user_count == 0 || *name == '\0')
+		return NULL;
+	found = bsearch(&wanted, l->users, l->user_count, sizeof wanted,
+	    user_compare);
+	return found == NULL ? NULL : found->key;
+}
+
 static struct key_list *
 key_list_create(void)
 {
@@ -114,6 +143,21 @@ key_list_add(struct key_list *l, sqlite3_stmt *stmt, int column,
 	}
 	l->entries[l->count] = (struct entry){ .until = until, .key = key };
 	memcpy(l->entries[l->count++].hash, hash, KEYS_HASH);
+}
+
+static void
+key_list_add_user(struct key_list *l, const char *name,
+    const struct key *key)
+{
+	if (*name == '\0')
+		return;
+	if (l->user_count == l->user_size) {
+		l->user_size = l->user_size == 0 ? 64 : 2 * l->user_size;
+		l->users = realloc(l->users, l->user_size * sizeof *l->users);
+		if (l->users == NULL)
+			abort();
+	}
+	l->users[l->user_count++] = (struct user){ name, key };
 }
 
 /* Most keys have no patterns: these share one empty text. */
@@ -154,10 +198,22 @@ key_list_add_row(struct key_list *l, sqlite3_stmt *stmt)
 	key->expires = sqlite3_column_int64(stmt, 2);
 	key->models = column_text(&l->arena, stmt, 3);
 	key->endpoints = column_text(&l->arena, stmt, 4);
-	key_list_read_limits(key, stmt, 8);
+	key_list_read_limits(key, stmt, 9);
+	key_list_add_user(l, column_text(&l->arena, stmt, 8), key);
 	key_list_add(l, stmt, 5, 0, key);
 	key_list_add(l, stmt, 6, sqlite3_column_int64(stmt, 7), key);
 	l->key_count++;
+}
+
+static void
+key_list_sort(struct key_list *l)
+{
+	if (l->count > 0)
+		qsort(l->entries, l->count, sizeof *l->entries,
+		    entry_compare);
+	if (l->user_count > 0)
+		qsort(l->users, l->user_count, sizeof *l->users,
+		    user_compare);
 }
 
 struct key_list *
@@ -168,15 +224,13 @@ key_list_read(sqlite3 *sqlite)
 	int	 result = SQLITE_ERROR;
 
 	if (sqlite3_prepare_v2(sqlite, "SELECT id, enabled, expires, models, "
-	    "endpoints, hash, old_hash, old_until, " KEYS_LIMITS_COLUMNS
-	    " FROM keys", -1, &stmt, NULL) == SQLITE_OK)
+	    "endpoints, hash, old_hash, old_until, remote_user, "
+	    KEYS_LIMITS_COLUMNS " FROM keys", -1, &stmt, NULL) == SQLITE_OK)
 		while ((result = sqlite3_step(stmt)) == SQLITE_ROW)
 			key_list_add_row(l, stmt);
 	sqlite3_finalize(stmt);
 	if (result == SQLITE_DONE) {
-		if (l->count > 0)
-			qsort(l->entries, l->count, sizeof *l->entries,
-			    entry_compare);
+		key_list_sort(l);
 		return l;
 	}
 	key_list_unref(l);

@@ -34,6 +34,10 @@ void	key_list_unref(struct key_list *);	/* NULL is fine */
 const struct key *key_list_find(const struct key_list *list,
 	    const unsigned char hash[KEYS_HASH], int64_t now_s);
 
+/* The key whose holder the web server knows to be USER, likewise. */
+const struct key *key_list_find_user(const struct key_list *list,
+	    const char *user);
+
 size_t	key_list_count(const struct key_list *);	/* of NULL: 0 */
 
 /* All there are. NULL: they cannot be read to the end. Blocks. */

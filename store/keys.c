@@ -81,6 +81,8 @@ keys_find_taken(sqlite3_stmt *stmt)
 {
 	const char *text = sqlite3_errmsg(sqlite3_db_handle(stmt));
 
+	if (strstr(text, "hash") != NULL)
+		return KEYS_SECRET_TAKEN;
 	return strstr(text, "remote_user") != NULL ? KEYS_REMOTE_USER_TAKEN :
 	    KEYS_NAME_TAKEN;
 }

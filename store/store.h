@@ -14,6 +14,7 @@
 #include "store/usage.h"
 #include "store/usage_base.h"
 #include "store/usage_import.h"
+#include "store/users.h"
 #include "store/watch.h"
 
 #endif

@@ -209,6 +209,38 @@ limits_are_read(void **state)
 
 /* Who wrote them there knew better. */
 static void
+set_user(struct fixture *x, const char *name, const char *user)
+{
+	const struct keys_change change = { .remote_user = user };
+
+	assert_int_equal(keys_set(x->db, name, &change), KEYS_DONE);
+}
+
+static void
+a_key_is_found_by_whom_the_web_server_knows(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_null(key_list_find_user(NULL, "alice"));
+	add(x, "a", SECRET);
+	look(x);
+	assert_null(key_list_find_user(x->list, "alice"));
+	assert_null(key_list_find_user(x->list, ""));
+	add(x, "b", "sk-two-two-two-two");
+	add(x, "c", "sk-tri-tri-tri-tri");
+	set_user(x, "a", "zoe");
+	set_user(x, "b", "alice");
+	look(x);
+	assert_ptr_equal(key_list_find_user(x->list, "zoe"),
+	    find(x, SECRET, NOW));
+	assert_ptr_equal(key_list_find_user(x->list, "alice"),
+	    find(x, "sk-two-two-two-two", NOW));
+	assert_null(key_list_find_user(x->list, "Alice"));
+	assert_null(key_list_find_user(x->list, "bob"));
+	assert_null(key_list_find_user(x->list, ""));
+}
+
+static void
 limits_that_cannot_be_are_cut(void **state)
 {
 	struct fixture *x = *state;
@@ -282,6 +314,7 @@ main(void)
 		TEST(only_changes_are_read),
 		TEST(a_rotated_key_is_one_with_its_old_one),
 		TEST(limits_are_read),
+		TEST(a_key_is_found_by_whom_the_web_server_knows),
 		TEST(limits_that_cannot_be_are_cut),
 		TEST(what_is_known_stays_when_the_database_does_not),
 		TEST(a_list_lives_as_long_as_its_references),

@@ -285,6 +285,17 @@ a_remote_user_is_one_keys_alone(void **state)
 }
 
 static void
+a_key_is_rotated_to_none_that_is_known(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(add(x, "a", SECRET), KEYS_DONE);
+	assert_int_equal(add(x, "b", "sk-two-two-two-two"), KEYS_DONE);
+	assert_int_equal(keys_rotate(x->db, "b", SECRET, 0, NOW),
+	    KEYS_SECRET_TAKEN);
+}
+
+static void
 a_hint_is_of_the_key_that_is_good(void **state)
 {
 	struct fixture *x = *state;
@@ -321,6 +332,7 @@ main(void)
 		TEST(every_field_is_judged),
 		TEST(each_limit_is_set_kept_and_removed),
 		TEST(a_remote_user_is_one_keys_alone),
+		TEST(a_key_is_rotated_to_none_that_is_known),
 		TEST(a_hint_is_of_the_key_that_is_good),
 		TEST(a_database_that_cannot_be_used_is_told),
 	};
