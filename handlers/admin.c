@@ -155,6 +155,8 @@ admin_on_pool(struct db *db, void *job)
 void
 admin_run(struct admin_job *j, void (*work)(struct admin_job *))
 {
+	if (j == NULL)
+		return;
 	j->work = work;
 	background_run(j->x, j, admin_on_pool, admin_tell, admin_free);
 }

@@ -3,10 +3,7 @@
  * A handler says which members its body may have and what is to be done on the
  * thread pool:
  *
- *	struct admin_job *job = admin_begin(x, fields, FIELD__MAX);
- *
- *	if (job != NULL)
- *		admin_run(job, add_channel);
+ *	admin_run(admin_begin(x, fields, FIELD__MAX), add_channel);
  *
  * The work reads the job's values, and either puts the answer's JSON into its
  * body and a sentence for the audit, or fails.
@@ -59,7 +56,7 @@ bool	admin_has_key(const struct exchange *);
 struct admin_job *admin_begin(struct exchange *, const struct field *fields,
 	    size_t count);
 
-/* Do WORK on the thread pool and send its answer. The job is given away. */
+/* Do WORK on the thread pool and send its answer. The job is given away; NULL: nothing is to be done. */
 void	admin_run(struct admin_job *, void (*work)(struct admin_job *));
 
 /* For handlers that need no pool: send the answer now. The job is given away. */

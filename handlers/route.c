@@ -6,6 +6,9 @@
 #include <string.h>
 
 #include "handlers/admin.h"
+#include "handlers/admin_keys.h"
+#include "handlers/api_keys.h"
+#include "handlers/api_users.h"
 #include "handlers/docs.h"
 #include "handlers/echo.h"
 #include "handlers/health.h"
@@ -86,6 +89,29 @@ const struct route routes[] = {
 	{ .method = "GET", .pattern = "/openapi.json", .key = ROUTE_KEY_NONE,
 	  .handle = openapi_handle,
 	  .help = "these routes as OpenAPI describes them" },
+	ADMIN("GET", "/api/keys", api_keys_list, "the keys of clients"),
+	ADMIN("POST", "/api/keys", api_keys_add,
+	    "a new key, which is shown this once"),
+	ADMIN("GET", "/api/keys/{name}", api_keys_show, "one of them"),
+	ADMIN("PUT", "/api/keys/{name}", api_keys_set,
+	    "change what is given of it"),
+	ADMIN("DELETE", "/api/keys/{name}", api_keys_delete,
+	    "end it at once"),
+	ADMIN("POST", "/api/keys/{name}/rotate", api_keys_rotate,
+	    "another key in its place, shown this once"),
+	ADMIN("GET", "/api/users", api_users_list, "users with a key each"),
+	ADMIN("POST", "/api/users", api_users_add, "a new user"),
+	ADMIN("GET", "/api/users/{id}", api_users_show, "one user"),
+	ADMIN("DELETE", "/api/users/{id}", api_users_delete,
+	    "end a user and the key"),
+	ADMIN("POST", "/admin/addapikey", admin_keys_add,
+	    "a user's key, brought along"),
+	ADMIN("POST", "/admin/removeapikey", admin_keys_remove,
+	    "end a user's key"),
+	ADMIN("GET", "/admin/listkeys", admin_keys_list,
+	    "all keys and their users"),
+	ADMIN("POST", "/admin/getquota", admin_keys_quota,
+	    "what today has cost"),
 	ECHO_ROUTE("POST", "/echo/v1/chat/completions", ROUTE_BODY_JSON,
 	    echo_handle_chat, "the demo upstream: chat"),
 	ECHO_ROUTE("POST", "/echo/v1/completions", ROUTE_BODY_JSON,

@@ -1,0 +1,19 @@
+/* key_answer.h - what admin routes tell of clients' keys. */
+#ifndef HANDLERS_KEY_ANSWER_H
+#define HANDLERS_KEY_ANSWER_H
+
+#include "base/buf.h"
+#include "handlers/admin.h"
+#include "store/store.h"
+
+/* The members of a record, without its braces. */
+void	key_answer_put(struct buf *, const struct keys_record *);
+
+/*
+ * Fail the job, unless END is KEYS_DONE: as a refusal of the member that END is
+ * about, where SECRET is what the one with the key is called. True: it is
+ * KEYS_DONE.
+ */
+bool	key_answer_judge(struct admin_job *, enum keys_end end,
+	    const char *secret);
+#endif
