@@ -133,6 +133,7 @@ struct conf {
 		const char *admin_key_env;
 		bool	 open;
 		bool	 models_open;
+		bool	 remote_user;	/* who the web server let in needs no key */
 	} auth;
 	struct {
 		const char *dir;	/* absolute, never NULL: state_dir/log by default */

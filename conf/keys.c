@@ -96,6 +96,14 @@ const struct key keys[] = {
 	{ .name = "auth.models_open", MAIN(auth.models_open), .type = KEYS_BOOL,
 	  .fallback = "false",
 	  .help = "true shows /v1/models to everybody without a key" },
+	{ .name = "auth.remote_user", MAIN(auth.remote_user), .type = KEYS_BOOL,
+	  .fallback = "false",
+	  .help = "true lets in without a key whom the web server has let in, by "
+	  "a password (REMOTE_USER) or by a client certificate that it verified "
+	  "(SSL_CLIENT_S_DN, if SSL_CLIENT_VERIFY is SUCCESS): as the key whose "
+	  "remote_user is that name; who shows a key is judged by the key. Only "
+	  "for a web server that checks everybody whom it gives a name: nginx's "
+	  "$remote_user without auth_basic is what the client says" },
 	{ .name = "log.dir", MAIN(log.dir), .type = KEYS_PATH,
 	  .max = PATH_MAX_BYTES, .fallback = "",
 	  .help = "directory of the journal, one file an hour; empty means the "

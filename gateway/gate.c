@@ -28,6 +28,12 @@ is_env_key(const struct snapshot *s, const unsigned char *hash)
 	return found != 0;
 }
 
+static int64_t
+now_of(const struct call *c)
+{
+	return (int64_t)(c->start_wall_us / 1000000);
+}
+
 static bool
 is_good(const struct key *key, int64_t now_s)
 {
@@ -50,13 +56,34 @@ key_allows_path(const struct key *key, const char *path)
 	    strncmp(path, "/v1/", 4) == 0 ? path + 4 : path);
 }
 
+/* KEY may be NULL: there is none. */
+static enum err
+admit(struct call *c, const struct key *key)
+{
+	if (key == NULL || !is_good(key, now_of(c)))
+		return ERR_INVALID_API_KEY;
+	c->key = key;
+	c->key_id = key->id;
+	return key_allows_path(key, c->path) ? ERR_NONE :
+	    ERR_ENDPOINT_NOT_ALLOWED;
+}
+
+enum err
+gate_check_user(struct call *c, const char *user)
+{
+	c->key_id = NULL;
+	c->key = NULL;
+	if (c->snapshot->conf->auth.open)
+		return ERR_NONE;
+	return admit(c, user == NULL ? NULL :
+	    key_list_find_user(c->keys, user));
+}
+
 enum err
 gate_check(struct call *c, const char *credential)
 {
 	unsigned char hash[SNAPSHOT_KEY_HASH];
-	int64_t	 now_s = (int64_t)(c->start_wall_us / 1000000);
 	char	 hex[2 * KEY_ID_BYTES + 1];
-	const struct key *key;
 
 	c->key_id = NULL;
 	c->key = NULL;
@@ -71,13 +98,7 @@ gate_check(struct call *c, const char *credential)
 		c->key_id = arena_strdup(c->arena, hex);
 		return ERR_NONE;
 	}
-	key = key_list_find(c->keys, hash, now_s);
-	if (key == NULL || !is_good(key, now_s))
-		return ERR_INVALID_API_KEY;
-	c->key = key;
-	c->key_id = key->id;
-	return key_allows_path(key, c->path) ? ERR_NONE :
-	    ERR_ENDPOINT_NOT_ALLOWED;
+	return admit(c, key_list_find(c->keys, hash, now_of(c)));
 }
 
 /* Is the model of the default namespace, wherever its targets come from? */

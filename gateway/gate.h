@@ -21,6 +21,12 @@
 enum err gate_check(struct call *, const char *credential);
 
 /*
+ * May USER, whom the web server has let in, call as the key of which that is the
+ * remote user? As above. NULL: it knows nobody.
+ */
+enum err gate_check_user(struct call *, const char *user);
+
+/*
  * May the call's key be used with what NAME stands for? A model is judged by its
  * exposed id, however it was asked for; one of the default namespace answers to
  * that with "default/" before it, too. NULL, a request without a model, is for

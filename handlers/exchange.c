@@ -17,6 +17,7 @@
 #include "handlers/background.h"
 #include "handlers/capture.h"
 #include "handlers/echo.h"
+#include "handlers/identity.h"
 #include "handlers/metrics.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
@@ -142,6 +143,9 @@ check_gate(struct exchange *x)
 	default:
 		return ERR_NONE;
 	}
+	if (x->credential == NULL && s->conf->auth.remote_user)
+		return gate_check_user(&x->call,
+		    identity_find(&x->request->params));
 	return gate_check(&x->call, x->credential);
 }
 

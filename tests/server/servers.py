@@ -100,11 +100,13 @@ class Server:
     """One web server. CONF and PROVIDERS are dicts (or text, for bad files)."""
 
     def __init__(self, kind, conf=None, providers=None, env=None, procs=2,
-                 keep_stderr=True, files=None):
+                 keep_stderr=True, files=None, site="",
+                 extra=""):
         self.kind = kind
         self.procs = procs
         self.keep_stderr = keep_stderr
         self.may_crash = False      # set by a test that kills responders
+        self.site, self.extra = site, extra     # written besides: inside, after
         self.port = 0
         self.tmp = tempfile.mkdtemp(prefix=f"sluice-{kind}-")
         self.env = {"SLUICE_API_KEYS": KEY, "UP_KEY": UP_KEY}
@@ -262,7 +264,7 @@ class Server:
         What Debian's lighttpd.conf has that could matter, then the shipped
         file; its variables are set in the local file it asks for.
         """
-        self.write("etc/sluice.local.conf", local)
+        self.write("etc/sluice.local.conf", local + self.site)
         conf = self.write("etc/lighttpd.conf", f'''
 server.modules = ( "mod_indexfile", "mod_access" )
 server.port = {self.port}
@@ -324,8 +326,10 @@ gzip_min_length 1;
 gzip_types application/json text/event-stream;
 server {{
 	listen 127.0.0.1:{self.port};
+	{self.site}
 	include snippets/sluice.conf;
 }}
+{self.extra}
 ''')
         self._run("nginx", [
             program("NGINX", "nginx"), "-p", self.tmp, "-c",
@@ -335,7 +339,8 @@ server {{
 
     def _apache(self, modules, site, env=None, override="None"):
         """A small apache2.conf; reqtimeout and deflate as Debian has them."""
-        modules = ["mpm_event", "authz_core", "env", "filter", "mime",
+        modules = ["mpm_event", "authz_core", "authz_user", "authn_core",
+                   "authn_file", "auth_basic", "env", "filter", "mime",
                    "deflate", "reqtimeout", "setenvif"] + modules
         load = "".join(f"LoadModule {m}_module {MODULES}/mod_{m}.so\n"
                        for m in modules)
@@ -363,6 +368,7 @@ DocumentRoot "{self.tmp}/htdocs"
 	Require all granted
 </Directory>
 {site}
+{self.extra}
 ''')
         self._run("apache", [program("APACHE2", "apache2"),
                              "-DFOREGROUND", "-f", conf], env)
@@ -374,6 +380,7 @@ Define SLUICE_SOCKET {path}
 Include {SHIPPED}/apache/sluice-server.conf
 <VirtualHost *:*>
 	Include {SHIPPED}/apache/sluice.conf
+	{self.site}
 </VirtualHost>
 ''', {k: "not-for-apache" for k in self.env})
 
@@ -386,6 +393,7 @@ Define SLUICE_CONF {self.tmp}/sluice/sluice.conf
 Include {SHIPPED}/apache/sluice-server.conf
 <VirtualHost *:*>
 	Include {SHIPPED}/apache/sluice-fcgid.conf
+	{self.site}
 </VirtualHost>
 ''')
 
@@ -405,6 +413,7 @@ ScriptSock "{self.tmp}/run/cgid"
 DirectoryIndex index.html
 AllowEncodedSlashes NoDecode
 Include {SHIPPED}/apache/sluice-server.conf
+{self.site}
 ''', override="FileInfo Options")
 
     def stop(self):

@@ -23,7 +23,8 @@ an_empty_file_has_every_default(void **state)
 	assert_string_equal(c->state_dir, "/var/lib/sluice");
 	assert_null(c->env_file);
 	assert_string_equal(c->auth.keys_env, "SLUICE_API_KEYS");
-	assert_false(c->auth.open || c->auth.models_open);
+	assert_false(c->auth.open || c->auth.models_open ||
+	    c->auth.remote_user);
 	assert_string_equal(c->log.dir, "/var/lib/sluice/log");
 	assert_int_equal(c->log.level, LOG_LEVEL_INFO);
 	assert_int_equal(c->timeouts.connect_ms, 5000);

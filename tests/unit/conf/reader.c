@@ -259,6 +259,7 @@ main_values_land(void **state)
 	read_text(&f, *state, KEYS_MAIN, &c, "providers = \"p\";\n"
 	    "state_dir = \"/s\"; env_file = \"../e\";\n"
 	    "auth: { keys_env = \"K\"; open = true; models_open = true;\n"
+	    "remote_user = true; "
 	    "admin_key_env = \"A\"; };\n"
 	    "stream: { keepalive = 0; release = \"end\"; };\n"
 	    "sticky = \"header:X-A\"; breaker: { failures = 63;\n"
@@ -275,7 +276,8 @@ main_values_land(void **state)
 	assert_string_equal(c.state_dir, "/s");
 	assert_string_equal(c.env_file, "/etc/sluice/../e");
 	assert_string_equal(c.auth.keys_env, "K");
-	assert_true(c.auth.open && c.auth.models_open);
+	assert_true(c.auth.open && c.auth.models_open &&
+	    c.auth.remote_user);
 	assert_string_equal(c.auth.admin_key_env, "A");
 	assert_int_equal(c.stream.keepalive_ms, 0);
 	assert_int_equal(c.stream.release, CONF_RELEASE_END);

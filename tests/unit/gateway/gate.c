@@ -183,6 +183,41 @@ a_stored_key_must_be_in_force(void **state)
 }
 
 static void
+whom_the_web_server_knows_is_judged_by_the_key(void **state)
+{
+	static const struct { struct keys_change change; enum err err; }
+	cases[] = {
+		{ { .remote_user = "alice" }, ERR_NONE },
+		{ { .remote_user = "Alice" }, ERR_INVALID_API_KEY },
+		{ { .owner = "alice" }, ERR_INVALID_API_KEY },
+		{ { .remote_user = "alice", .has_enabled = true },
+		  ERR_INVALID_API_KEY },
+		{ { .remote_user = "alice", .has_expires = true,
+		  .expires = NOW }, ERR_INVALID_API_KEY },
+		{ { .remote_user = "alice", .endpoints = "no" },
+		  ERR_ENDPOINT_NOT_ALLOWED },
+	};
+	struct snapshot *s = load(*state, "", "sk-one");
+	struct caller x;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		enter(*state, s, &x, &cases[i].change, "/v1/embeddings");
+		assert_int_equal(gate_check_user(&x.call, "alice"),
+		    cases[i].err);
+		assert_true((x.call.key == NULL) ==
+		    (cases[i].err == ERR_INVALID_API_KEY));
+		assert_true((x.call.key_id == NULL) == (x.call.key == NULL));
+		assert_int_equal(gate_check_user(&x.call, NULL),
+		    ERR_INVALID_API_KEY);
+		assert_int_equal(gate_check_user(&x.call, ""),
+		    ERR_INVALID_API_KEY);
+		assert_null(x.call.key);
+		leave(&x);
+	}
+	snapshot_unref(s);
+}
+
+static void
 endpoints_are_paths_under_v1(void **state)
 {
 	static const struct { const char *list, *path; bool ok; } cases[] = {
@@ -328,6 +363,7 @@ main(void)
 		TEST(a_key_that_is_accepted_has_an_id),
 		TEST(what_is_refused_or_not_asked_has_no_id),
 		TEST(a_stored_key_must_be_in_force),
+		TEST(whom_the_web_server_knows_is_judged_by_the_key),
 		TEST(endpoints_are_paths_under_v1),
 		TEST(models_are_judged_by_what_they_are),
 		TEST(the_admin_key_is_one_of_its_own),
