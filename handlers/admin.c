@@ -126,6 +126,11 @@ admin_tell(struct exchange *x, void *job)
 {
 	struct admin_job *j = job;
 
+	/* Somewhere behind this, something may not have found room. */
+	if (buf_len(&j->body) > ANSWER_MAX_BYTES - ADMIN_BODY_MAX)
+		admin_fail(j, ERR_NO_MEMORY, NULL, NULL);
+	if (j->err == ERR_NONE && j->finish != NULL)
+		j->finish(j);
 	x->call.audit = arena_strdup(x->call.arena, j->audit);
 	x->param = arena_strdup(x->call.arena, j->param);
 	if (j->err != ERR_NONE)

@@ -17,8 +17,8 @@ admin_json_next(struct buf *out)
 		buf_puts(out, ",");
 }
 
-static void
-put_name(struct buf *out, const char *name)
+void
+admin_json_name(struct buf *out, const char *name)
 {
 	admin_json_next(out);
 	buf_printf(out, "\"%s\":", name);
@@ -27,28 +27,28 @@ put_name(struct buf *out, const char *name)
 void
 admin_json_text(struct buf *out, const char *name, const char *text)
 {
-	put_name(out, name);
+	admin_json_name(out, name);
 	json_write_string(out, text, strlen(text));
 }
 
 void
 admin_json_bool(struct buf *out, const char *name, bool value)
 {
-	put_name(out, name);
+	admin_json_name(out, name);
 	buf_puts(out, value ? "true" : "false");
 }
 
 void
 admin_json_integer(struct buf *out, const char *name, uint64_t value)
 {
-	put_name(out, name);
+	admin_json_name(out, name);
 	buf_put_number(out, value);
 }
 
 void
 admin_json_null(struct buf *out, const char *name)
 {
-	put_name(out, name);
+	admin_json_name(out, name);
 	buf_puts(out, "null");
 }
 
@@ -68,14 +68,14 @@ admin_json_time(struct buf *out, const char *name, int64_t time_s)
 void
 admin_json_money(struct buf *out, const char *name, uint64_t nano)
 {
-	put_name(out, name);
+	admin_json_name(out, name);
 	cost_put(out, nano);
 }
 
 void
 admin_json_lines(struct buf *out, const char *name, const char *list)
 {
-	put_name(out, name);
+	admin_json_name(out, name);
 	buf_puts(out, "[");
 	while (*list != '\0') {
 		size_t	 n = strcspn(list, "\n");

@@ -11,6 +11,9 @@
 
 #include "base/buf.h"
 
+/* "NAME": and nothing more: the value is the caller's. */
+void	admin_json_name(struct buf *out, const char *name);
+
 /* A comma, unless an object or array has just been opened. */
 void	admin_json_next(struct buf *out);
 

@@ -198,8 +198,7 @@ list(struct admin_job *j)
 {
 	buf_puts(&j->body, "[");
 	key_answer_judge(j, keys_each(j->db, put_record, j), NULL);
-	if (buf_puts(&j->body, "]") != ERR_NONE)
-		admin_fail(j, ERR_NO_MEMORY, NULL, NULL);
+	buf_puts(&j->body, "]");
 }
 
 static void
@@ -217,10 +216,40 @@ add(struct admin_job *j)
 	answer_with(j, name, secret);
 }
 
+/* Which key is shown, for what is used of it. */
+struct shown {
+	char		 id[KEYS_ID_SIZE];
+	bool		 is_limited;
+};
+
+static void
+put_shown(void *job, const struct keys_record *record)
+{
+	struct admin_job *j = job;
+	struct shown *shown = arena_alloc(&j->arena, sizeof *shown);
+
+	strncpy(shown->id, record->id, sizeof shown->id - 1);
+	shown->is_limited = keys_limits_exist(&record->limits);
+	j->state = shown;
+	put_record(job, record);
+}
+
+static void
+put_used(struct admin_job *j)
+{
+	const struct shown *shown = j->state;
+
+	j->body.end--;			/* the brace */
+	key_answer_put_used(&j->body, j->app->state, shown->id,
+	    shown->is_limited, now_s());
+	buf_puts(&j->body, "}");
+}
+
 static void
 show(struct admin_job *j)
 {
-	judge_named(j, keys_tell(j->db, j->params[0], put_record, j));
+	j->finish = put_used;
+	judge_named(j, keys_tell(j->db, j->params[0], put_shown, j));
 }
 
 static void

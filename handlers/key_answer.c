@@ -3,6 +3,7 @@
 #include "handlers/key_answer.h"
 
 #include "handlers/admin_json.h"
+#include "store/limits.h"
 
 /* PARAM: the member that it is about; NULL: none, or the one with the key. */
 static const struct {
@@ -58,6 +59,41 @@ key_answer_put(struct buf *out, const struct keys_record *r)
 	else
 		admin_json_text(out, "remote_user", r->remote_user);
 	put_limits(out, &r->limits);
+}
+
+/* Named as the limits are. */
+static void
+put_spent(struct buf *out, const struct limits_spent *spent)
+{
+	static const enum keys_limit tokens[LIMITS__PERIODS] = {
+		KEYS_DAY_TOKENS, KEYS_WEEK_TOKENS, KEYS_MONTH_TOKENS,
+	};
+
+	admin_json_name(out, "spent");
+	buf_puts(out, "{");
+	for (size_t i = 0; i < LIMITS__PERIODS; i++) {
+		admin_json_integer(out, keys_limits_name(tokens[i]),
+		    spent->periods[i].tokens);
+		admin_json_money(out, keys_limits_name(tokens[i] + 1),
+		    spent->periods[i].cost_nano);
+	}
+	buf_puts(out, "}");
+}
+
+void
+key_answer_put_used(struct buf *out, struct state *state, const char *id,
+    bool is_limited, int64_t now_s)
+{
+	struct limits_spent spent;
+
+	if (!is_limited) {
+		admin_json_null(out, "in_flight");
+		admin_json_null(out, "spent");
+		return;
+	}
+	limits_read(state, limits_find(state, id), now_s, &spent);
+	admin_json_integer(out, "in_flight", spent.in_flight);
+	put_spent(out, &spent);
 }
 
 /* A sentence of the store's, as one of an answer. */

@@ -10,6 +10,13 @@
 void	key_answer_put(struct buf *, const struct keys_record *);
 
 /*
+ * What the key ID has used of its limits: more members. Nothing is counted of a
+ * key without limits, and then they are null. On the loop.
+ */
+void	key_answer_put_used(struct buf *, struct state *, const char *id,
+	    bool is_limited, int64_t now_s);
+
+/*
  * Fail the job, unless END is KEYS_DONE: as a refusal of the member that END is
  * about, where SECRET is what the one with the key is called. True: it is
  * KEYS_DONE.

@@ -2,10 +2,11 @@
 import os
 import re
 import sqlite3
+import threading
 
 import pytest
 
-from client import until
+from client import PATIENCE, until
 from fixtures import provider
 from upstream import chat_answer
 
@@ -18,6 +19,7 @@ TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 BROUGHT = "sk-brought-along-77aa88bb"
 LIMITS = ["rpm", "tpm", "concurrency", "day_tokens", "day_cost",
           "week_tokens", "week_cost", "month_tokens", "month_cost"]
+USED = {"in_flight", "spent"}
 MEMBERS = {"name", "id", "owner", "enabled", "hint", "created_at",
            "expires_at", "rotated_at", "old_until", "models", "endpoints",
            "remote_user", *LIMITS}
@@ -25,7 +27,8 @@ MEMBERS = {"name", "id", "owner", "enabled", "hint", "created_at",
 
 def PROVIDERS(upstream):
     return {"up": provider(upstream, models=(
-        {"name": "gpt-test"}, {"name": "gpt-other"}))}
+        {"name": "gpt-test", "prices": {"input": 2.5, "output": 10.0}},
+        {"name": "gpt-other"}))}
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +67,13 @@ def add(admin, name="alice", **members):
     return good(admin.post("/api/keys", {"name": name, **members}), 201)
 
 
+def shown(admin, used=False):
+    """The record of alice, with what was used or without that."""
+    key = good(admin.get("/api/keys/alice"))
+    assert set(key) == MEMBERS | USED
+    return {name: key[name] for name in key if (name in USED) == used}
+
+
 def ask(server, secret, model="gpt-test"):
     return server.client(secret).post(
         "/v1/chat/completions", {"model": model, "messages": []})
@@ -87,7 +97,7 @@ def test_a_key_from_making_to_deleting(server, admin):
     assert all(made[name] is None for name in
                ["expires_at", "rotated_at", "old_until", "remote_user"]
                + LIMITS)
-    assert good(admin.get("/api/keys/alice")) == made
+    assert shown(admin) == made
     assert good(admin.get("/api/keys")) == [made]
     everywhere(server, secret, 200)
     reply = ask(server, secret)
@@ -109,7 +119,7 @@ def test_everything_can_be_given_at_once(admin):
     made = add(admin, key=BROUGHT, **given)
     assert made.pop("key") == BROUGHT
     assert {name: made[name] for name in given} == given
-    assert good(admin.get("/api/keys/alice")) == made
+    assert shown(admin) == made
 
 
 def test_put_changes_what_is_given_alone(admin):
@@ -133,7 +143,7 @@ def test_put_changes_what_is_given_alone(admin):
                           "endpoints": []}.get(member)
         assert good(admin.ask("PUT", "/api/keys/alice",
                               {member: None})) == before
-    assert good(admin.get("/api/keys/alice")) == before
+    assert shown(admin) == before
 
 
 def test_changes_are_seen_everywhere(server, admin):
@@ -149,6 +159,35 @@ def test_changes_are_seen_everywhere(server, admin):
     admin.ask("PUT", "/api/keys/alice",
               {"expires_at": "2020-01-01T00:00:00Z"})
     everywhere(server, secret, 401)
+
+
+def test_what_was_used_is_told(server, upstream, admin):
+    secret = add(admin, month_tokens=10 ** 9)["key"]
+    nothing = {name: 0 for name in LIMITS[3:]}
+    assert shown(admin, used=True) == {"in_flight": 0, "spent": nothing}
+    everywhere(server, secret, 200)
+
+    def spent():
+        return shown(admin, used=True)["spent"]
+    until(lambda: spent()["month_tokens"] > 0, "tokens to be spent")
+    assert spent()["day_tokens"] == spent()["week_tokens"] \
+        == spent()["month_tokens"]
+    assert spent()["day_cost"] > 0
+    go = threading.Event()
+
+    def waits(x):
+        go.wait(PATIENCE)
+        x.json(chat_answer())
+    upstream.script = waits
+    reply = server.client(secret).open(
+        "POST", "/v1/chat/completions", {"model": "gpt-test", "messages": []})
+    until(lambda: shown(admin, used=True)["in_flight"] == 1, "the request")
+    go.set()
+    assert reply.finish().status == 200
+    reply.close()
+    until(lambda: shown(admin, used=True)["in_flight"] == 0, "its end")
+    admin.ask("PUT", "/api/keys/alice", {"month_tokens": None})
+    assert shown(admin, used=True) == {"in_flight": None, "spent": None}
 
 
 def test_rotation(server, admin):
@@ -224,7 +263,7 @@ def test_a_bad_change_changes_nothing(admin, body, param):
     del made["key"]
     bad(admin.ask("PUT", "/api/keys/alice", {"owner": "new", **body}), 400,
         param)
-    assert admin.get("/api/keys/alice").json() == made
+    assert shown(admin) == made
 
 
 def test_conflicts(admin):
@@ -260,7 +299,7 @@ def test_bad_rotations(admin, body, param):
     made = add(admin)
     del made["key"]
     bad(admin.post("/api/keys/alice/rotate", body), 400, param)
-    assert admin.get("/api/keys/alice").json() == made
+    assert shown(admin) == made
 
 
 # Users.
