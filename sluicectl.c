@@ -14,6 +14,7 @@
 #include "conf/import_run.h"
 #include "conf/manual.h"
 #include "conf/show.h"
+#include "handlers/backup_command.h"
 #include "handlers/keys_command.h"
 #include "handlers/route.h"
 #include "handlers/tick.h"
@@ -47,6 +48,8 @@ static int	add(const struct options *);
 static int	tick(const struct options *);
 static int	keys(const struct options *);
 static int	usage(const struct options *);
+static int	backup(const struct options *);
+static int	restore(const struct options *);
 static int	print_routes(const struct options *);
 static int	print_version(const struct options *);
 static int	print_help(const struct options *);
@@ -82,6 +85,12 @@ static const struct command commands[] = {
 	  "[--by hour,day,key,model,provider] [--json]", .run = usage,
 	  .takes_words = true,
 	  .help = "print what was consumed, as far as it is imported" },
+	{ .name = "backup", .operands = "FILE [-c FILE] [--force]",
+	  .run = backup, .takes_words = true,
+	  .help = "copy the database to FILE, while others work with it" },
+	{ .name = "restore", .operands = "FILE [-c FILE]", .run = restore,
+	  .takes_words = true,
+	  .help = "make a backup the database's contents; keeps the old one" },
 	{ .name = "routes", .operands = "", .run = print_routes,
 	  .help = "list every route: method, path, what it is" },
 	{ .name = "version", .operands = "", .run = print_version,
@@ -222,6 +231,20 @@ static int
 usage(const struct options *options)
 {
 	return usage_report_run(options->words, options->file, stdout, stderr);
+}
+
+static int
+backup(const struct options *options)
+{
+	return backup_command_run(options->words, options->file, stdout,
+	    stderr);
+}
+
+static int
+restore(const struct options *options)
+{
+	return backup_command_restore(options->words, options->file, stdout,
+	    stderr);
 }
 
 static int

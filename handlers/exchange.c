@@ -122,6 +122,27 @@ answer_options(struct exchange *x)
 	request_end(x->request, NULL, 0);
 }
 
+/* By a key, or by whom the web server let in. */
+static enum err
+check_caller(struct exchange *x)
+{
+	if (x->credential == NULL &&
+	    x->call.snapshot->conf->auth.remote_user)
+		return gate_check_user(&x->call,
+		    identity_find(&x->request->params));
+	return gate_check(&x->call, x->credential);
+}
+
+/* A client whose key is good must not hear that it is not. */
+static enum err
+check_client(struct exchange *x)
+{
+	enum err err = check_caller(x);
+
+	return err == ERR_INVALID_API_KEY && x->credential != NULL &&
+	    x->app->keys_unread ? ERR_STORE : err;
+}
+
 static enum err
 check_gate(struct exchange *x)
 {
@@ -143,10 +164,7 @@ check_gate(struct exchange *x)
 	default:
 		return ERR_NONE;
 	}
-	if (x->credential == NULL && s->conf->auth.remote_user)
-		return gate_check_user(&x->call,
-		    identity_find(&x->request->params));
-	return gate_check(&x->call, x->credential);
+	return check_client(x);
 }
 
 static uint64_t

@@ -26,6 +26,7 @@ struct app {
 	struct db	*db;		/* on the thread pool only */
 	struct snapshot	*snapshot;	/* the current one; replaced by a reload */
 	struct key_list	*keys;		/* of the store; replaced when they change; NULL: none */
+	bool		 keys_unread;	/* there may be some: the store cannot be read */
 	struct store_watch *watch;	/* what replaces them */
 	struct state	*state;
 	unsigned	 drains;	/* upstreams that are read to their end without a client */

@@ -11,6 +11,7 @@ store_watch_use(struct store_watch *w)
 	struct app *app = w->app;
 	struct key_list *keys = w->found.lists[WATCH_KEYS];
 
+	app->keys_unread = w->found.is_blind;
 	if (keys != NULL) {
 		key_list_unref(app->keys);
 		app->keys = keys;

@@ -3,11 +3,12 @@
 #include "store/db.h"
 
 #include <pthread.h>
-#include <stdbool.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -146,42 +147,56 @@ static const char *const migrations[] = {
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
 
+/* One thread's, for as long as the file at the path is the one that is open. */
+struct connection {
+	struct connection *next;
+	pthread_t	 thread;
+	sqlite3		*sqlite;	/* NULL: not open */
+	dev_t		 device;
+	ino_t		 inode;
+};
+
+/* What changes behind a database that calls otherwise only read. */
+struct pool {
+	pthread_mutex_t	 lock;		/* of the list and of being warned */
+	struct connection *connections;
+	atomic_bool	 was_there;	/* this process has had it open */
+	bool		 warned;
+};
+
 struct db {
 	char		 path[4128];
-	pthread_mutex_t	 lock;		/* of opening alone */
-	sqlite3		*sqlite;
-	bool		 warned;
+	struct pool	*pool;
 };
 
 struct db *
 db_create(const char *state_dir)
 {
 	struct db *db = calloc(1, sizeof *db);
+	struct pool *pool = calloc(1, sizeof *pool);
 
-	if (db == NULL)
+	if (db == NULL || pool == NULL)
 		abort();
-	pthread_mutex_init(&db->lock, NULL);
+	pthread_mutex_init(&pool->lock, NULL);
+	db->pool = pool;
 	snprintf(db->path, sizeof db->path, "%s/sluice.db", state_dir);
 	return db;
-}
-
-struct db *
-db_clone(const struct db *db)
-{
-	struct db *clone = db_create("");
-
-	memcpy(clone->path, db->path, sizeof clone->path);
-	clone->warned = true;		/* that is for the first one to tell */
-	return clone;
 }
 
 void
 db_free(struct db *db)
 {
+	struct connection *c, *next;
+
 	if (db == NULL)
 		return;
-	sqlite3_close(db->sqlite);
-	pthread_mutex_destroy(&db->lock);
+	for (c = db->pool->connections; c != NULL; c = next) {
+		next = c->next;
+		sqlite3_close(c->sqlite);
+		free(c);
+	}
+	pthread_mutex_destroy(&db->pool->lock);
+	free(db->pool);
 	free(db);
 }
 
@@ -194,8 +209,7 @@ db_read_version(void *arg, int count, char **values, char **names)
 	return 0;
 }
 
-/* -1: it cannot be read. */
-static int
+int
 db_version(sqlite3 *sqlite)
 {
 	int	 version = -1;
@@ -206,18 +220,24 @@ db_version(sqlite3 *sqlite)
 	return version;
 }
 
-/* Bring the schema up to date. The write lock keeps two processes apart. */
-static bool
+int
+db_version_known(void)
+{
+	return SCHEMA_VERSION;
+}
+
+/* The write lock keeps two processes apart. */
+bool
 db_migrate(sqlite3 *sqlite)
 {
-	int	 version;
+	int	 version = db_version(sqlite);
 	char	 set[64];
 	bool	 ok;
 
-	if (db_version(sqlite) == SCHEMA_VERSION)
+	if (version == SCHEMA_VERSION)
 		return true;
-	if (sqlite3_exec(sqlite, "BEGIN IMMEDIATE", NULL, NULL, NULL) !=
-	    SQLITE_OK)
+	if (version < 0 || version > SCHEMA_VERSION || sqlite3_exec(sqlite,
+	    "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return false;
 	version = db_version(sqlite);
 	ok = version >= 0 && version <= SCHEMA_VERSION;
@@ -238,29 +258,47 @@ db_migrate(sqlite3 *sqlite)
  * process has (fcntl(2)), and the next process to leave would take itself for
  * the last and delete the WAL under them.
  */
-static sqlite3 *
-db_open(const char *path, int mutex)
+static void
+db_make_file(const char *path)
 {
-	sqlite3	*sqlite = NULL;
-
 	mknod(path, S_IFREG | 0640, 0);
-	if (sqlite3_open_v2(path, &sqlite, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_CREATE | mutex, NULL) == SQLITE_OK) {
-		sqlite3_busy_timeout(sqlite, BUSY_MS);
-		sqlite3_exec(sqlite, "PRAGMA journal_mode = WAL;"
-		    "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON",
-		    NULL, NULL, NULL);
-		if (db_migrate(sqlite))
-			return sqlite;
-	}
-	sqlite3_close(sqlite);
-	return NULL;
 }
 
+/*
+ * What can only be read is of no use, and would stay so when that is mended. The
+ * journal's mode cannot be set while others set it: one of them succeeds.
+ */
+static bool
+db_prepare(sqlite3 *sqlite)
+{
+	sqlite3_busy_timeout(sqlite, BUSY_MS);
+	if (sqlite3_db_readonly(sqlite, "main") != 0 ||
+	    db_version(sqlite) < 0)
+		return false;
+	sqlite3_exec(sqlite, "PRAGMA synchronous = NORMAL;"
+	    "PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL", NULL, NULL,
+	    NULL);
+	return db_migrate(sqlite);
+}
+
+/*
+ * A database that was there and is gone is not made anew: those who know its
+ * keys by heart would soon find none of them in it.
+ */
 sqlite3 *
 db_connect(const struct db *db)
 {
-	return db_open(db->path, SQLITE_OPEN_NOMUTEX);
+	sqlite3	*sqlite = NULL;
+
+	if (!db->pool->was_there)
+		db_make_file(db->path);
+	if (sqlite3_open_v2(db->path, &sqlite, SQLITE_OPEN_READWRITE |
+	    SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK && db_prepare(sqlite)) {
+		db->pool->was_there = true;
+		return sqlite;
+	}
+	sqlite3_close(sqlite);
+	return NULL;
 }
 
 sqlite3 *
@@ -271,8 +309,10 @@ db_connect_reader(const struct db *db)
 	if (sqlite3_open_v2(db->path, &sqlite, SQLITE_OPEN_READONLY |
 	    SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK) {
 		sqlite3_busy_timeout(sqlite, BUSY_MS);
-		if (db_version(sqlite) == SCHEMA_VERSION)
+		if (db_version(sqlite) == SCHEMA_VERSION) {
+			db->pool->was_there = true;
 			return sqlite;
+		}
 	}
 	sqlite3_close(sqlite);
 	return NULL;
@@ -284,16 +324,80 @@ db_path(const struct db *db)
 	return db->path;
 }
 
+/* ---- A connection for each thread. ---- */
+
+static struct connection *
+get_connection(struct pool *pool)
+{
+	struct connection *c;
+
+	pthread_mutex_lock(&pool->lock);
+	for (c = pool->connections; c != NULL; c = c->next)
+		if (pthread_equal(c->thread, pthread_self()))
+			break;
+	if (c == NULL) {
+		c = calloc(1, sizeof *c);
+		if (c == NULL)
+			abort();
+		c->thread = pthread_self();
+		c->next = pool->connections;
+		pool->connections = c;
+	}
+	pthread_mutex_unlock(&pool->lock);
+	return c;
+}
+
+/*
+ * Another file may be at the path, or none, or one that a newer sluice changed. A
+ * transaction comes to its end where it began.
+ */
+static bool
+is_usable(const struct connection *c, const char *path)
+{
+	struct stat st;
+
+	if (c->sqlite == NULL || !sqlite3_get_autocommit(c->sqlite))
+		return c->sqlite != NULL;
+	return stat(path, &st) == 0 && st.st_dev == c->device &&
+	    st.st_ino == c->inode && db_version(c->sqlite) == SCHEMA_VERSION;
+}
+
+/* A file that comes into its place meanwhile is noticed by the next call. */
+static void
+reopen(struct connection *c, const struct db *db)
+{
+	struct stat st = { 0 };
+
+	sqlite3_close(c->sqlite);
+	if (!db->pool->was_there)
+		db_make_file(db->path);
+	stat(db->path, &st);
+	c->device = st.st_dev;
+	c->inode = st.st_ino;
+	c->sqlite = db_connect(db);
+}
+
+static void
+tell(const struct db *db, bool is_broken)
+{
+	struct pool *pool = db->pool;
+
+	pthread_mutex_lock(&pool->lock);
+	if (is_broken && !pool->warned)
+		log_error("cannot use the database %s%s", db->path,
+		    pool->was_there && access(db->path, F_OK) != 0 ?
+		    ": it is gone, and a new one is only made at a start" : "");
+	pool->warned = is_broken;
+	pthread_mutex_unlock(&pool->lock);
+}
+
 sqlite3 *
 db_get(struct db *db)
 {
-	pthread_mutex_lock(&db->lock);
-	if (db->sqlite == NULL) {
-		db->sqlite = db_open(db->path, SQLITE_OPEN_FULLMUTEX);
-		if (db->sqlite == NULL && !db->warned)
-			log_error("cannot use the database %s", db->path);
-		db->warned = db->sqlite == NULL;
-	}
-	pthread_mutex_unlock(&db->lock);
-	return db->sqlite;
+	struct connection *c = get_connection(db->pool);
+
+	if (!is_usable(c, db->path))
+		reopen(c, db);
+	tell(db, c->sqlite == NULL);
+	return c->sqlite;
 }

@@ -7,6 +7,7 @@
 #ifndef STORE_STORE_H
 #define STORE_STORE_H
 
+#include "store/backup.h"
 #include "store/db.h"
 #include "store/key_list.h"
 #include "store/keys.h"

@@ -156,14 +156,15 @@ enum keys_end
 users_add(struct db *db, const struct users_new *user, int64_t now_s,
     int64_t *id)
 {
-	struct db *own = db_clone(db);
 	enum keys_end end = KEYS_BROKEN;
 
-	if (users_exec(own, "BEGIN IMMEDIATE"))
-		end = users_add_both(own, user, now_s, id);
-	if (end == KEYS_DONE && !users_exec(own, "COMMIT"))
+	if (!users_exec(db, "BEGIN IMMEDIATE"))
+		return end;
+	end = users_add_both(db, user, now_s, id);
+	if (end == KEYS_DONE && !users_exec(db, "COMMIT"))
 		end = KEYS_BROKEN;
-	db_free(own);			/* and what was not committed goes */
+	if (end != KEYS_DONE)
+		users_exec(db, "ROLLBACK");
 	return end;
 }
 

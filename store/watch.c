@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <sqlite3.h>
 
@@ -28,6 +29,7 @@ struct watch {
 	int64_t		 data_version;	/* when it was read; -1 = never */
 	int64_t		 changes[WATCH__KINDS];	/* likewise */
 	bool		 had_some[WATCH__KINDS]; /* ever */
+	bool		 was_read;	/* ever */
 	bool		 warned;
 };
 
@@ -171,21 +173,29 @@ watch_read_kinds(struct watch *w, struct watch_found *found)
 }
 
 /* Other tables change every few seconds; then a few numbers are read, not all rows. */
-void
-watch_read(struct watch *w, struct watch_found *found)
+static void
+look(struct watch *w, struct watch_found *found)
 {
 	int64_t	 version;
 
-	memset(found, 0, sizeof *found);
 	if (!watch_open(w))
 		return;
 	version = read_number(w->sqlite, "PRAGMA data_version", NULL);
 	if (version >= 0 && version == w->data_version)
 		return;
-	if (version >= 0 && watch_read_kinds(w, found))
+	if (version >= 0 && watch_read_kinds(w, found)) {
 		w->data_version = version;
-	else {
+		w->was_read = true;
+	} else {
 		watch_warn(w, "cannot be read");
 		watch_close(w);
 	}
+}
+
+void
+watch_read(struct watch *w, struct watch_found *found)
+{
+	memset(found, 0, sizeof *found);
+	look(w, found);
+	found->is_blind = !w->was_read && access(db_path(w->db), F_OK) == 0;
 }

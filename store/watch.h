@@ -2,6 +2,8 @@
 #ifndef STORE_WATCH_H
 #define STORE_WATCH_H
 
+#include <stdbool.h>
+
 #include "store/db.h"
 #include "store/key_list.h"
 
@@ -11,6 +13,7 @@ enum watch_kind { WATCH_KEYS, WATCH__KINDS };
 /* What was read, each with a reference for the caller; NULL: it is the same. */
 struct watch_found {
 	void		*lists[WATCH__KINDS];	/* WATCH_KEYS: struct key_list */
+	bool		 is_blind;	/* there is a database, of which nothing was ever read */
 };
 
 /* Looks for changes, on one thread at a time. */

@@ -257,11 +257,20 @@ def as_owner(server, code):
                    **AS_USER)
 
 
+def begin_again(server):
+    """Those who have seen one make no other, but a new process does."""
+    assert server.sluicectl("keys", "list").returncode == 0
+
+
 def garbage(server):
     for path in database_files(server):
         os.unlink(path)
     as_owner(server, "open('state/sluice.db', 'w').write('garbage' * 5000)")
-    return lambda: os.unlink(f"{server.tmp}/state/sluice.db")
+
+    def mend():
+        os.unlink(f"{server.tmp}/state/sluice.db")
+        begin_again(server)
+    return mend
 
 
 def locked(server):
@@ -275,7 +284,11 @@ def read_only(server):
     for path in database_files(server):
         os.unlink(path)
     os.chmod(f"{server.tmp}/state", 0o555)
-    return lambda: os.chmod(f"{server.tmp}/state", 0o755)
+
+    def mend():
+        os.chmod(f"{server.tmp}/state", 0o755)
+        begin_again(server)
+    return mend
 
 
 @pytest.mark.parametrize("fault", [garbage, locked, read_only],
@@ -307,6 +320,9 @@ def test_a_database_that_is_deleted(started):
     for path in database_files(server):
         os.unlink(path)
     ask(server)
+    until(lambda: complaints(server), "a complaint")
+    assert database_files(server) == []
+    begin_again(server)
     until_all(server)
     assert books(server)[0] == 4
 

@@ -1,9 +1,10 @@
-/* The database's file: who may read it, and that its locks hold. */
+/* The database's file: who may read it, its locks, and what may become of it. */
 #include "config.h"
 
 #include "store/db.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -102,6 +103,241 @@ it_is_not_for_everybody(void **state)
 	assert_int_equal(st.st_mode & 0777, 0640);
 }
 
+/* ---- Another file, or none. ---- */
+
+static void
+put_away(const struct fixture *x, const char *to)
+{
+	char	 from[256], path[256];
+
+	for (size_t i = 0; i < 3; i++) {
+		const char *end = i == 0 ? "" : i == 1 ? "-wal" : "-shm";
+
+		snprintf(from, sizeof from, "%s%s", db_path(x->db), end);
+		snprintf(path, sizeof path, "%s/%s%s", x->place->dir, to, end);
+		rename(from, path);
+	}
+}
+
+static void
+bring_back(const struct fixture *x, const char *from)
+{
+	char	 path[256], to[256];
+
+	for (size_t i = 0; i < 3; i++) {
+		const char *end = i == 0 ? "" : i == 1 ? "-wal" : "-shm";
+
+		snprintf(to, sizeof to, "%s%s", db_path(x->db), end);
+		snprintf(path, sizeof path, "%s/%s%s", x->place->dir, from,
+		    end);
+		rename(path, to);
+	}
+}
+
+static bool
+run(struct fixture *x, const char *sql)
+{
+	sqlite3	*sqlite = db_get(x->db);
+
+	return sqlite != NULL &&
+	    sqlite3_exec(sqlite, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* As many as there are rows of salts. */
+static int
+rows(struct fixture *x)
+{
+	sqlite3_stmt *stmt;
+	int	 n = -1;
+
+	if (db_get(x->db) != NULL && sqlite3_prepare_v2(db_get(x->db),
+	    "SELECT count(*) FROM salts", -1, &stmt, NULL) == SQLITE_OK) {
+		if (sqlite3_step(stmt) == SQLITE_ROW)
+			n = sqlite3_column_int(stmt, 0);
+		sqlite3_finalize(stmt);
+	}
+	return n;
+}
+
+#define ROW "INSERT INTO salts SELECT count(*), 0, 0 FROM salts"
+
+/* A new one without keys would make every client unknown. */
+static void
+one_that_is_gone_is_missed_until_it_is_back(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_true(run(x, ROW));
+	put_away(x, "away");
+	assert_null(db_get(x->db));
+	assert_null(db_connect(x->db));
+	assert_null(db_connect_reader(x->db));
+	assert_int_equal(access(db_path(x->db), F_OK), -1);
+	bring_back(x, "away");
+	assert_int_equal(rows(x), 1);
+	assert_true(run(x, ROW));
+}
+
+static void
+who_only_read_it_misses_it_too(void **state)
+{
+	struct fixture *x = *state;
+	struct db *other = db_create(x->place->dir);
+
+	assert_non_null(db_get(other));
+	sqlite3_close(db_connect_reader(x->db));
+	db_free(other);
+	put_away(x, "away");
+	assert_null(db_get(x->db));
+	assert_int_equal(access(db_path(x->db), F_OK), -1);
+}
+
+static void
+another_in_its_place_is_opened(void **state)
+{
+	struct fixture *x = *state;
+	struct db *other;
+
+	assert_true(run(x, ROW) && run(x, ROW));
+	put_away(x, "first");
+	other = db_create(x->place->dir);	/* a process that starts */
+	assert_non_null(db_get(other));
+	db_free(other);
+	assert_int_equal(rows(x), 0);
+	assert_true(run(x, ROW));
+	assert_int_equal(rows(x), 1);
+	put_away(x, "second");
+	bring_back(x, "first");
+	assert_int_equal(rows(x), 2);
+}
+
+static void
+a_transaction_ends_where_it_began(void **state)
+{
+	struct fixture *x = *state;
+	struct db *other;
+
+	assert_true(run(x, "BEGIN IMMEDIATE") && run(x, ROW));
+	put_away(x, "first");
+	other = db_create(x->place->dir);
+	assert_non_null(db_get(other));
+	db_free(other);
+	assert_true(run(x, ROW) && run(x, "COMMIT"));
+	assert_int_equal(rows(x), 0);
+}
+
+static void
+one_of_a_newer_version_is_left_alone(void **state)
+{
+	struct fixture *x = *state;
+	struct db *newer = db_create(x->place->dir);
+
+	assert_true(run(x, ROW));
+	assert_int_equal(sqlite3_exec(db_get(newer), "PRAGMA user_version = "
+	    "99", NULL, NULL, NULL), SQLITE_OK);
+	assert_null(db_get(x->db));
+	assert_null(db_connect(x->db));
+	assert_null(db_connect_reader(x->db));
+	db_free(newer);
+}
+
+/* ---- Threads. ---- */
+
+static void *
+change_and_stay_open(void *state)
+{
+	struct fixture *x = state;
+
+	return (void *)(intptr_t)(run(x, "PRAGMA busy_timeout = 0") &&
+	    run(x, ROW));
+}
+
+/* What one began, another must not get into. */
+static void
+threads_have_their_own(void **state)
+{
+	struct fixture *x = *state;
+	pthread_t thread;
+	void	*changed;
+
+	assert_true(run(x, "BEGIN IMMEDIATE") && run(x, ROW));
+	assert_int_equal(pthread_create(&thread, NULL, change_and_stay_open,
+	    x), 0);
+	pthread_join(thread, &changed);
+	assert_null(changed);
+	assert_true(run(x, "ROLLBACK"));
+	assert_int_equal(rows(x), 0);
+}
+
+/* ---- Killed while it is brought up to date. ---- */
+
+enum { ROUNDS = 60, KILL_US = 4000 };
+
+/* The schema that the first sluice had, and a row. */
+static const char first_schema[] = "CREATE TABLE objects ("
+	"  kind TEXT NOT NULL, id TEXT NOT NULL, provider TEXT NOT NULL,"
+	"  url TEXT NOT NULL, key_id TEXT NOT NULL, expires INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, id, key_id)) WITHOUT ROWID;"
+	"CREATE INDEX objects_expires ON objects (expires);"
+	"INSERT INTO objects VALUES ('response', 'r', 'p', 'u', 'k', 1);"
+	"PRAGMA user_version = 1";
+
+static void
+make_first(struct fixture *x)
+{
+	sqlite3	*sqlite;
+
+	put_away(x, "last");
+	assert_int_equal(sqlite3_open(db_path(x->db), &sqlite), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(sqlite, "PRAGMA journal_mode = WAL",
+	    NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(sqlite, first_schema, NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(sqlite);
+}
+
+static void
+bring_up_to_date(struct place *p, unsigned number)
+{
+	struct db *db = db_create(p->dir);
+
+	(void)number;
+	atomic_store(&p->words[0], 1);
+	if (db_get(db) != NULL)
+		atomic_fetch_add(&p->words[1], 1);
+	report_and_stay(&p->words[2]);
+}
+
+static void
+the_next_finishes_what_was_killed(void **state)
+{
+	struct fixture *x = *state;
+	sqlite3	*sqlite;
+	int	 before, halves = 0;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		pid_t	 child;
+
+		make_first(x);
+		atomic_store(&x->place->words[0], 0);
+		child = child_start(bring_up_to_date, x->place, 0);
+		until(&x->place->words[0], 1);
+		usleep((useconds_t)(random() % KILL_US));
+		child_kill(child);
+		assert_int_equal(sqlite3_open(db_path(x->db), &sqlite),
+		    SQLITE_OK);
+		before = db_version(sqlite);
+		sqlite3_close(sqlite);
+		assert_true(before == 1 || before == db_version_known());
+		halves += before == 1;
+		assert_int_equal(rows(x), 0);
+		assert_true(run(x, ROW) && run(x, "INSERT INTO objects "
+		    "SELECT kind, 's', provider, url, key_id, 2 FROM objects"));
+		assert_int_equal(sqlite3_changes(db_get(x->db)), 1);
+	}
+	assert_true(halves > 0);
+}
+
 int
 main(void)
 {
@@ -109,6 +345,13 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_second_connection_leaves_the_locks_of_the_first),
 		TEST(it_is_not_for_everybody),
+		TEST(one_that_is_gone_is_missed_until_it_is_back),
+		TEST(who_only_read_it_misses_it_too),
+		TEST(another_in_its_place_is_opened),
+		TEST(a_transaction_ends_where_it_began),
+		TEST(one_of_a_newer_version_is_left_alone),
+		TEST(threads_have_their_own),
+		TEST(the_next_finishes_what_was_killed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

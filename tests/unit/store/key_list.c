@@ -86,15 +86,18 @@ find(const struct fixture *x, const char *secret, int64_t now_s)
 	return key_list_find(x->list, hash, now_s);
 }
 
+/* As another process would, which makes the database when there is none. */
 static void
 run_sql(struct fixture *x, const char *sql)
 {
-	sqlite3	*sqlite = db_connect(x->db);
+	struct db *db = db_create(x->place->dir);
+	sqlite3	*sqlite = db_connect(db);
 
 	assert_non_null(sqlite);
 	assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL),
 	    SQLITE_OK);
 	sqlite3_close(sqlite);
+	db_free(db);
 }
 
 static void
@@ -288,6 +291,35 @@ what_is_known_stays_when_the_database_does_not(void **state)
 	assert_int_equal(key_list_count(x->list), 1);
 }
 
+/* Nobody can say then which keys are good. */
+static void
+a_database_that_was_never_read_is_told(void **state)
+{
+	struct fixture *x = *state;
+	struct watch_found found;
+	FILE	*f;
+
+	watch_read(x->watch, &found);
+	assert_false(found.is_blind);		/* there is none */
+	f = fopen(db_path(x->db), "w");
+	for (int i = 0; i < 9999; i++)
+		fputs("this is no database ", f);
+	fclose(f);
+	watch_read(x->watch, &found);
+	assert_true(found.is_blind);
+	remove_database(x);
+	run_sql(x, "SELECT 1");
+	watch_read(x->watch, &found);
+	assert_false(found.is_blind);
+	key_list_unref(found.lists[WATCH_KEYS]);
+	remove_database(x);
+	f = fopen(db_path(x->db), "w");
+	fputs("no database", f);
+	fclose(f);
+	watch_read(x->watch, &found);
+	assert_false(found.is_blind);		/* what was known stays */
+}
+
 static void
 a_list_lives_as_long_as_its_references(void **state)
 {
@@ -317,6 +349,7 @@ main(void)
 		TEST(a_key_is_found_by_whom_the_web_server_knows),
 		TEST(limits_that_cannot_be_are_cut),
 		TEST(what_is_known_stays_when_the_database_does_not),
+		TEST(a_database_that_was_never_read_is_told),
 		TEST(a_list_lives_as_long_as_its_references),
 	};
 

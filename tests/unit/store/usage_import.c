@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/backup.h"
 #include "store/db.h"
 #include "tests/unit/store/children.h"
 
@@ -121,10 +122,12 @@ import(struct fixture *x)
 	assert_int_equal(run_for(x, KEEP), USAGE_IMPORT_DONE);
 }
 
+/* As another process would, which makes the database when there is none. */
 static int64_t
 ask(struct fixture *x, const char *sql)
 {
-	sqlite3	*sqlite = db_connect(x->db);
+	struct db *db = db_create(x->place->state_dir);
+	sqlite3	*sqlite = db_connect(db);
 	sqlite3_stmt *stmt;
 	int64_t	 number;
 
@@ -135,6 +138,7 @@ ask(struct fixture *x, const char *sql)
 	number = sqlite3_column_int64(stmt, 0);
 	sqlite3_finalize(stmt);
 	sqlite3_close(sqlite);
+	db_free(db);
 	return number;
 }
 
@@ -553,20 +557,22 @@ garbage_is_left_alone_and_a_new_one_is_filled(void **state)
 	assert_int_equal(run_for(x, KEEP), USAGE_IMPORT_FAILED);
 	assert_int_equal(run_for(x, KEEP), USAGE_IMPORT_FAILED);
 	remove_database(x);
+	assert_int_equal(ask(x, "SELECT count(*) FROM usage"), 0);
 	import(x);
 	assert_books(x, 2, 3);
 }
 
+/* Who has seen it does not make another: that would have no keys. */
 static void
-a_deleted_database_is_filled_again(void **state)
+a_deleted_database_is_missed(void **state)
 {
 	struct fixture *x = *state;
 
 	put(x, ONE, line(1));
 	import(x);
 	remove_database(x);
-	import(x);
-	assert_books(x, 1, 1);
+	assert_int_equal(run_for(x, KEEP), USAGE_IMPORT_FAILED);
+	assert_int_equal(access(db_path(x->db), F_OK), -1);
 }
 
 /* By another process, and often at the same inode. */
@@ -581,6 +587,30 @@ a_database_that_was_made_anew_is_filled_again(void **state)
 	assert_int_equal(ask(x, "SELECT count(*) FROM usage"), 0);
 	import(x);
 	assert_books(x, 1, 1);
+}
+
+/* How far the journal was read goes back with what was read of it. */
+static void
+what_a_backup_lacks_is_imported_again(void **state)
+{
+	struct fixture *x = *state;
+	char	 file[128], kept[BACKUP_KEPT_SIZE];
+
+	snprintf(file, sizeof file, "%s/copy.db", x->place->dir);
+	put(x, ONE, line(1));
+	import(x);
+	assert_int_equal(backup_make(x->db, file, false), BACKUP_DONE);
+	put(x, ONE, line(2));
+	put(x, TWO, line(3));
+	import(x);
+	assert_books(x, 3, 6);
+	assert_int_equal(backup_restore(x->db, file, kept), BACKUP_DONE);
+	assert_books(x, 1, 1);
+	import(x);			/* though no file of the journal changed */
+	assert_books(x, 3, 6);
+	put(x, ONE, line(4));
+	import(x);
+	assert_books(x, 4, 10);
 }
 
 static void
@@ -725,8 +755,9 @@ main(void)
 		TEST(many_old_rows_are_deleted),
 		TEST(a_locked_database_is_waited_for),
 		TEST(garbage_is_left_alone_and_a_new_one_is_filled),
-		TEST(a_deleted_database_is_filled_again),
+		TEST(a_deleted_database_is_missed),
 		TEST(a_database_that_was_made_anew_is_filled_again),
+		TEST(what_a_backup_lacks_is_imported_again),
 		TEST(a_full_disk_changes_nothing),
 		TEST(kill_9_in_the_middle),
 		TEST(several_at_once),
