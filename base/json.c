@@ -206,6 +206,8 @@ scan_structure(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 	case STATE_FIRST_ITEM:
 		if (*p == ']')
 			return value_after(s, p, end);
+		if (s->depth == 2 && s->watching >= 0)
+			s->ranges[s->watching].has_items = true;
 		/* FALLTHROUGH */
 	case STATE_VALUE:
 		return value_open(s, p, end);

@@ -28,6 +28,7 @@ struct json_range {			/* raw bytes [start, end) of a member's value */
 	uint64_t	 start;		/* first byte of the value: for a string, its quote */
 	uint64_t	 end;		/* one past its last byte; 0 until it is complete */
 	enum json_kind	 kind;		/* JSON_ABSENT: no such member (yet) */
+	bool		 has_items;	/* JSON_ARRAY: it is not empty */
 };
 
 /*

@@ -42,6 +42,7 @@ struct call {
 	struct arena	*arena;		/* the request's */
 	struct snapshot	*snapshot;	/* a reference, held from begin to settle */
 	struct key_list	*keys;		/* likewise; NULL: the store has none */
+	struct prompt_list *prompts;	/* likewise */
 	char		 id[ID_SIZE];
 	uint64_t	 start_us;	/* monotonic */
 	uint64_t	 start_wall_us;

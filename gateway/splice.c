@@ -15,10 +15,16 @@ void
 splice_replace(struct splice *s, uint64_t start, uint64_t end,
     const char *text, size_t len)
 {
+	size_t	 i = s->count;
+
 	assert(s->count < SPLICE_EDITS_MAX);
 	assert(start <= end && end <= s->source->len);
-	assert(s->count == 0 || s->edits[s->count - 1].end <= start);
-	s->edits[s->count++] = (struct splice_edit){ start, end, text, len };
+	for (; i > 0 && s->edits[i - 1].start > start; i--)
+		s->edits[i] = s->edits[i - 1];
+	assert(i == 0 || s->edits[i - 1].end <= start);
+	assert(i == s->count || end <= s->edits[i + 1].start);
+	s->edits[i] = (struct splice_edit){ start, end, text, len };
+	s->count++;
 	s->len += len;
 	s->len -= end - start;
 }

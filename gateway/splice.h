@@ -9,7 +9,7 @@
 #include "base/err.h"
 #include "base/spool.h"
 
-enum { SPLICE_EDITS_MAX = 4 };
+enum { SPLICE_EDITS_MAX = 12 };
 
 struct splice_edit {
 	uint64_t	 start, end;	/* bytes [start, end) of the source */
@@ -19,7 +19,7 @@ struct splice_edit {
 
 struct splice {
 	const struct spool *source;	/* borrowed */
-	struct splice_edit edits[SPLICE_EDITS_MAX];
+	struct splice_edit edits[SPLICE_EDITS_MAX];	/* by their places */
 	size_t		 count;
 	uint64_t	 len;		/* of the result, bytes */
 };
@@ -27,8 +27,9 @@ struct splice {
 void	splice_init(struct splice *, const struct spool *);
 
 /*
- * Replace bytes [START, END) by TEXT (LEN bytes, borrowed). Edits come in
- * ascending order and do not overlap; they lie inside the source.
+ * Replace bytes [START, END) by TEXT (LEN bytes, borrowed). Edits lie inside the
+ * source and do not overlap; they may come in any order. Those that start at one
+ * place stand there in the order in which they came.
  */
 void	splice_replace(struct splice *, uint64_t start, uint64_t end,
 	    const char *text, size_t len);

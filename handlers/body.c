@@ -2,6 +2,7 @@
 
 #include "handlers/body.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,9 @@
 #include "base/http.h"
 #include "base/json.h"
 #include "base/multipart.h"
+#include "handlers/prompt.h"
+
+#define NEW_OPTIONS	"\"stream_options\":{\"include_usage\":true}"
 
 enum {
 	MODEL_MAX_BYTES = 256,
@@ -18,6 +22,9 @@ enum {
 	AROUND_MAX_BYTES = 256,		/* of what is put around a model's name */
 	DIGITS_MAX = 18
 };
+
+/* A prompt, and around it a new model and new options with their commas. */
+static_assert(PROMPT_EDITS_MAX + 4 <= SPLICE_EDITS_MAX, "room for all edits");
 
 bool
 body_has_model(const struct exchange *x)
@@ -219,25 +226,47 @@ splice_text(struct exchange *x, struct splice *s, uint64_t start, uint64_t end,
 	buf_fini(text);
 }
 
-/* New members go to the object's beginning; MODEL NULL: no such member is new. */
 static void
-splice_members(struct exchange *x, const struct body *b, struct splice *s,
-    const char *model, bool options)
+splice_insert(struct splice *s, uint64_t at, const char *text)
 {
-	uint64_t at = b->object_start + 1;
+	splice_replace(s, at, at, text, strlen(text));
+}
+
+static void
+splice_new_model(struct exchange *x, struct splice *s, uint64_t at,
+    const char *model)
+{
 	struct buf text;
 
-	text_init(&text, model != NULL ? model : "");
-	if (model != NULL) {
-		buf_puts(&text, "\"model\":");
-		json_write_string(&text, model, strlen(model));
-	}
-	if (options)
-		buf_printf(&text, "%s\"stream_options\":"
-		    "{\"include_usage\":true}", model != NULL ? "," : "");
-	if (b->has_members)
-		buf_puts(&text, ",");
+	text_init(&text, model);
+	buf_puts(&text, "\"model\":");
+	json_write_string(&text, model, strlen(model));
 	splice_text(x, s, at, at, &text);
+}
+
+/*
+ * New members go to the object's beginning. NULL or false: no such member is
+ * new. The commas stand before each but the first, and behind the last where
+ * there are members already.
+ */
+static void
+splice_members(struct exchange *x, const struct body *b, struct splice *s,
+    const char *model, bool options, const struct prompt *prompt)
+{
+	uint64_t at = b->object_start + 1;
+
+	if (model != NULL)
+		splice_new_model(x, s, at, model);
+	if (options)
+		splice_insert(s, at, model != NULL ? "," NEW_OPTIONS :
+		    NEW_OPTIONS);
+	if (prompt != NULL) {
+		if (model != NULL || options)
+			splice_insert(s, at, ",");
+		prompt_splice(prompt, s);
+	}
+	if (b->has_members && s->count > 0)
+		splice_insert(s, at, ",");
 }
 
 static void
@@ -265,24 +294,21 @@ splice_model(struct exchange *x, const struct body *b, struct splice *s,
 	splice_text(x, s, b->model_start, b->model_end, &text);
 }
 
-/* Edits come in the order of their places. */
 static void
 splice_json(struct exchange *x, const struct body *b, struct splice *s,
     const char *model, bool inject)
 {
-	bool	 new_model = !b->has_model;
-	bool	 other_model = b->has_model &&
-		    strcmp(x->call.model, model) != 0;
-	bool	 new_options = inject && b->options_kind == JSON_ABSENT;
-	bool	 old_options = inject && b->options_kind != JSON_ABSENT;
+	const struct prompt *prompt = b->prompt;
+	bool	 has_options = b->options_kind != JSON_ABSENT;
 
-	if (new_model || new_options)
-		splice_members(x, b, s, new_model ? model : NULL, new_options);
-	if (old_options && b->options_start < b->model_start)
-		splice_options(b, s);
-	if (other_model)
+	splice_members(x, b, s, b->has_model ? NULL : model,
+	    inject && !has_options,
+	    prompt != NULL && prompt->is_member ? prompt : NULL);
+	if (prompt != NULL && !prompt->is_member)
+		prompt_splice(prompt, s);
+	if (b->has_model && strcmp(x->call.model, model) != 0)
 		splice_model(x, b, s, model);
-	if (old_options && b->options_start >= b->model_start)
+	if (inject && has_options)
 		splice_options(b, s);
 }
 

@@ -9,6 +9,8 @@
 #include "gateway/splice.h"
 #include "handlers/exchange.h"
 
+struct prompt;
+
 /* Where in the body the members stand that are changed on the way. Outlives the scan. */
 struct body {
 	bool		 is_form;
@@ -25,6 +27,7 @@ struct body {
 	bool		 has_max_output;
 	uint64_t	 max_output;	/* tokens that each answer may have */
 	uint64_t	 answers;	/* that are asked for; 0 = it does not say */
+	const struct prompt *prompt;	/* to be put in; NULL = none; not read of the body */
 };
 
 /* Does the body name a model? Before the scan is forgotten. */
@@ -38,9 +41,9 @@ bool	body_has_model(const struct exchange *);
 enum err body_read(struct exchange *, struct body *);
 
 /*
- * The bytes that go to STEP: its model's name where the client's stands and,
- * with INJECT, a request for the stream's usage. Every other byte is the
- * client's own.
+ * The bytes that go to STEP: its model's name where the client's stands, the
+ * body's prompt and, with INJECT, a request for the stream's usage. Every other
+ * byte is the client's own.
  */
 enum err body_splice(struct exchange *, const struct body *,
 	    const struct plan_step *, bool inject, struct splice *);

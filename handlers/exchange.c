@@ -35,6 +35,8 @@ static const char *const members[MEMBER__MAX] = {
 	[MEMBER_MAX_COMPLETION] = "max_completion_tokens",
 	[MEMBER_MAX_TOKENS] = "max_tokens",
 	[MEMBER_MAX_OUTPUT] = "max_output_tokens", [MEMBER_N] = "n",
+	[MEMBER_MESSAGES] = "messages",
+	[MEMBER_INSTRUCTIONS] = "instructions", [MEMBER_SYSTEM] = "system",
 };
 
 static struct app *the_app;
@@ -233,6 +235,7 @@ begin_call(struct exchange *x)
 	c->arena = &x->request->arena;
 	c->snapshot = snapshot_ref(x->app->snapshot);
 	c->keys = key_list_ref(x->app->keys);
+	c->prompts = prompt_list_ref(x->app->prompts);
 	id_make(c->id);
 	c->start_us = clock_now_us();
 	c->start_wall_us = clock_wall_us();
@@ -455,6 +458,7 @@ on_end(struct request *request)
 	spool_fini(&x->body);
 	snapshot_unref(x->call.snapshot);
 	key_list_unref(x->call.keys);
+	prompt_list_unref(x->call.prompts);
 }
 
 const struct request_handler exchange_handler = {

@@ -26,6 +26,7 @@ struct app {
 	struct db	*db;		/* on the thread pool only */
 	struct snapshot	*snapshot;	/* the current one; replaced by a reload */
 	struct key_list	*keys;		/* of the store; replaced when they change; NULL: none */
+	struct prompt_list *prompts;	/* likewise */
 	bool		 keys_unread;	/* there may be some: the store cannot be read */
 	struct store_watch *watch;	/* what replaces them */
 	struct state	*state;
@@ -38,6 +39,7 @@ enum member {
 	MEMBER_PROMPT_CACHE_KEY, MEMBER_USER, MEMBER_FORM__MAX,
 	MEMBER_MAX_COMPLETION = MEMBER_FORM__MAX, MEMBER_MAX_TOKENS,
 	MEMBER_MAX_OUTPUT, MEMBER_N,
+	MEMBER_MESSAGES, MEMBER_INSTRUCTIONS, MEMBER_SYSTEM,
 	MEMBER__MAX
 };
 

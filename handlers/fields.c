@@ -8,7 +8,7 @@
 
 #include <yajl/yajl_tree.h>
 
-#include "base/utf8.h"
+#include "base/text.h"
 
 enum { NAME_MAX_BYTES = 64, NANO = 1000000000 };
 
@@ -32,16 +32,9 @@ fail(struct reading *r, enum err err, const char *name, const char *text)
 static bool
 is_text(const char *text, bool has_lines)
 {
-	size_t	 n = strlen(text), len;
+	size_t	 n = strlen(text);
 
-	for (size_t i = 0; i < n; i += len) {
-		len = utf8_length((const unsigned char *)text + i, n - i);
-		if (len == 0 || text[i] == '\177' ||
-		    ((unsigned char)text[i] < ' ' &&
-		    !(has_lines && strchr("\n\r\t", text[i]) != NULL)))
-			return false;
-	}
-	return true;
+	return has_lines ? text_is_lines(text, n) : text_is_line(text, n);
 }
 
 static enum err

@@ -9,6 +9,7 @@
 #include "gateway/gate.h"
 #include "handlers/body.h"
 #include "handlers/estimate.h"
+#include "handlers/prompt.h"
 #include "handlers/reply.h"
 
 enum { HEADER_NAME_MAX = 128 };
@@ -123,6 +124,7 @@ fill_order(struct exchange *x, struct relay_order *order)
 		err = reserve(x, b, order->plan, api_path);
 	if (err != ERR_NONE)
 		return err;
+	b->prompt = prompt_find(x);
 	order->ask = (struct try_order){
 		.method = x->call.method,
 		.body = b,

@@ -10,11 +10,16 @@ store_watch_use(struct store_watch *w)
 {
 	struct app *app = w->app;
 	struct key_list *keys = w->found.lists[WATCH_KEYS];
+	struct prompt_list *prompts = w->found.lists[WATCH_PROMPTS];
 
 	app->keys_unread = w->found.is_blind;
 	if (keys != NULL) {
 		key_list_unref(app->keys);
 		app->keys = keys;
+	}
+	if (prompts != NULL) {
+		prompt_list_unref(app->prompts);
+		app->prompts = prompts;
 	}
 }
 
@@ -33,7 +38,9 @@ store_watch_fini(struct store_watch *w)
 {
 	watch_free(w->watch);
 	key_list_unref(w->app->keys);
+	prompt_list_unref(w->app->prompts);
 	w->app->keys = NULL;
+	w->app->prompts = NULL;
 }
 
 static void

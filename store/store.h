@@ -12,6 +12,8 @@
 #include "store/key_list.h"
 #include "store/keys.h"
 #include "store/objects.h"
+#include "store/prompt_list.h"
+#include "store/prompts.h"
 #include "store/usage.h"
 #include "store/usage_base.h"
 #include "store/usage_import.h"

@@ -12,6 +12,7 @@
 #include "base/log.h"
 
 static void *read_keys(sqlite3 *);
+static void *read_prompts(sqlite3 *);
 
 /* NAME stands in the table changes. */
 static const struct {
@@ -19,6 +20,7 @@ static const struct {
 	void		*(*read)(sqlite3 *);	/* NULL: it cannot be read */
 } kinds[WATCH__KINDS] = {
 	[WATCH_KEYS] = { "keys", read_keys },
+	[WATCH_PROMPTS] = { "prompts", read_prompts },
 };
 
 struct watch {
@@ -37,6 +39,12 @@ static void *
 read_keys(sqlite3 *sqlite)
 {
 	return key_list_read(sqlite);
+}
+
+static void *
+read_prompts(sqlite3 *sqlite)
+{
+	return prompt_list_read(sqlite);
 }
 
 static void

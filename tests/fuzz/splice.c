@@ -8,11 +8,11 @@
 #include "tests/fuzz/fuzz.h"
 
 /*
- * The input: a byte for the number of edits, one for the size of a portion,
- * then three a piece (bytes kept before it, bytes replaced, bytes put there),
- * then the source.
+ * The input: a byte for the number of edits, one for the size of a portion, one
+ * for the edit that is made first, then three a piece (bytes kept before it,
+ * bytes replaced, bytes put there), then the source.
  */
-enum { HEAD = 2 + 3 * SPLICE_EDITS_MAX };
+enum { HEAD = 3 + 3 * SPLICE_EDITS_MAX };
 
 static const char filler[256] = "0123456789abcdef0123456789abcdef0123456789abcdef";
 
@@ -28,25 +28,48 @@ add(struct text *t, const void *p, size_t n)
 	t->n += n;
 }
 
+/*
+ * Make the edits in TEXT, in order, and note them. Those that come in another
+ * order stand apart, else their order would count. Returns how many there are.
+ */
+static size_t
+edit_text(struct splice_edit *edits, struct text *text, const uint8_t *head,
+    const uint8_t *source, size_t n)
+{
+	size_t at = 0, i = 0;
+
+	for (; i < head[0] % (SPLICE_EDITS_MAX + 1U); i++) {
+		const uint8_t *sizes = head + 3 + 3 * i;
+		size_t wanted = sizes[0] + (i > 0 && head[2] != 0 ? 1U : 0U);
+		size_t keep = wanted < n - at ? wanted : n - at, drop;
+
+		if (head[2] != 0 && keep < wanted)
+			break;
+		add(text, source + at, keep);
+		at += keep;
+		drop = sizes[1] < n - at ? sizes[1] : n - at;
+		edits[i] = (struct splice_edit){ at, at + drop, filler,
+			sizes[2] };
+		add(text, filler, sizes[2]);
+		at += drop;
+	}
+	add(text, source + at, n - at);
+	return i;
+}
+
 /* Make the same edits in SPLICE and in TEXT. */
 static void
 edit(struct splice *splice, struct text *text, const uint8_t *head,
     const uint8_t *source, size_t n)
 {
-	size_t at = 0;
+	struct splice_edit edits[SPLICE_EDITS_MAX];
+	size_t count = edit_text(edits, text, head, source, n);
 
-	for (size_t i = 0; i < head[0] % (SPLICE_EDITS_MAX + 1U); i++) {
-		const uint8_t *sizes = head + 2 + 3 * i;
-		size_t keep = sizes[0] < n - at ? sizes[0] : n - at, drop;
+	for (size_t i = 0; i < count; i++) {
+		const struct splice_edit *e = &edits[(head[2] + i) % count];
 
-		add(text, source + at, keep);
-		at += keep;
-		drop = sizes[1] < n - at ? sizes[1] : n - at;
-		splice_replace(splice, at, at + drop, filler, sizes[2]);
-		add(text, filler, sizes[2]);
-		at += drop;
+		splice_replace(splice, e->start, e->end, e->text, e->len);
 	}
-	add(text, source + at, n - at);
 }
 
 static void

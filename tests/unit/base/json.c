@@ -440,6 +440,29 @@ an_empty_object_is_told_from_others(void **state)
 }
 
 static void
+an_empty_array_is_told_from_others(void **state)
+{
+	static const struct { const char *text; bool has_items; } cases[] = {
+		{ "{\"model\":[]}", false }, { "{\"model\":[ \n ] }", false },
+		{ "{\"model\":[", false }, { "{\"model\":[1]}", true },
+		{ "{\"model\":[ []]}", true }, { "{\"model\":[{}]}", true },
+		{ "{\"x\":[1],\"model\":[]}", false },
+		{ "{\"model\":[],\"x\":[1]}", false },
+		{ "{\"model\":{\"a\":[1]}}", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct json_scan s;
+
+		json_scan_init(&s, names, NAMES);
+		for (const char *p = cases[i].text; *p != '\0'; p++)
+			feed(&s, p, 1);
+		assert_int_equal(s.ranges[0].has_items, cases[i].has_items);
+	}
+}
+
+static void
 every_kind_is_told_apart(void **state)
 {
 	static const struct { const char *raw; enum json_kind kind; } kinds[] = {
@@ -724,6 +747,7 @@ main(void)
 		cmocka_unit_test(prefixes_of_good_texts_are_truncated),
 		cmocka_unit_test(ranges_are_exact),
 		cmocka_unit_test(an_empty_object_is_told_from_others),
+		cmocka_unit_test(an_empty_array_is_told_from_others),
 		cmocka_unit_test(every_kind_is_told_apart),
 		cmocka_unit_test(names_are_compared_decoded),
 		cmocka_unit_test(names_of_32_bytes_can_be_watched),

@@ -139,6 +139,28 @@ edits_may_touch_each_other_and_both_ends(void **state)
 }
 
 static void
+edits_come_in_any_order(void **state)
+{
+	struct spool source;
+	struct splice s;
+	char	 out[16];
+
+	(void)state;
+	spool_text(&source, 100, "abcdef", 6);
+	splice_init(&s, &source);
+	splice_replace(&s, 6, 6, "!", 1);
+	splice_replace(&s, 1, 1, "1", 1);
+	splice_replace(&s, 3, 5, "DE", 2);
+	splice_replace(&s, 1, 1, "2", 1);
+	splice_replace(&s, 0, 0, "-", 1);
+	splice_replace(&s, 1, 1, "3", 1);
+	assert_int_equal(s.len, 11);
+	assert_int_equal(splice_read(&s, 0, out, sizeof(out)), 11);
+	assert_memory_equal(out, "-a123bcDEf!", 11);
+	spool_fini(&source);
+}
+
+static void
 an_empty_source_can_be_filled(void **state)
 {
 	struct spool source;
@@ -163,6 +185,7 @@ main(void)
 		cmocka_unit_test(random_edits_are_right),
 		cmocka_unit_test(without_edits_the_bytes_are_the_same),
 		cmocka_unit_test(edits_may_touch_each_other_and_both_ends),
+		cmocka_unit_test(edits_come_in_any_order),
 		cmocka_unit_test(an_empty_source_can_be_filled),
 	};
 

@@ -26,6 +26,8 @@ static const char *const members[MEMBER__MAX] = {
 	[MEMBER_MAX_COMPLETION] = "max_completion_tokens",
 	[MEMBER_MAX_TOKENS] = "max_tokens",
 	[MEMBER_MAX_OUTPUT] = "max_output_tokens", [MEMBER_N] = "n",
+	[MEMBER_MESSAGES] = "messages",
+	[MEMBER_INSTRUCTIONS] = "instructions", [MEMBER_SYSTEM] = "system",
 };
 
 static const char boundary_type[] = "multipart/form-data; boundary=XyZ";
