@@ -16,6 +16,7 @@
 #include "conf/show.h"
 #include "handlers/backup_command.h"
 #include "handlers/keys_command.h"
+#include "handlers/prompts_command.h"
 #include "handlers/route.h"
 #include "handlers/tick.h"
 #include "handlers/usage_report.h"
@@ -47,6 +48,7 @@ static int	import(const struct options *);
 static int	add(const struct options *);
 static int	tick(const struct options *);
 static int	keys(const struct options *);
+static int	prompts(const struct options *);
 static int	usage(const struct options *);
 static int	backup(const struct options *);
 static int	restore(const struct options *);
@@ -77,6 +79,10 @@ static const struct command commands[] = {
 	  "[OPTION ...] | list [--json]; -c FILE", .run = keys,
 	  .details = keys_command_print_help, .takes_words = true,
 	  .help = "make, change and list the keys of clients" },
+	{ .name = "prompts", .operands = "list|show|set|delete [OPTION ...]; "
+	  "-c FILE", .run = prompts, .details = prompts_command_print_help,
+	  .takes_words = true,
+	  .help = "put system prompts before those of clients" },
 	{ .name = "tick", .operands = "[-c FILE]", .run = tick,
 	  .takes_file = true,
 	  .help = "probe channels, import the journal and tidy up, where no pool "
@@ -225,6 +231,13 @@ keys(const struct options *options)
 {
 	return keys_command_run(options->words, options->file, stdin, stdout,
 	    stderr);
+}
+
+static int
+prompts(const struct options *options)
+{
+	return prompts_command_run(options->words, options->file, stdin,
+	    stdout, stderr);
 }
 
 static int

@@ -5,9 +5,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
@@ -17,6 +15,7 @@
 #include "conf/conf.h"
 #include "handlers/keys_fields.h"
 #include "handlers/keys_print.h"
+#include "handlers/owner.h"
 #include "store/store.h"
 
 enum { EXIT_USAGE = 2, DEFAULT_GRACE_S = 86400 };
@@ -222,24 +221,12 @@ report_problem(void *arg, const struct err_at *at)
 		fprintf(c->err, "%s:%u: %s\n", at->file, at->line, at->text);
 }
 
-/* Or a database made by root could not be opened by the responders. */
-static void
-become_owner(const char *state_dir)
-{
-	struct stat st;
-
-	if (geteuid() != 0 || stat(state_dir, &st) != 0 || st.st_uid == 0)
-		return;
-	if (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0)
-		log_warn("cannot act as the owner of %s", state_dir);
-}
-
 static int
 run_verb(struct command *c, const struct conf *conf)
 {
 	enum keys_end end;
 
-	become_owner(conf->state_dir);
+	owner_become(conf->state_dir);
 	c->db = db_create(conf->state_dir);
 	end = c->verb->run(c);
 	if (end == KEYS_BROKEN)

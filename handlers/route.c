@@ -8,6 +8,7 @@
 #include "handlers/admin.h"
 #include "handlers/admin_keys.h"
 #include "handlers/api_keys.h"
+#include "handlers/api_prompts.h"
 #include "handlers/api_users.h"
 #include "handlers/docs.h"
 #include "handlers/echo.h"
@@ -35,6 +36,10 @@
 	.method = m, .pattern = path, .key = ROUTE_KEY_ADMIN,		\
 	.body = ROUTE_BODY_ANY, .body_max = ADMIN_BODY_MAX,		\
 	.handle = f, .help = text }
+#define PROMPT(path, text)						\
+	ADMIN("GET", path, api_prompts_handle_get, text),		\
+	ADMIN("PUT", path, api_prompts_handle_put, "set " text),	\
+	ADMIN("DELETE", path, api_prompts_handle_delete, "delete " text)
 #define ECHO_ROUTE(m, path, b, f, text) {				\
 	.method = m, .pattern = path, .key = ROUTE_KEY_ECHO, .body = b,	\
 	.handle = f, .help = text }
@@ -112,6 +117,13 @@ const struct route routes[] = {
 	    "all keys and their users"),
 	ADMIN("POST", "/admin/getquota", admin_keys_quota,
 	    "what today has cost"),
+	ADMIN("GET", "/api/prompts", api_prompts_handle_list,
+	    "all system prompts"),
+	PROMPT("/api/prompts/global", "the system prompt of all requests"),
+	PROMPT("/api/prompts/keys/{name}", "the system prompt of a key"),
+	PROMPT("/api/prompts/models/*", "the system prompt of a model"),
+	ADMIN("POST", "/admin/setprompt", api_prompts_handle_setprompt,
+	    "set the system prompt of all requests"),
 	ECHO_ROUTE("POST", "/echo/v1/chat/completions", ROUTE_BODY_JSON,
 	    echo_handle_chat, "the demo upstream: chat"),
 	ECHO_ROUTE("POST", "/echo/v1/completions", ROUTE_BODY_JSON,

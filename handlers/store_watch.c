@@ -61,6 +61,9 @@ store_watch_on_done(uv_work_t *work, int status)
 	if (w->found.lists[WATCH_KEYS] != NULL)
 		log_info("clients' keys read: %zu",
 		    key_list_count(w->found.lists[WATCH_KEYS]));
+	if (w->found.lists[WATCH_PROMPTS] != NULL)
+		log_info("system prompts read: %zu",
+		    prompt_list_count(w->found.lists[WATCH_PROMPTS]));
 	store_watch_use(w);
 	if (w->again)
 		store_watch_look(w);

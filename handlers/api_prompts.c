@@ -1,0 +1,214 @@
+#include "config.h"
+
+#include "handlers/api_prompts.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+#include "handlers/admin.h"
+#include "handlers/prompts_print.h"
+#include "handlers/route.h"
+
+enum { TEXT, FIELDS };
+
+static const struct field put_fields[FIELDS] = {
+	[TEXT] = { "text", FIELD_LONG_TEXT, true, 0, PROMPTS_TEXT_MAX },
+};
+
+static const struct field setprompt_fields[FIELDS] = {
+	[TEXT] = { "prompt", FIELD_LONG_TEXT, true, 0, PROMPTS_TEXT_MAX },
+};
+
+/* Whose prompt the route is about; what is none of these is about that of all. */
+static const struct {
+	const char	*begins;	/* of the pattern */
+	enum prompts_scope scope;
+	const char	*whose;		/* for the audit */
+} subjects[] = {
+	{ "/api/prompts/models/", PROMPTS_MODEL, "model " },
+	{ "/api/prompts/keys/", PROMPTS_KEY, "key " },
+	{ "/", PROMPTS_GLOBAL, "all requests" },
+};
+
+/* What a failure is to the client. */
+static const struct {
+	enum err	 err;
+	const char	*text;		/* NULL: the end's own */
+} failures[PROMPTS__END] = {
+	[PROMPTS_BAD_NAME] = { ERR_FIELD_VALUE,
+	    "A model's name is 1 to 256 bytes of text on one line." },
+	[PROMPTS_BAD_TEXT] = { ERR_FIELD_VALUE,
+	    "A prompt is at most 65536 bytes without control characters." },
+	[PROMPTS_NO_KEY] = { ERR_OBJECT_NOT_FOUND,
+	    "There is no key of this name." },
+	[PROMPTS_NOT_FOUND] = { ERR_OBJECT_NOT_FOUND,
+	    "There is no such prompt." },
+	[PROMPTS_BROKEN] = { ERR_STORE, NULL },
+};
+
+/* Of a job: whose prompt it is about. */
+struct subject {
+	enum prompts_scope scope;
+	const char	*name, *whose;
+};
+
+static struct subject *
+make_subject(struct admin_job *j, const struct route *route)
+{
+	struct subject *s = arena_alloc(&j->arena, sizeof *s);
+	const char *name = j->params[0] == NULL ? "" : j->params[0];
+	size_t	 i = 0;
+
+	while (strncmp(subjects[i].begins, route->pattern,
+	    strlen(subjects[i].begins)) != 0)
+		i++;
+	*s = (struct subject){ .scope = subjects[i].scope, .name = name,
+		.whose = arena_concat(&j->arena, subjects[i].whose, name,
+		NULL) };
+	return s;
+}
+
+static void
+begin(struct exchange *x, const struct field *fields, size_t count,
+    void (*work)(struct admin_job *))
+{
+	const struct route *route = x->route;
+	struct admin_job *j = admin_begin(x, fields, count);
+
+	if (j == NULL)
+		return;
+	j->state = make_subject(j, route);
+	admin_run(j, work);
+}
+
+static void
+fail(struct admin_job *j, enum prompts_end end)
+{
+	admin_fail(j, failures[end].err, NULL, failures[end].text);
+}
+
+/* ---- Reading. ---- */
+
+static void
+put_one(void *arg, const struct prompts_record *r)
+{
+	struct admin_job *j = arg;
+
+	if (j->err == ERR_NONE &&
+	    prompts_print_record(&j->body, r) != ERR_NONE)
+		admin_fail(j, ERR_NO_MEMORY, NULL, NULL);
+}
+
+static void
+put_item(void *arg, const struct prompts_record *r)
+{
+	struct admin_job *j = arg;
+
+	if (j->err == ERR_NONE && buf_len(&j->body) > 1)
+		buf_puts(&j->body, ",");
+	put_one(arg, r);
+}
+
+static void
+list_all(struct admin_job *j)
+{
+	enum prompts_end end;
+
+	buf_puts(&j->body, "[");
+	end = prompts_each(j->db, put_item, j);
+	if (end != PROMPTS_DONE)
+		fail(j, end);
+	else if (buf_puts(&j->body, "]") != ERR_NONE)
+		admin_fail(j, ERR_NO_MEMORY, NULL, NULL);
+}
+
+static void
+find_one(struct admin_job *j)
+{
+	const struct subject *s = j->state;
+	enum prompts_end end = prompts_find(j->db, s->scope, s->name, put_one,
+		    j);
+
+	if (end != PROMPTS_DONE)
+		fail(j, end);
+}
+
+void
+api_prompts_handle_list(struct exchange *x)
+{
+	begin(x, NULL, 0, list_all);
+}
+
+void
+api_prompts_handle_get(struct exchange *x)
+{
+	begin(x, NULL, 0, find_one);
+}
+
+/* ---- Changing. ---- */
+
+static enum prompts_end
+set_text(struct admin_job *j)
+{
+	const struct subject *s = j->state;
+	const char *text = j->values[TEXT].text;
+	enum prompts_end end = prompts_set(j->db, s->scope, s->name, text,
+		    (int64_t)(clock_wall_us() / 1000000));
+
+	if (end != PROMPTS_DONE)
+		fail(j, end);
+	else
+		j->audit = arena_printf(&j->arena, "prompt of %s %s",
+		    s->whose, *text == '\0' ? "deleted" : "set");
+	return end;
+}
+
+static void
+put_text(struct admin_job *j)
+{
+	if (set_text(j) != PROMPTS_DONE)
+		return;
+	if (*j->values[TEXT].text == '\0')
+		j->status = 204;
+	else
+		find_one(j);
+}
+
+static void
+set_prompt(struct admin_job *j)
+{
+	if (set_text(j) == PROMPTS_DONE)
+		buf_puts(&j->body, "null");
+}
+
+static void
+delete_one(struct admin_job *j)
+{
+	const struct subject *s = j->state;
+	enum prompts_end end = prompts_delete(j->db, s->scope, s->name);
+
+	if (end != PROMPTS_DONE) {
+		fail(j, end);
+		return;
+	}
+	j->status = 204;
+	j->audit = arena_printf(&j->arena, "prompt of %s deleted", s->whose);
+}
+
+void
+api_prompts_handle_put(struct exchange *x)
+{
+	begin(x, put_fields, FIELDS, put_text);
+}
+
+void
+api_prompts_handle_delete(struct exchange *x)
+{
+	begin(x, NULL, 0, delete_one);
+}
+
+void
+api_prompts_handle_setprompt(struct exchange *x)
+{
+	begin(x, setprompt_fields, FIELDS, set_prompt);
+}
