@@ -18,7 +18,7 @@ struct entry {
 
 /* Those of one scope. */
 struct section {
-	struct entry	*entries;	/* by name */
+	struct entry	*entries;	/* by name, as SQLite compares: strcmp's order */
 	size_t		 count, size;
 };
 
@@ -144,15 +144,6 @@ prompt_list_add_row(struct prompt_list *l, sqlite3_stmt *stmt)
 			prompt_list_add(l, stmt, i);
 }
 
-static void
-prompt_list_sort(struct prompt_list *l)
-{
-	for (size_t i = 0; i < PROMPTS__SCOPES; i++)
-		if (l->sections[i].count > 0)
-			qsort(l->sections[i].entries, l->sections[i].count,
-			    sizeof *l->sections[i].entries, entry_compare);
-}
-
 struct prompt_list *
 prompt_list_read(sqlite3 *sqlite)
 {
@@ -160,15 +151,13 @@ prompt_list_read(sqlite3 *sqlite)
 	sqlite3_stmt *stmt;
 	int	 result = SQLITE_ERROR;
 
-	if (sqlite3_prepare_v2(sqlite, "SELECT scope, name, text FROM prompts",
-	    -1, &stmt, NULL) == SQLITE_OK)
+	if (sqlite3_prepare_v2(sqlite, "SELECT scope, name, text FROM prompts "
+	    "ORDER BY name", -1, &stmt, NULL) == SQLITE_OK)
 		while ((result = sqlite3_step(stmt)) == SQLITE_ROW)
 			prompt_list_add_row(l, stmt);
 	sqlite3_finalize(stmt);
-	if (result == SQLITE_DONE) {
-		prompt_list_sort(l);
+	if (result == SQLITE_DONE)
 		return l;
-	}
 	prompt_list_unref(l);
 	return NULL;
 }
