@@ -14,7 +14,7 @@ from client import until
 from fixtures import provider
 from servers import AS_USER, KEY, read_tail
 
-SERVERS = ["lighttpd"]           # and nginx, at the end
+SERVERS = ["lighttpd"]           # and two others, at the end
 ADMIN = "admin-key-77ab12"
 ENV = {"SLUICE_ADMIN_KEY": ADMIN}
 CONF = {"log": {"bodies": True}, "limits": {"memory_body": 65536}}
@@ -410,8 +410,9 @@ def test_it_survives_a_restart_and_a_lost_database(upstream, make_server):
     everywhere(server, upstream, asked_with("lasts"))
 
 
-def test_nginx_is_no_different(upstream, make_server):
-    server = make_server("nginx", CONF, PROVIDERS(upstream), ENV)
+@pytest.mark.parametrize("kind", ["nginx", "apache-cgi"])
+def test_other_servers_are_no_different(upstream, make_server, kind):
+    server = make_server(kind, CONF, PROVIDERS(upstream), ENV)
     put_all(server, ("global", "P"), ("models/Qwen/Qwen2.5-7B", "Q"))
     check_places(server, upstream)
     check_large(server, upstream, "P")
