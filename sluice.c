@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -132,19 +133,28 @@ limits_of(const struct conf *conf)
 	};
 }
 
-/* A configuration that was read well takes over; requests in flight keep theirs. */
+/* CONF and what was made at run time take over; requests in flight keep theirs. */
 static void
-responder_use(struct responder *r, struct conf *conf)
+responder_compile(struct responder *r, struct conf *conf)
 {
 	struct snapshot *before = r->app.snapshot;
 
-	r->app.snapshot = snapshot_create(conf);
+	r->app.snapshot = snapshot_create(conf, r->app.managed);
+	roster_tell(&r->app.snapshot->roster,
+	    before == NULL ? NULL : &before->roster);
 	if (before != NULL) {
 		snapshot_refresh(r->app.snapshot, r->app.state,
 		    clock_wall_us() / 1000);
 		snapshot_forget_changed(r->app.snapshot, before);
 	}
 	snapshot_unref(before);
+}
+
+/* A configuration that was read well. */
+static void
+responder_use(struct responder *r, struct conf *conf)
+{
+	responder_compile(r, conf);
 	r->front.limits = limits_of(conf);
 	r->front.hangup.interval_ms = conf->timeouts.hangup_probe_ms;
 	log_open(conf->log.dir, conf->log.level);
@@ -158,6 +168,18 @@ responder_use(struct responder *r, struct conf *conf)
 	    key_list_count(r->app.keys) == 0)
 		log_warn("%s names no client key, and there is no other: every "
 		    "request is refused", conf->auth.keys_env);
+}
+
+/* What was made at run time has changed. */
+static void
+responder_on_join(struct app *app)
+{
+	struct responder *r = (struct responder *)((char *)app -
+	    offsetof(struct responder, app));
+
+	responder_compile(r, conf_ref(app->snapshot->conf));
+	log_info("channels read: %zu of the database, %zu providers in all",
+	    app->managed->channel_count, app->snapshot->roster.count);
 }
 
 static void
@@ -344,6 +366,7 @@ main(void)
 	store_watch_init(&r.store_watch, &r.app);
 	r.stays = fastcgi;
 	responder_use(&r, conf);
+	r.app.join = responder_on_join;
 	r.fingerprint = conf->fingerprint;
 	exchange_set_app(&r.app);
 	responder_watch(&r);

@@ -141,7 +141,7 @@ main(void)
 		abort();
 	b.db = db_create(b.dir);
 	fill(&b);
-	b.snapshot = snapshot_create(load(&b));
+	b.snapshot = snapshot_create(load(&b), NULL);
 	read_all(&b);
 	read_us = read_all(&b);
 	printf("{\"keys\":%d,\"find_ns\":%.0f,\"refuse_ns\":%.0f,"

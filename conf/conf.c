@@ -116,20 +116,37 @@ compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* The provider of the same file in PREVIOUS, if it can take the place. */
 static struct conf_provider *
-find_previous(const struct conf *previous, const char *path,
-    const struct conf *conf)
+find_file(struct conf_provider *const *providers, size_t count,
+    const char *path)
 {
-	for (size_t i = 0; previous != NULL && i < previous->provider_count;
-	    i++) {
-		struct conf_provider *p = previous->providers[i];
-
-		if (strcmp(p->file, path) == 0)
-			return provider_find(conf, p->name) == NULL &&
-			    provider_has_variables(p, conf) ? p : NULL;
-	}
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(providers[i]->file, path) == 0)
+			return providers[i];
 	return NULL;
+}
+
+/* The provider of the same file in PREVIOUS, if it can take the place. */
+static enum provider_state
+take_previous(struct conf_provider **out, const struct conf *previous,
+    const char *path, const struct conf *conf)
+{
+	struct conf_provider *p = NULL;
+	enum provider_state state;
+
+	if (previous != NULL)
+		p = find_file(previous->providers, previous->provider_count,
+		    path);
+	if (previous != NULL && p == NULL)
+		p = find_file(previous->keyless, previous->keyless_count, path);
+	if (p == NULL || provider_find(conf, p->name) != NULL)
+		return PROVIDER_BROKEN;
+	state = provider_judge_variables(p, conf);
+	if (state == PROVIDER_USABLE || state == PROVIDER_KEYLESS) {
+		p->refs++;
+		*out = p;
+	}
+	return state;
 }
 
 static void
@@ -139,20 +156,16 @@ add_provider(const struct reader *r, struct conf *conf,
 	char *path = arena_printf(&conf->arena, "%s/%s", conf->providers_dir,
 	    name);
 	struct conf_provider *p = NULL;
+	enum provider_state state = provider_load(&p, path, conf, r->report,
+	    r->arg);
 
-	switch (provider_load(&p, path, conf, r->report, r->arg)) {
-	case PROVIDER_USABLE:
-		break;
-	case PROVIDER_BROKEN:
-		p = find_previous(previous, path, conf);
-		if (p != NULL)
-			p->refs++;
-		/* FALLTHROUGH */
-	case PROVIDER_DISABLED:
-		conf->broken_count++;
-	}
-	if (p != NULL)
+	conf->broken_count += state != PROVIDER_USABLE;
+	if (state == PROVIDER_BROKEN)
+		state = take_previous(&p, previous, path, conf);
+	if (state == PROVIDER_USABLE)
 		conf->providers[conf->provider_count++] = p;
+	else if (state == PROVIDER_KEYLESS)
+		conf->keyless[conf->keyless_count++] = p;
 }
 
 static void
@@ -173,6 +186,8 @@ read_providers(struct reader *r, struct conf *conf,
 		    PROVIDERS_MAX);
 	conf->providers = arena_alloc(&conf->arena,
 	    ((size_t)n + 1) * sizeof(*conf->providers));
+	conf->keyless = arena_alloc(&conf->arena,
+	    ((size_t)n + 1) * sizeof(*conf->keyless));
 	for (int i = 0; i < n; i++) {
 		if (n <= PROVIDERS_MAX)
 			add_provider(r, conf, previous, entries[i]->d_name);
@@ -271,6 +286,7 @@ conf_load(const char *path, const struct conf *previous,
 
 	if (conf == NULL)
 		abort();
+	conf->refs = 1;
 	arena_init(&conf->arena, FIRST_CHUNK_BYTES);
 	conf->file = make_absolute(&conf->arena, path);
 	if (read_everything(conf, previous, report, arg))
@@ -279,13 +295,22 @@ conf_load(const char *path, const struct conf *previous,
 	return NULL;
 }
 
+struct conf *
+conf_ref(struct conf *conf)
+{
+	conf->refs++;
+	return conf;
+}
+
 void
 conf_free(struct conf *conf)
 {
-	if (conf == NULL)
+	if (conf == NULL || --conf->refs > 0)
 		return;
 	for (size_t i = 0; i < conf->provider_count; i++)
 		provider_release(conf->providers[i]);
+	for (size_t i = 0; i < conf->keyless_count; i++)
+		provider_release(conf->keyless[i]);
 	env_free(conf->env);
 	arena_fini(&conf->arena);
 	free(conf);

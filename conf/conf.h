@@ -79,6 +79,7 @@ struct conf_model {
 	size_t		 endpoint_count;
 	struct conf_timeouts timeouts;
 	unsigned	 weight;	/* among the channels of this model; times the provider's */
+	int64_t		 created;	/* seconds since 1970; 0 = with its provider's file */
 	enum conf_release release;
 	enum conf_hedge	 hedge;
 	struct conf_prices prices;	/* input and output are always set */
@@ -122,6 +123,7 @@ struct conf_provider {
 
 /* sluice.conf with defaults filled in, and all provider files. */
 struct conf {
+	unsigned	 refs;
 	struct arena	 arena;
 	char		*file;		/* absolute path of sluice.conf; "" when there is none */
 	const char	*base_url;	/* as clients reach us, no trailing slash */
@@ -131,6 +133,7 @@ struct conf {
 	struct {
 		const char *keys_env;
 		const char *admin_key_env;
+		const char *seal_key_env;
 		bool	 open;
 		bool	 models_open;
 		bool	 remote_user;	/* who the web server let in needs no key */
@@ -171,7 +174,9 @@ struct conf {
 	struct conf_env	*env;		/* owned */
 	struct conf_provider **providers; /* usable ones, by file name */
 	size_t		 provider_count;
-	size_t		 broken_count;	/* provider files that are not in use as they stand */
+	struct conf_provider **keyless;	/* good ones that lack nothing but the variable of their key */
+	size_t		 keyless_count;
+	size_t		 broken_count;	/* provider files that are not in use as they stand, those among them */
 	uint64_t	 fingerprint;	/* conf_fingerprint() of the files before they were read */
 };
 
@@ -192,15 +197,18 @@ const char *conf_default_path(void);
  * A problem in sluice.conf or env_file: returns NULL. A problem in a provider
  * file: that provider is taken from PREVIOUS if it was there (same file path),
  * otherwise left out. A provider that names a variable which is not set, or
- * cannot be sent in a header, is left out in any case. broken_count counts all
- * of these. PREVIOUS may be NULL and stays the caller's. A missing default file
- * (never one named by $SLUICE_CONF) is an empty one.
+ * cannot be sent in a header, is no usable one in any case, but keyless when
+ * that is its api_key_env, not set, and nothing else. broken_count counts all of
+ * these. PREVIOUS may be NULL and stays the caller's. A missing default file
+ * (never one named by $SLUICE_CONF) is an empty one. One reference is the
+ * caller's.
  *
  * Blocks on local files only.
  */
 struct conf *conf_load(const char *path, const struct conf *previous,
 	    conf_report_fn *report, void *arg);
-void	conf_free(struct conf *);	/* drops its references on the providers; NULL is fine */
+struct conf *conf_ref(struct conf *);
+void	conf_free(struct conf *);	/* drop one reference; with the last go those on the providers; NULL is fine */
 
 /*
  * A number that changes when sluice.conf, env_file, or the set of provider

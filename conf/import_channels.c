@@ -3,13 +3,13 @@
 
 #include "conf/import.h"
 
-#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 #include <sqlite3.h>
 
+#include "conf/base_url.h"
 #include "conf/import_yaml.h"
 #include "conf/values.h"
 
@@ -152,35 +152,6 @@ next(struct channels *c, sqlite3 *db, sqlite3_stmt *row)
 	return result == SQLITE_ROW && c->im->problems < 100;
 }
 
-/* True for "v1", "v4", "v1beta". */
-static bool
-is_version(const char *segment, size_t n)
-{
-	size_t digits = 1;
-
-	while (digits < n && isdigit((unsigned char)segment[digits]))
-		digits++;
-	return n > 1 && segment[0] == 'v' && digits > 1 &&
-	    (digits == n || isalpha((unsigned char)segment[digits]));
-}
-
-/* URL without slashes at its end, and with a version in its path. */
-static const char *
-base_url(struct import *im, const char *url)
-{
-	const char *p = strstr(url, "://");
-	size_t n = strlen(url);
-
-	while (n > 0 && url[n - 1] == '/')
-		n--;
-	url = arena_strndup(&im->arena, url, n);
-	for (p = p == NULL ? NULL : strchr(p + 3, '/'); p != NULL;
-	    p = strchr(p + 1, '/'))
-		if (is_version(p + 1, strcspn(p + 1, "/")))
-			return url;
-	return arena_concat(&im->arena, url, "/v1", NULL);
-}
-
 /*
  * The weight in COLUMN, made to fit the key of SCOPE. WHOSE is what the user
  * knows it by. NULL is FALLBACK.
@@ -259,7 +230,8 @@ read_channel(struct channels *c, sqlite3 *db, sqlite3_stmt *row)
 		    p->name);
 	where = arena_printf(&im->arena, "channel %s: base_url", p->name);
 	url = import_check(im, where, KEYS_PROVIDER, "base_url", url);
-	p->base_url = url == NULL ? NULL : base_url(im, url);
+	p->base_url = url == NULL ? NULL :
+	    base_url_complete(&im->arena, url);
 	if (c->health_timeout_ms > 0)
 		p->health_timeout_ms = c->health_timeout_ms;
 	if (c->has_interval)

@@ -90,6 +90,13 @@ const struct key keys[] = {
 	  ENV("SLUICE_ADMIN_KEY"),
 	  .help = "environment variable with the admin key, which opens "
 	  "/metrics; while it is not set there is none" },
+	{ .name = "auth.seal_key_env", MAIN(auth.seal_key_env),
+	  ENV("SLUICE_SEAL_KEY"),
+	  .help = "environment variable with the key that seals the providers' "
+	  "keys in the database: 32 bytes as 64 hex digits or as base64; while "
+	  "it is not set the key is in the file seal.key in state_dir, which is "
+	  "made when the first one is sealed and must be readable by its owner "
+	  "alone" },
 	{ .name = "auth.open", MAIN(auth.open), .type = KEYS_BOOL,
 	  .fallback = "false",
 	  .help = "true lets everybody in without a key" },

@@ -265,9 +265,7 @@ read_source(struct reader *r, const struct source *source,
 	before = r->problems;
 	check_variables(r, p, conf);
 	reader_close(r);
-	if (before > 0)
-		return PROVIDER_BROKEN;
-	return r->problems > 0 ? PROVIDER_DISABLED : PROVIDER_USABLE;
+	return before > 0 ? PROVIDER_BROKEN : provider_judge_variables(p, conf);
 }
 
 /* A provider that says nothing yet but where it comes from. */
@@ -302,7 +300,7 @@ provider_load(struct conf_provider **out, const char *path,
 		source_fini(&source);
 	} else
 		reader_report(&r, 0, "%s", why);
-	if (state == PROVIDER_USABLE)
+	if (state == PROVIDER_USABLE || state == PROVIDER_KEYLESS)
 		*out = p;
 	else
 		provider_release(p);
@@ -327,15 +325,49 @@ provider_find(const struct conf *conf, const char *name)
 	return NULL;
 }
 
-bool
-provider_has_variables(const struct conf_provider *p, const struct conf *conf)
+enum provider_state
+provider_judge_variables(const struct conf_provider *p,
+    const struct conf *conf)
 {
-	if (p->api_key_env != NULL &&
-	    variable_problem(conf, p->api_key_env) != NULL)
-		return false;
 	for (size_t i = 0; i < p->header_count; i++)
 		if (p->headers[i].value_env != NULL &&
 		    variable_problem(conf, p->headers[i].value_env) != NULL)
-			return false;
-	return true;
+			return PROVIDER_DISABLED;
+	if (p->api_key_env == NULL)
+		return PROVIDER_USABLE;
+	if (env_get(conf->env, p->api_key_env) == NULL)
+		return PROVIDER_KEYLESS;
+	return variable_problem(conf, p->api_key_env) == NULL ?
+	    PROVIDER_USABLE : PROVIDER_DISABLED;
+}
+
+struct conf_provider *
+provider_make(struct arena *arena, const char *name, const char *kind,
+    const char *base_url)
+{
+	struct conf_provider *p = arena_alloc(arena, sizeof *p);
+	struct reader r = { .file = "", .arena = arena };
+	int choice = keys_find_choice(keys_find(KEYS_PROVIDER, "kind"), kind);
+
+	if (choice < 0)
+		return NULL;
+	reader_set_defaults(&r, KEYS_PROVIDER, p);
+	p->file = arena_strdup(arena, "");
+	p->name = name;
+	p->kind = (enum conf_kind)choice;
+	p->base_url = base_url;
+	p->prefix = "";
+	p->key_header = key_headers[choice];
+	return p;
+}
+
+struct conf_model *
+provider_make_models(struct arena *arena, size_t count)
+{
+	struct conf_model *models = arena_alloc(arena, count * sizeof *models);
+	struct reader r = { .file = "", .arena = arena };
+
+	for (size_t i = 0; i < count; i++)
+		reader_set_defaults(&r, KEYS_MODEL, &models[i]);
+	return models;
 }

@@ -8,6 +8,7 @@
 
 enum provider_state {
 	PROVIDER_USABLE,
+	PROVIDER_KEYLESS,		/* good, but the variable of its key is not set */
 	PROVIDER_DISABLED,		/* good, but a variable that it names cannot be used */
 	PROVIDER_BROKEN
 };
@@ -15,8 +16,8 @@ enum provider_state {
 /*
  * Read the provider file PATH (absolute). CONF gives the environment and the
  * providers that are already there, whose names are taken. Everything wrong
- * goes to REPORT. Only where the file is usable, *OUT is the provider, with one
- * reference that is the caller's.
+ * goes to REPORT. Only where the file is usable or keyless, *OUT is the
+ * provider, with one reference that is the caller's.
  */
 enum provider_state provider_load(struct conf_provider **out, const char *path,
 	    const struct conf *conf, conf_report_fn *report, void *arg);
@@ -27,8 +28,19 @@ void	provider_release(struct conf_provider *);
 /* The provider called NAME, borrowed, or NULL. */
 struct conf_provider *provider_find(const struct conf *, const char *name);
 
-/* True when CONF's environment has every variable that the provider names,
- * fit for a header. */
-bool	provider_has_variables(const struct conf_provider *,
+/* Has CONF's environment every variable that the provider names, fit for a
+ * header? Usable, keyless or disabled. */
+enum provider_state provider_judge_variables(const struct conf_provider *,
 	    const struct conf *conf);
+
+/*
+ * A provider that no file describes: all that is not said here is as in an empty
+ * file. It is in ARENA, is never released, and borrows what is given. NULL: its
+ * KIND is no word of the key table.
+ */
+struct conf_provider *provider_make(struct arena *, const char *name,
+	    const char *kind, const char *base_url);
+
+/* COUNT models, nameless, for one of those. */
+struct conf_model *provider_make_models(struct arena *, size_t count);
 #endif

@@ -72,14 +72,14 @@ channel_name(struct arena *arena, const char *provider, const char *base_url)
 static struct channel *
 snapshot_channel(struct snapshot *s, size_t index, const char *base_url)
 {
-	const struct conf_provider *p = s->conf->providers[index];
+	const struct conf_provider *p = s->roster.entries[index].provider;
 	struct channel *c = &s->channels[index];
 	const char *name;
 
 	if (base_url == NULL || strcmp(base_url, p->base_url) == 0)
 		return c;
 	name = channel_name(&s->arena, p->name, base_url);
-	for (size_t i = s->conf->provider_count; i < s->channel_count; i++)
+	for (size_t i = s->roster.count; i < s->channel_count; i++)
 		if (strcmp(s->channels[i].name, name) == 0)
 			return &s->channels[i];
 	c = &s->channels[s->channel_count++];
@@ -90,18 +90,23 @@ snapshot_channel(struct snapshot *s, size_t index, const char *base_url)
 static void
 snapshot_add_channels(struct snapshot *s)
 {
-	size_t	 n = s->conf->provider_count, most = n;
+	size_t	 n = s->roster.count, most = n;
 
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = 0; j < s->conf->providers[i]->model_count; j++)
-			most += s->conf->providers[i]->models[j].endpoint_count;
+	for (size_t i = 0; i < n; i++) {
+		const struct conf_provider *p = s->roster.entries[i].provider;
+
+		for (size_t j = 0; j < p->model_count; j++)
+			most += p->models[j].endpoint_count;
+	}
 	s->channels = arena_alloc(&s->arena, most * sizeof *s->channels);
 	s->slowness = arena_alloc(&s->arena, most * sizeof *s->slowness);
-	for (s->channel_count = 0; s->channel_count < n; s->channel_count++)
-		channel_init(&s->channels[s->channel_count],
-		    s->conf->providers[s->channel_count],
-		    s->conf->providers[s->channel_count]->name,
-		    s->conf->providers[s->channel_count]->base_url);
+	for (; s->channel_count < n; s->channel_count++) {
+		const struct conf_provider *p =
+		    s->roster.entries[s->channel_count].provider;
+
+		channel_init(&s->channels[s->channel_count], p, p->name,
+		    p->base_url);
+	}
 }
 
 void
@@ -136,7 +141,7 @@ has_same_key(const struct target *a, const struct target *b)
 void
 snapshot_forget_changed(struct snapshot *s, const struct snapshot *before)
 {
-	for (size_t i = 0; i < s->conf->provider_count; i++) {
+	for (size_t i = 0; i < s->roster.count; i++) {
 		const struct target *now = &s->providers[i];
 		const struct target *old = snapshot_find_provider(before,
 		    now->provider->name);
@@ -178,8 +183,7 @@ target_init(struct target *t, struct snapshot *s, const struct entry *e,
 		.model = model,
 		.deployment = e->model->deployment != NULL ?
 		    e->model->deployment : p->deployment,
-		.key = p->api_key_env == NULL ? NULL :
-		    conf_getenv(s->conf, p->api_key_env),
+		.key = s->roster.entries[e->index].key,
 		.timeouts = merge_timeouts(
 		    endpoint == NULL ? &unset : &endpoint->timeouts,
 		    &e->model->timeouts, &p->timeouts, &s->conf->timeouts),
@@ -266,8 +270,8 @@ snapshot_list(struct snapshot *s, struct entry *entries, bool wildcards)
 {
 	size_t	 n = 0;
 
-	for (size_t i = 0; i < s->conf->provider_count; i++) {
-		const struct conf_provider *p = s->conf->providers[i];
+	for (size_t i = 0; i < s->roster.count; i++) {
+		const struct conf_provider *p = s->roster.entries[i].provider;
 
 		const struct conf_model *models = p->models;
 		size_t	 count = p->model_count;
@@ -342,7 +346,8 @@ snapshot_join(struct snapshot *s, const struct entry *e, size_t n,
 			targets += entry_target_count(&e[end]);
 		*m = (struct model){
 			.id = e[i].id, .is_wildcard = e[i].is_wildcard,
-			.created = e[i].provider->mtime,
+			.created = e[i].model->created != 0 ?
+			    e[i].model->created : e[i].provider->mtime,
 			.owned_by = e[i].provider->name,
 			.target_count = targets,
 		};
@@ -360,8 +365,9 @@ snapshot_add_models(struct snapshot *s)
 	size_t	 most = 0, n;
 	struct entry *entries;
 
-	for (size_t i = 0; i < s->conf->provider_count; i++)
-		most += s->conf->providers[i]->model_count + FORCED_MODELS;
+	for (size_t i = 0; i < s->roster.count; i++)
+		most += s->roster.entries[i].provider->model_count +
+		    FORCED_MODELS;
 	entries = arena_alloc(&s->arena, most * sizeof *entries);
 	s->models = arena_alloc(&s->arena, most * sizeof *s->models);
 	s->wildcards = arena_alloc(&s->arena, most * sizeof *s->wildcards);
@@ -378,13 +384,14 @@ static void
 snapshot_add_providers(struct snapshot *s)
 {
 	static const struct conf_model any;
-	size_t	 n = s->conf->provider_count;
+	size_t	 n = s->roster.count;
 
 	s->providers = arena_alloc(&s->arena, n * sizeof *s->providers);
 	s->passthroughs = arena_alloc(&s->arena, n * sizeof *s->passthroughs);
 	for (size_t i = 0; i < n; i++) {
 		const struct entry e = { .is_wildcard = true, .model = &any,
-			.index = i, .provider = s->conf->providers[i] };
+			.index = i,
+			.provider = s->roster.entries[i].provider };
 
 		target_init(&s->providers[i], s, &e, NULL);
 		if (e.provider->passthrough)
@@ -396,7 +403,7 @@ snapshot_add_providers(struct snapshot *s)
 const struct target *
 snapshot_find_provider(const struct snapshot *s, const char *name)
 {
-	for (size_t i = 0; i < s->conf->provider_count; i++)
+	for (size_t i = 0; i < s->roster.count; i++)
 		if (strcmp(s->providers[i].provider->name, name) == 0)
 			return &s->providers[i];
 	return NULL;
@@ -431,7 +438,7 @@ snapshot_add_keys(struct snapshot *s)
 }
 
 struct snapshot *
-snapshot_create(struct conf *conf)
+snapshot_create(struct conf *conf, struct managed_list *managed)
 {
 	struct snapshot *s = calloc(1, sizeof *s);
 
@@ -439,7 +446,9 @@ snapshot_create(struct conf *conf)
 		abort();
 	s->refs = 1;
 	s->conf = conf;
+	s->managed = managed_list_ref(managed);
 	arena_init(&s->arena, 4096);
+	roster_init(&s->roster, &s->arena, conf, managed);
 	s->default_model = conf->default_model != NULL &&
 	    conf->default_model[0] != '\0' ? conf->default_model : NULL;
 	snapshot_add_channels(s);
@@ -461,7 +470,9 @@ snapshot_unref(struct snapshot *s)
 {
 	if (s == NULL || --s->refs > 0)
 		return;
+	roster_fini(&s->roster);
 	conf_free(s->conf);
+	managed_list_unref(s->managed);
 	arena_fini(&s->arena);
 	free(s);
 }

@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "gateway/channel.h"
 #include "gateway/cost.h"
+#include "gateway/roster.h"
 
 enum { SNAPSHOT_KEY_HASH = 32 };
 
@@ -60,13 +61,15 @@ struct model {
 
 struct snapshot {
 	unsigned	 refs;
-	struct conf	*conf;		/* owned */
+	struct conf	*conf;		/* a reference, as that on MANAGED */
+	struct managed_list *managed;	/* what was made at run time; NULL = nothing */
 	struct arena	 arena;
+	struct roster	 roster;
 	struct model	*models;	/* by id; wildcards are kept apart */
 	size_t		 model_count;
 	struct model	*wildcards;	/* longest id first */
 	size_t		 wildcard_count;
-	struct target	*providers;	/* each as a whole, conf->provider_count of them */
+	struct target	*providers;	/* each as a whole, in the roster's order */
 	struct target	*passthroughs;	/* providers that take requests without a model */
 	size_t		 passthrough_count;
 	unsigned char	(*key_hashes)[SNAPSHOT_KEY_HASH];	/* of the client keys */
@@ -82,8 +85,11 @@ struct snapshot {
 	unsigned	 generation;	/* state_generation when the channels were attached */
 };
 
-/* Compile CONF, which the snapshot owns from now on. One reference is the caller's. */
-struct snapshot *snapshot_create(struct conf *);
+/*
+ * Compile CONF, whose reference is the snapshot's from now on, and MANAGED (may be
+ * NULL), of which it takes one. One reference on the snapshot is the caller's.
+ */
+struct snapshot *snapshot_create(struct conf *, struct managed_list *managed);
 struct snapshot *snapshot_ref(struct snapshot *);
 void	snapshot_unref(struct snapshot *);	/* NULL is fine */
 

@@ -32,10 +32,10 @@ struct echo {
 };
 
 bool
-echo_is_configured(const struct conf *conf)
+echo_is_configured(const struct snapshot *s)
 {
-	for (size_t i = 0; i < conf->provider_count; i++)
-		if (conf->providers[i]->kind == CONF_KIND_ECHO)
+	for (size_t i = 0; i < s->roster.count; i++)
+		if (s->roster.entries[i].provider->kind == CONF_KIND_ECHO)
 			return true;
 	return false;
 }
@@ -44,16 +44,14 @@ echo_is_configured(const struct conf *conf)
 static const struct conf_provider *
 echo_find_provider(const struct exchange *x)
 {
-	const struct conf *conf = x->call.snapshot->conf;
+	const struct roster *r = &x->call.snapshot->roster;
 
-	for (size_t i = 0; i < conf->provider_count; i++) {
-		const struct conf_provider *p = conf->providers[i];
+	for (size_t i = 0; i < r->count; i++) {
+		const struct roster_entry *e = &r->entries[i];
 
-		if (p->kind != CONF_KIND_ECHO)
-			continue;
-		if (p->api_key_env != NULL && gate_equal(x->credential,
-		    conf_getenv(conf, p->api_key_env)))
-			return p;
+		if (e->provider->kind == CONF_KIND_ECHO &&
+		    gate_equal(x->credential, e->key))
+			return e->provider;
 	}
 	return NULL;
 }
@@ -63,7 +61,7 @@ echo_check(const struct exchange *x)
 {
 	if (echo_find_provider(x) != NULL)
 		return ERR_NONE;
-	return echo_is_configured(x->call.snapshot->conf) ?
+	return echo_is_configured(x->call.snapshot) ?
 	    ERR_INVALID_API_KEY : ERR_NOT_FOUND;
 }
 

@@ -13,7 +13,7 @@
 #include "handlers/exchange.h"
 
 /* Is there a provider of kind echo? */
-bool	echo_is_configured(const struct conf *);
+bool	echo_is_configured(const struct snapshot *);
 
 /*
  * Who may use it: ERR_NOT_FOUND where no echo provider is configured,

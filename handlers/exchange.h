@@ -27,8 +27,10 @@ struct app {
 	struct snapshot	*snapshot;	/* the current one; replaced by a reload */
 	struct key_list	*keys;		/* of the store; replaced when they change; NULL: none */
 	struct prompt_list *prompts;	/* likewise */
+	struct managed_list *managed;	/* likewise */
 	bool		 keys_unread;	/* there may be some: the store cannot be read */
 	struct store_watch *watch;	/* what replaces them */
+	void		(*join)(struct app *);	/* compile the snapshot anew, with MANAGED; NULL: before there is one */
 	struct state	*state;
 	unsigned	 drains;	/* upstreams that are read to their end without a client */
 };

@@ -34,7 +34,7 @@ health_handle(struct exchange *x)
 
 	buf_init(&out, REPORT_MAX_BYTES);
 	buf_printf(&out, "{\"status\":\"%s\"}",
-	    x->call.snapshot->conf->broken_count > 0 ? "degraded" : "ok");
+	    x->call.snapshot->roster.broken_count > 0 ? "degraded" : "ok");
 	reply_json(x, 200, &out);
 }
 

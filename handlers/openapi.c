@@ -111,7 +111,7 @@ static bool
 is_served(const struct exchange *x, const struct route *r)
 {
 	return r->key != ROUTE_KEY_ECHO ||
-	    echo_is_configured(x->call.snapshot->conf);
+	    echo_is_configured(x->call.snapshot);
 }
 
 /* {} among several ways means that none is needed (OpenAPI 3.1 section 4.8.30). */

@@ -11,6 +11,7 @@ store_watch_use(struct store_watch *w)
 	struct app *app = w->app;
 	struct key_list *keys = w->found.lists[WATCH_KEYS];
 	struct prompt_list *prompts = w->found.lists[WATCH_PROMPTS];
+	struct managed_list *managed = w->found.lists[WATCH_MANAGED];
 
 	app->keys_unread = w->found.is_blind;
 	if (keys != NULL) {
@@ -20,6 +21,12 @@ store_watch_use(struct store_watch *w)
 	if (prompts != NULL) {
 		prompt_list_unref(app->prompts);
 		app->prompts = prompts;
+	}
+	if (managed != NULL) {
+		managed_list_unref(app->managed);
+		app->managed = managed;
+		if (app->join != NULL)
+			app->join(app);
 	}
 }
 
@@ -41,6 +48,8 @@ store_watch_fini(struct store_watch *w)
 	prompt_list_unref(w->app->prompts);
 	w->app->keys = NULL;
 	w->app->prompts = NULL;
+	managed_list_unref(w->app->managed);
+	w->app->managed = NULL;
 }
 
 static void

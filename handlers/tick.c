@@ -10,12 +10,14 @@
 #include "base/clock.h"
 #include "handlers/exchange.h"
 #include "handlers/prober.h"
+#include "handlers/store_watch.h"
 #include "store/state.h"
 #include "store/store.h"
 
 struct tick {
 	struct app	 app;
 	struct prober	 prober;
+	struct store_watch watch;
 	FILE		*out;
 	enum tick_end	 end;
 };
@@ -107,15 +109,17 @@ tick_run(struct conf *conf, FILE *out)
 		return TICK_BROKEN;
 	}
 	t.app.loop = uv_default_loop();
-	t.app.snapshot = snapshot_create(conf);
 	t.app.state = state_open(conf->state_dir);
 	t.app.db = db_create(conf->state_dir);
+	store_watch_init(&t.watch, &t.app);
+	t.app.snapshot = snapshot_create(conf, t.app.managed);
 	if (state_is_private(t.app.state))
 		end = TICK_NOT_SHARED;
 	else if (!state_lead(t.app.state))
 		end = TICK_NOT_NEEDED;
 	else
 		end = tick_lead(&t);
+	store_watch_fini(&t.watch);
 	state_close(t.app.state);
 	db_free(t.app.db);
 	snapshot_unref(t.app.snapshot);

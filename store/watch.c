@@ -13,6 +13,7 @@
 
 static void *read_keys(sqlite3 *);
 static void *read_prompts(sqlite3 *);
+static void *read_managed(sqlite3 *);
 
 /* NAME stands in the table changes. */
 static const struct {
@@ -21,6 +22,7 @@ static const struct {
 } kinds[WATCH__KINDS] = {
 	[WATCH_KEYS] = { "keys", read_keys },
 	[WATCH_PROMPTS] = { "prompts", read_prompts },
+	[WATCH_MANAGED] = { "managed", read_managed },
 };
 
 struct watch {
@@ -45,6 +47,12 @@ static void *
 read_prompts(sqlite3 *sqlite)
 {
 	return prompt_list_read(sqlite);
+}
+
+static void *
+read_managed(sqlite3 *sqlite)
+{
+	return managed_list_read(sqlite);
 }
 
 static void
