@@ -318,3 +318,30 @@ channel_note_health(struct channel *c, const struct conf *conf,
 		    conf->breaker.failures, false, now_ms,
 		    conf->breaker.cooldown_ms);
 }
+
+static double
+latency_ms(uint64_t word, uint64_t now_ms)
+{
+	return average_count(word, now_ms) == 0 ? -1 :
+	    average_get(word) * LATENCY_MAX_MS;
+}
+
+void
+channel_report(const struct channel *c, uint64_t now_ms,
+    struct channel_report *report)
+{
+	const struct state_channel *s = c->shared;
+
+	*report = (struct channel_report){ .first_token_ms = -1,
+		.total_ms = -1 };
+	if (s == NULL)
+		return;
+	report->first_token_ms = latency_ms(load(&s->first_token), now_ms);
+	report->total_ms = latency_ms(load(&s->total), now_ms);
+	report->error_rate = average_faded(load(&s->error_rate), now_ms);
+	if (breaker_state(load(&s->breaker)) != BREAKER_CLOSED ||
+	    is_cooling(c, now_ms))
+		report->health = CHANNEL_UNHEALTHY;
+	else if (load(&s->last_end_ms) != 0)
+		report->health = CHANNEL_HEALTHY;
+}

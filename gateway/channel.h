@@ -79,6 +79,18 @@ bool	channel_leave(struct channel *, struct state *, const struct conf *,
  */
 uint64_t channel_last_ms(const struct channel *);
 
+/* What is known of how it does, for people. */
+enum channel_health { CHANNEL_HEALTH_UNKNOWN, CHANNEL_HEALTHY, CHANNEL_UNHEALTHY };
+
+struct channel_report {
+	enum channel_health health;
+	double		 first_token_ms, total_ms;	/* averages; below 0 = nothing is known */
+	double		 error_rate;	/* 0 to 1 */
+};
+
+void	channel_report(const struct channel *, uint64_t now_ms,
+	    struct channel_report *);
+
 /* A health probe has ended, whatever it found. */
 void	channel_note_probe(struct channel *, uint64_t now_ms);
 

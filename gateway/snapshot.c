@@ -146,8 +146,8 @@ snapshot_forget_changed(struct snapshot *s, const struct snapshot *before)
 		const struct target *old = snapshot_find_provider(before,
 		    now->provider->name);
 
-		if (old != NULL && (strcmp(old->base_url, now->base_url) != 0 ||
-		    !has_same_key(old, now)))
+		if (old == NULL || strcmp(old->base_url, now->base_url) != 0 ||
+		    !has_same_key(old, now))
 			channel_forget(now->channel);
 	}
 }

@@ -100,9 +100,9 @@ void	snapshot_unref(struct snapshot *);	/* NULL is fine */
 void	snapshot_refresh(struct snapshot *, struct state *, uint64_t now_ms);
 
 /*
- * A channel that is another server by now, under its old name, or has another
- * key: what was known of it before S came into force is forgotten. BEFORE is
- * what S replaces. Once for each reload and process, after snapshot_refresh.
+ * A channel that is new, or another server by now, under its old name, or has
+ * another key: what was known of it before S came into force is forgotten.
+ * BEFORE is what S replaces. Once for each reload and process, after snapshot_refresh.
  */
 void	snapshot_forget_changed(struct snapshot *s,
 	    const struct snapshot *before);

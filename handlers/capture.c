@@ -94,13 +94,20 @@ finish(struct exchange *x, struct call_text *text)
 	}
 }
 
+/* What administrators send and get are keys. */
+static bool
+is_for_admins(const struct exchange *x)
+{
+	return x->route != NULL && x->route->key == ROUTE_KEY_ADMIN;
+}
+
 void
 capture_give(struct exchange *x)
 {
 	struct capture *c = x->capture;
 
-	if (c == NULL || (x->route != NULL && x->route->key == ROUTE_KEY_ADMIN))
-		return;			/* keys that are made there are not known to us yet */
+	if (c == NULL || is_for_admins(x))
+		return;
 	finish(x, &c->request);
 	finish(x, &c->answer);
 	x->call.request_text = &c->request;

@@ -16,8 +16,8 @@ void	capture_request(struct exchange *, const char *, size_t n);
 void	capture_drop_answer(struct exchange *);
 
 /*
- * Hand what was kept to the call, the keys of this request masked. Freed by
- * capture_end.
+ * Hand what was kept to the call, the keys of this request masked; of routes for
+ * administrators nothing. Freed by capture_end.
  */
 void	capture_give(struct exchange *);
 void	capture_end(struct exchange *);

@@ -7,7 +7,11 @@
 
 #include "handlers/admin.h"
 #include "handlers/admin_keys.h"
+#include "handlers/api_channels.h"
 #include "handlers/api_keys.h"
+#include "handlers/api_llm_key.h"
+#include "handlers/api_mappings.h"
+#include "handlers/api_models.h"
 #include "handlers/api_prompts.h"
 #include "handlers/api_users.h"
 #include "handlers/docs.h"
@@ -124,6 +128,32 @@ const struct route routes[] = {
 	PROMPT("/api/prompts/models/*", "the system prompt of a model"),
 	ADMIN("POST", "/admin/setprompt", api_prompts_handle_setprompt,
 	    "set the system prompt of all requests"),
+	ADMIN("GET", "/api/channels", api_channels_handle_list,
+	    "all channels made at run time, and how they do"),
+	ADMIN("POST", "/api/channels", api_channels_handle_create,
+	    "a new channel, and models for it"),
+	ADMIN("GET", "/api/channels/{id}", api_channels_handle_one,
+	    "one channel"),
+	ADMIN("PUT", "/api/channels/{id}", api_channels_handle_change,
+	    "change what is given of a channel"),
+	ADMIN("DELETE", "/api/channels/{id}", api_channels_handle_delete,
+	    "delete a channel and take it from its models"),
+	ADMIN("GET", "/api/models", api_models_handle_list,
+	    "all models made at run time"),
+	ADMIN("POST", "/api/models", api_models_handle_create, "a new model"),
+	ADMIN("GET", "/api/models/{id}", api_models_handle_one, "one model"),
+	ADMIN("PUT", "/api/models/{id}", api_models_handle_rename,
+	    "rename a model"),
+	ADMIN("DELETE", "/api/models/{id}", api_models_handle_delete,
+	    "delete a model"),
+	ADMIN("GET", "/api/models/{id}/channels", api_mappings_handle_list,
+	    "the channels that have a model"),
+	ADMIN("POST", "/api/models/{id}/channels", api_mappings_handle_create,
+	    "one more channel for a model"),
+	ADMIN("DELETE", "/api/models/{id}/channels/{channel_id}",
+	    api_mappings_handle_delete, "take a channel from a model"),
+	ADMIN("POST", "/admin/setllmkey", api_llm_key_handle_set,
+	    "give a provider file its key"),
 	ECHO_ROUTE("POST", "/echo/v1/chat/completions", ROUTE_BODY_JSON,
 	    echo_handle_chat, "the demo upstream: chat"),
 	ECHO_ROUTE("POST", "/echo/v1/completions", ROUTE_BODY_JSON,

@@ -346,6 +346,49 @@ keys_come_from_the_env_file(void **state)
 	dir_expect_one(d, "keys.env:0: others may read");
 }
 
+/* It may get its key yet; the last good version of its file waits for it too. */
+static void
+what_lacks_its_key_alone_is_kept_apart(void **state)
+{
+	struct dir *d = *state;
+	struct conf *first, *second;
+
+	unsetenv("SLUICE_T1");
+	dir_write(d, "sluice.conf", "");
+	dir_write(d, "providers.d/a.conf", URL "api_key_env = \"SLUICE_T1\";");
+	first = dir_load(d, NULL);
+	assert_int_equal(first->provider_count, 0);
+	assert_int_equal(first->keyless_count, 1);
+	assert_int_equal(first->broken_count, 1);
+	assert_string_equal(first->keyless[0]->name, "a");
+	dir_write(d, "providers.d/a.conf", "nonsense");
+	second = dir_load(d, first);
+	assert_ptr_equal(second->keyless[0], first->keyless[0]);
+	assert_int_equal(second->broken_count, 1);
+	conf_free(first);
+	setenv("SLUICE_T1", "set", 1);
+	first = dir_load(d, second);
+	assert_int_equal(first->provider_count, 1);
+	assert_int_equal(first->keyless_count, 0);
+	conf_free(first);
+	conf_free(second);
+	unsetenv("SLUICE_T1");
+}
+
+static void
+references_keep_it(void **state)
+{
+	struct dir *d = *state;
+	struct conf *c;
+
+	dir_write(d, "sluice.conf", "default_model = \"m\";");
+	c = dir_load_good(d);
+	assert_ptr_equal(conf_ref(c), c);
+	conf_free(c);
+	assert_string_equal(c->default_model, "m");
+	conf_free(c);
+}
+
 /* Otherwise it would go on without its key. */
 static void
 a_key_that_goes_away_takes_its_provider_along(void **state)
@@ -458,6 +501,8 @@ main(void)
 		TEST(a_name_is_not_taken_by_an_old_version),
 		TEST(keys_come_from_the_env_file),
 		TEST(a_key_that_goes_away_takes_its_provider_along),
+		TEST(what_lacks_its_key_alone_is_kept_apart),
+		TEST(references_keep_it),
 		TEST(the_fingerprint_follows_every_file),
 		TEST(the_shipped_sample_is_fine),
 	};

@@ -170,12 +170,18 @@ a_variable_that_cannot_be_sent_disables(void **state)
 	setenv("SLUICE_T2", "", 1);
 	setenv("SLUICE_T3", "sk-x", 1);
 	assert_int_equal(load(*state, "x.conf", URL
-	    "api_key_env = \"SLUICE_T1\";", &p, NULL), PROVIDER_DISABLED);
-	assert_null(p);
+	    "api_key_env = \"SLUICE_T1\";", &p, NULL), PROVIDER_KEYLESS);
 	dir_expect_one(*state, "x.conf:2: SLUICE_T1 is not set in the "
 	    "environment: this provider is disabled\n");
+	provider_release(p);
 	assert_int_equal(load(*state, "x.conf", URL
-	    "api_key_env = \"SLUICE_T2\";", &p, NULL), PROVIDER_DISABLED);
+	    "api_key_env = \"SLUICE_T2\";", &p, NULL), PROVIDER_KEYLESS);
+	provider_release(p);
+	assert_int_equal(load(*state, "x.conf", URL
+	    "api_key_env = \"SLUICE_T2\"; headers = (\n"
+	    "{ name = \"A\"; value_env = \"SLUICE_T1\"; } );", &p, NULL),
+	    PROVIDER_DISABLED);
+	assert_null(p);
 	assert_int_equal(load(*state, "x.conf", URL "headers = (\n"
 	    "{ name = \"A\"; value_env = \"SLUICE_T1\"; } );", &p, NULL),
 	    PROVIDER_DISABLED);
@@ -191,6 +197,32 @@ a_variable_that_cannot_be_sent_disables(void **state)
 	assert_int_equal(load(*state, "x.conf", URL
 	    "api_key_env = \"SLUICE_T1\"; nope = 1;", &p, NULL),
 	    PROVIDER_BROKEN);
+}
+
+static void
+what_no_file_describes_is_as_in_an_empty_one(void **state)
+{
+	struct arena arena;
+	struct conf_provider *p;
+	struct conf_model *models;
+
+	(void)state;
+	arena_init(&arena, 1024);
+	p = provider_make(&arena, "made", "anthropic", "http://h/v1");
+	assert_string_equal(p->name, "made");
+	assert_int_equal(p->kind, CONF_KIND_ANTHROPIC);
+	assert_string_equal(p->base_url, "http://h/v1");
+	assert_string_equal(p->key_header, "x-api-key");
+	assert_string_equal(p->ns, "default");
+	assert_string_equal(p->prefix, "");
+	assert_string_equal(p->health_path, "/models");
+	assert_int_equal(p->weight, 10);
+	assert_int_equal(p->retries, 2);
+	assert_null(provider_make(&arena, "made", "other", "http://h/v1"));
+	models = provider_make_models(&arena, 2);
+	assert_int_equal(models[1].weight, 10);
+	assert_true(models[1].prices.cached < 0);
+	arena_fini(&arena);
 }
 
 static void
@@ -253,6 +285,7 @@ main(void)
 		TEST(a_file_name_may_be_no_name),
 		TEST(names_are_taken_once),
 		TEST(a_variable_that_cannot_be_sent_disables),
+		TEST(what_no_file_describes_is_as_in_an_empty_one),
 		TEST(a_secret_in_the_wrong_place_is_not_repeated),
 		TEST(ten_thousand_models_are_compared_quickly),
 		TEST(references_keep_it_alive),

@@ -1,0 +1,318 @@
+#include "config.h"
+
+#include "handlers/api_channels.h"
+
+#include <string.h>
+
+#include <sodium.h>
+
+#include "gateway/channel.h"
+#include "handlers/api_managed.h"
+
+enum { WEIGHT_MIN = -MANAGED_WEIGHT_MAX };
+
+enum member_of_channel {
+	NAME, KIND, BASE_URL, API_KEY, API_KEY_ENV, WEIGHT, PRIORITY, ENABLED,
+	MODELS, MEMBERS
+};
+
+#define COMMON								\
+	[KIND] = { "kind", FIELD_TEXT, .max = 16 },			\
+	[API_KEY] = { "api_key", FIELD_TEXT, .max = SEAL_SECRET_MAX },	\
+	[API_KEY_ENV] = { "api_key_env", FIELD_TEXT, .max = 128 },	\
+	[WEIGHT] = { "weight", FIELD_INTEGER, .min = WEIGHT_MIN,	\
+	  .max = MANAGED_WEIGHT_MAX },					\
+	[PRIORITY] = { "priority", FIELD_INTEGER, .min = 0,		\
+	  .max = MANAGED_PRIORITY_MAX },				\
+	[ENABLED] = { "enabled", FIELD_BOOL }
+
+static const struct field create_fields[MEMBERS] = {
+	[NAME] = { "name", FIELD_TEXT, true, 1, MANAGED_NAME_MAX },
+	[BASE_URL] = { "base_url", FIELD_TEXT, true, 1, MANAGED_URL_MAX },
+	COMMON,
+	[MODELS] = { "models", FIELD_TEXTS, .max = MANAGED_MODELS_MAX },
+};
+
+/* Without models: those are mapped one by one. */
+static const struct field change_fields[MODELS] = {
+	[NAME] = { "name", FIELD_TEXT, .max = MANAGED_NAME_MAX },
+	[BASE_URL] = { "base_url", FIELD_TEXT, .max = MANAGED_URL_MAX },
+	COMMON,
+};
+
+static const char *const healths[] = {
+	[CHANNEL_HEALTH_UNKNOWN] = "unknown", [CHANNEL_HEALTHY] = "healthy",
+	[CHANNEL_UNHEALTHY] = "unhealthy",
+};
+
+/* ---- How they do: the state segment is the loop's. ---- */
+
+struct reports {
+	struct channel_report *reports;	/* in the order of the roster */
+	size_t		 count;		/* of channels in the answer */
+};
+
+/* The job of a route, with what is known of all channels. NULL: it was refused. */
+static struct admin_job *
+begin(struct exchange *x, const struct field *fields, size_t count)
+{
+	struct admin_job *job = admin_begin(x, fields, count);
+	uint64_t now_ms = (uint64_t)api_managed_now_s() * 1000;
+	struct reports *r;
+	struct snapshot *s;
+
+	if (job == NULL)
+		return NULL;
+	s = job->snapshot;
+	snapshot_refresh(s, x->app->state, now_ms);
+	job->state = r = arena_alloc(&job->arena, sizeof *r);
+	r->reports = arena_alloc(&job->arena,
+	    s->roster.count * sizeof *r->reports);
+	for (size_t i = 0; i < s->roster.count; i++)
+		channel_report(&s->channels[i], now_ms, &r->reports[i]);
+	return job;
+}
+
+/* NULL: it is too new, switched off, or in the shadow of a file. */
+static const struct channel_report *
+find_report(const struct admin_job *job, const char *name)
+{
+	const struct reports *r = job->state;
+	const struct roster *roster = &job->snapshot->roster;
+	const struct roster_entry *e = roster_find(roster, name);
+
+	return e == NULL || api_managed_is_file(job, name) ? NULL :
+	    &r->reports[e - roster->entries];
+}
+
+/* ---- The answer. ---- */
+
+static void
+put_ms(struct buf *out, const char *name, double ms)
+{
+	if (ms < 0)
+		buf_printf(out, "\"%s\":null,", name);
+	else
+		buf_printf(out, "\"%s\":%.0f,", name, ms);
+}
+
+static void
+put_health(struct buf *out, const struct channel_report *report)
+{
+	static const struct channel_report unknown = {
+		.first_token_ms = -1, .total_ms = -1,
+	};
+
+	if (report == NULL)
+		report = &unknown;
+	api_managed_put_text(out, "health", healths[report->health]);
+	put_ms(out, "latency_ms", report->total_ms);
+	put_ms(out, "first_token_ms", report->first_token_ms);
+	buf_printf(out, "\"error_rate\":%.3f,", report->error_rate);
+}
+
+static void
+put_channel(void *arg, const struct managed_record *c)
+{
+	struct admin_job *job = arg;
+	struct reports *r = job->state;
+	struct buf *out = &job->body;
+
+	api_managed_put_comma(out, &r->count);
+	buf_puts(out, "{");
+	api_managed_put_number(out, "id", c->id);
+	api_managed_put_text(out, "name", c->name);
+	api_managed_put_text(out, "kind", c->kind);
+	api_managed_put_text(out, "base_url", c->base_url);
+	api_managed_put_text(out, "api_key", c->hint);
+	api_managed_put_text(out, "api_key_env", c->api_key_env);
+	api_managed_put_number(out, "weight", c->weight);
+	api_managed_put_number(out, "priority", c->priority);
+	buf_printf(out, "\"enabled\":%s,", c->enabled ? "true" : "false");
+	put_health(out, find_report(job, c->name));
+	api_managed_put_time(out, "created_at", c->created, ",");
+	api_managed_put_time(out, "updated_at", c->updated, "}");
+}
+
+static void
+show(struct admin_job *job, int64_t id)
+{
+	api_managed_is_done(job,
+	    managed_channels_each(job->db, id, put_channel, job));
+}
+
+/* The id in the path. False: it is none, and the job has failed. */
+static bool
+get_id(struct admin_job *job, int64_t *id)
+{
+	*id = admin_id(job, 0);
+	return api_managed_is_done(job,
+	    *id == 0 ? MANAGED_NO_CHANNEL : MANAGED_DONE);
+}
+
+static void
+list(struct admin_job *job)
+{
+	buf_puts(&job->body, "[");
+	show(job, 0);
+	buf_puts(&job->body, "]");
+}
+
+static void
+one(struct admin_job *job)
+{
+	int64_t	 id;
+
+	if (get_id(job, &id))
+		show(job, id);
+}
+
+/* ---- Changes. ---- */
+
+static void
+take_values(const struct field_value *v, struct managed_change *c)
+{
+	c->name = api_managed_text(&v[NAME]);
+	c->kind = api_managed_text(&v[KIND]);
+	c->base_url = api_managed_text(&v[BASE_URL]);
+	c->api_key_env = api_managed_text(&v[API_KEY_ENV]);
+	c->has_weight = v[WEIGHT].is_set;
+	c->weight = api_managed_weight(&v[WEIGHT]);
+	c->has_priority = v[PRIORITY].is_set;
+	c->priority = (unsigned)v[PRIORITY].integer;
+	c->has_enabled = v[ENABLED].is_set;
+	c->enabled = v[ENABLED].boolean;
+}
+
+static bool
+seal_key(struct admin_job *job, struct managed_change *c, const char *key)
+{
+	struct seal seal;
+	bool	 ok;
+
+	if (!managed_is_secret(key))
+		return api_managed_is_done(job, MANAGED_BAD_SECRET);
+	if (!api_managed_load_seal(job, &seal))
+		return false;
+	ok = managed_channels_seal(c, &seal, key);
+	seal_forget(&seal);
+	return api_managed_is_done(job, ok ? MANAGED_DONE : MANAGED_BAD_SECRET);
+}
+
+/* What the body says. False: the job has failed. */
+static bool
+take_change(struct admin_job *job, struct managed_change *c)
+{
+	const char *key = api_managed_text(&job->values[API_KEY]);
+
+	take_values(job->values, c);
+	if (c->name != NULL && api_managed_is_file(job, c->name))
+		return api_managed_is_done(job, MANAGED_NAME_TAKEN);
+	if (key != NULL && c->api_key_env != NULL) {
+		admin_fail(job, ERR_FIELD_VALUE, "api_key_env",
+		    "A channel has either api_key or api_key_env.");
+		return false;
+	}
+	return key == NULL || seal_key(job, c, key);
+}
+
+static bool
+has_a_key(struct admin_job *job, const struct managed_change *c)
+{
+	if (c->sealed_len > 0 || c->api_key_env != NULL)
+		return true;
+	admin_fail(job, ERR_FIELD_VALUE, "api_key",
+	    "'api_key' is required, or 'api_key_env'.");
+	return false;
+}
+
+static void
+create(struct admin_job *job)
+{
+	const struct field_value *models = &job->values[MODELS];
+	struct managed_change change = { .name = NULL };
+	enum managed_end end;
+	int64_t	 id;
+
+	if (!take_change(job, &change) || !has_a_key(job, &change))
+		return;
+	end = managed_channels_add(job->db, &change, models->texts,
+	    models->text_count, api_managed_now_s(), &id);
+	if (end == MANAGED_BAD_MODEL)
+		admin_fail(job, ERR_FIELD_VALUE, "models",
+		    "'models' holds what cannot be the name of a model.");
+	else if (api_managed_is_done(job, end)) {
+		job->audit = arena_printf(&job->arena, "channel %s created",
+		    change.name);
+		job->status = 201;
+		show(job, id);
+	}
+}
+
+static void
+change(struct admin_job *job)
+{
+	struct managed_change change = { .name = NULL };
+	int64_t	 id;
+
+	if (!get_id(job, &id) || !take_change(job, &change) ||
+	    !api_managed_is_done(job, managed_channels_set(job->db, id,
+	    &change, api_managed_now_s())))
+		return;
+	job->audit = arena_printf(&job->arena, "channel %s changed",
+	    job->params[0]);
+	show(job, id);
+}
+
+static void
+delete(struct admin_job *job)
+{
+	int64_t	 id;
+
+	if (!get_id(job, &id) || !api_managed_is_done(job,
+	    managed_channels_delete(job->db, id)))
+		return;
+	job->audit = arena_printf(&job->arena, "channel %s deleted",
+	    job->params[0]);
+	job->status = 204;
+}
+
+static void
+run(struct exchange *x, const struct field *fields, size_t count,
+    void (*work)(struct admin_job *))
+{
+	struct admin_job *job = begin(x, fields, count);
+
+	if (job != NULL)
+		admin_run(job, work);
+}
+
+void
+api_channels_handle_list(struct exchange *x)
+{
+	run(x, NULL, 0, list);
+}
+
+void
+api_channels_handle_one(struct exchange *x)
+{
+	run(x, NULL, 0, one);
+}
+
+void
+api_channels_handle_create(struct exchange *x)
+{
+	run(x, create_fields, MEMBERS, create);
+}
+
+void
+api_channels_handle_change(struct exchange *x)
+{
+	run(x, change_fields, MODELS, change);
+}
+
+void
+api_channels_handle_delete(struct exchange *x)
+{
+	run(x, NULL, 0, delete);
+}

@@ -1,0 +1,8 @@
+/* api_llm_key.h - /admin/setllmkey: a provider file's key, given at run time (S4). */
+#ifndef HANDLERS_API_LLM_KEY_H
+#define HANDLERS_API_LLM_KEY_H
+
+#include "handlers/exchange.h"
+
+void	api_llm_key_handle_set(struct exchange *);
+#endif

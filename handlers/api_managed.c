@@ -1,0 +1,134 @@
+#include "config.h"
+
+#include "handlers/api_managed.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/when.h"
+#include "conf/provider.h"
+
+/* By how it ended: the error, and the member at fault. */
+static const struct {
+	enum err	 err;
+	const char	*param;
+} ends[MANAGED__END] = {
+	[MANAGED_BAD_NAME] = { ERR_FIELD_VALUE, "name" },
+	[MANAGED_BAD_KIND] = { ERR_FIELD_VALUE, "kind" },
+	[MANAGED_BAD_URL] = { ERR_FIELD_VALUE, "base_url" },
+	[MANAGED_BAD_AZURE] = { ERR_FIELD_VALUE, "base_url" },
+	[MANAGED_BAD_VARIABLE] = { ERR_FIELD_VALUE, "api_key_env" },
+	[MANAGED_BAD_SECRET] = { ERR_FIELD_VALUE, "api_key" },
+	[MANAGED_BAD_WEIGHT] = { ERR_FIELD_VALUE, "weight" },
+	[MANAGED_BAD_PRIORITY] = { ERR_FIELD_VALUE, "priority" },
+	[MANAGED_BAD_MODEL] = { ERR_FIELD_VALUE, "name" },
+	[MANAGED_BAD_TARGET] = { ERR_FIELD_VALUE, "backend_model_name" },
+	[MANAGED_NAME_TAKEN] = { ERR_CONFLICT, "name" },
+	[MANAGED_MODEL_TAKEN] = { ERR_CONFLICT, "name" },
+	[MANAGED_MAPPING_TAKEN] = { ERR_CONFLICT, "channel_id" },
+	[MANAGED_NO_CHANNEL] = { ERR_OBJECT_NOT_FOUND, NULL },
+	[MANAGED_NO_MODEL] = { ERR_OBJECT_NOT_FOUND, NULL },
+	[MANAGED_NO_MAPPING] = { ERR_OBJECT_NOT_FOUND, NULL },
+	[MANAGED_BROKEN] = { ERR_STORE, NULL },
+};
+
+/* "there is no such model" -> "There is no such model." */
+static const char *
+sentence(struct arena *arena, const char *text)
+{
+	char	*copy = arena_concat(arena, text, ".", NULL);
+
+	if (copy[0] >= 'a' && copy[0] <= 'z')
+		copy[0] = (char)(copy[0] - 'a' + 'A');
+	return copy;
+}
+
+bool
+api_managed_is_done(struct admin_job *job, enum managed_end end)
+{
+	if (end == MANAGED_DONE)
+		return true;
+	admin_fail(job, ends[end].err, ends[end].param, end == MANAGED_BROKEN ?
+	    NULL : sentence(&job->arena, managed_end_text(end)));
+	return false;
+}
+
+bool
+api_managed_load_seal(struct admin_job *job, struct seal *seal)
+{
+	const struct conf *conf = job->snapshot->conf;
+	const struct seal_place place = {
+		.name = conf->auth.seal_key_env,
+		.value = conf_getenv(conf, conf->auth.seal_key_env),
+		.dir = conf->state_dir,
+	};
+
+	if (seal_load_or_make(seal, &place))
+		return true;
+	admin_fail(job, ERR_STORE, NULL, arena_printf(&job->arena,
+	    "The key cannot be sealed: %s.", seal->why));
+	return false;
+}
+
+bool
+api_managed_is_file(const struct admin_job *job, const char *name)
+{
+	const struct conf *conf = job->snapshot->conf;
+
+	for (size_t i = 0; i < conf->keyless_count; i++)
+		if (strcmp(conf->keyless[i]->name, name) == 0)
+			return true;
+	return provider_find(conf, name) != NULL;
+}
+
+int64_t
+api_managed_now_s(void)
+{
+	return (int64_t)(clock_wall_us() / 1000000);
+}
+
+const char *
+api_managed_text(const struct field_value *value)
+{
+	return value->is_set && value->text[0] != '\0' ? value->text : NULL;
+}
+
+unsigned
+api_managed_weight(const struct field_value *value)
+{
+	return value->is_set && value->integer > 0 ?
+	    (unsigned)value->integer : 0;
+}
+
+void
+api_managed_put_text(struct buf *out, const char *name, const char *value)
+{
+	buf_printf(out, "\"%s\":", name);
+	json_write_string(out, value, strlen(value));
+	buf_puts(out, ",");
+}
+
+void
+api_managed_put_number(struct buf *out, const char *name, int64_t value)
+{
+	buf_printf(out, "\"%s\":%" PRId64 ",", name, value);
+}
+
+void
+api_managed_put_time(struct buf *out, const char *name, int64_t time_s,
+    const char *end)
+{
+	char	 text[WHEN_TEXT_SIZE];
+
+	when_format_time(time_s, text);
+	buf_printf(out, "\"%s\":\"%s\"%s", name, text, end);
+}
+
+void
+api_managed_put_comma(struct buf *out, size_t *count)
+{
+	if ((*count)++ > 0)
+		buf_puts(out, ",");
+}

@@ -1,0 +1,124 @@
+#include "config.h"
+
+#include "handlers/api_mappings.h"
+
+#include <inttypes.h>
+
+#include "handlers/api_managed.h"
+
+enum { CHANNEL_ID, BACKEND_MODEL_NAME, WEIGHT, MEMBERS };
+
+enum { WEIGHT_MIN = -MANAGED_WEIGHT_MAX };
+
+static const struct field fields[MEMBERS] = {
+	[CHANNEL_ID] = { "channel_id", FIELD_INTEGER, true, 1, INT64_MAX },
+	[BACKEND_MODEL_NAME] = { "backend_model_name", FIELD_TEXT, true, 1,
+	  MANAGED_MODEL_MAX },
+	[WEIGHT] = { "weight", FIELD_INTEGER, .min = WEIGHT_MIN,
+	  .max = MANAGED_WEIGHT_MAX },
+};
+
+static void
+put_mapping(void *arg, const struct managed_mapping *m)
+{
+	struct admin_job *job = arg;
+	struct buf *out = &job->body;
+
+	api_managed_put_comma(out, job->state);
+	buf_puts(out, "{");
+	api_managed_put_number(out, "id", m->id);
+	api_managed_put_number(out, "model_id", m->model_id);
+	api_managed_put_number(out, "channel_id", m->channel_id);
+	api_managed_put_text(out, "backend_model_name",
+	    m->backend_model_name);
+	api_managed_put_number(out, "weight", m->weight);
+	api_managed_put_time(out, "created_at", m->created, "}");
+}
+
+static void
+show(struct admin_job *job, int64_t model, int64_t channel)
+{
+	size_t	 count = 0;
+
+	job->state = &count;
+	api_managed_is_done(job, managed_models_mappings(job->db, model,
+	    channel, put_mapping, job));
+}
+
+/* The model's id in the path. False: it is none, and the job has failed. */
+static bool
+get_model(struct admin_job *job, int64_t *id)
+{
+	*id = admin_id(job, 0);
+	return api_managed_is_done(job,
+	    *id == 0 ? MANAGED_NO_MODEL : MANAGED_DONE);
+}
+
+static void
+list(struct admin_job *job)
+{
+	int64_t	 model;
+
+	if (!get_model(job, &model))
+		return;
+	buf_puts(&job->body, "[");
+	show(job, model, 0);
+	buf_puts(&job->body, "]");
+}
+
+static void
+create(struct admin_job *job)
+{
+	const struct field_value *v = job->values;
+	int64_t	 model, channel = v[CHANNEL_ID].integer;
+
+	if (!get_model(job, &model) || !api_managed_is_done(job,
+	    managed_models_map(job->db, model, channel,
+	    v[BACKEND_MODEL_NAME].text, api_managed_weight(&v[WEIGHT]),
+	    api_managed_now_s())))
+		return;
+	job->audit = arena_printf(&job->arena, "model %" PRId64
+	    " mapped to channel %" PRId64, model, channel);
+	job->status = 201;
+	show(job, model, channel);
+}
+
+static void
+delete(struct admin_job *job)
+{
+	int64_t	 model, channel = admin_id(job, 1);
+
+	if (!get_model(job, &model) || !api_managed_is_done(job,
+	    managed_models_unmap(job->db, model, channel)))
+		return;
+	job->audit = arena_printf(&job->arena, "model %" PRId64
+	    " unmapped from channel %" PRId64, model, channel);
+	job->status = 204;
+}
+
+static void
+run(struct exchange *x, size_t count, void (*work)(struct admin_job *))
+{
+	struct admin_job *job = admin_begin(x, fields, count);
+
+	if (job != NULL)
+		admin_run(job, work);
+}
+
+void
+api_mappings_handle_list(struct exchange *x)
+{
+	run(x, 0, list);
+}
+
+void
+api_mappings_handle_create(struct exchange *x)
+{
+	run(x, MEMBERS, create);
+}
+
+void
+api_mappings_handle_delete(struct exchange *x)
+{
+	run(x, 0, delete);
+}

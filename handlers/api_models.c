@@ -1,0 +1,142 @@
+#include "config.h"
+
+#include "handlers/api_models.h"
+
+#include "handlers/api_managed.h"
+
+enum { NAME, MEMBERS };
+
+static const struct field fields[MEMBERS] = {
+	[NAME] = { "name", FIELD_TEXT, true, 1, MANAGED_MODEL_MAX },
+};
+
+static void
+put_model(void *arg, const struct managed_model *m)
+{
+	struct admin_job *job = arg;
+	struct buf *out = &job->body;
+
+	api_managed_put_comma(out, job->state);
+	buf_puts(out, "{");
+	api_managed_put_number(out, "id", m->id);
+	api_managed_put_text(out, "name", m->name);
+	api_managed_put_number(out, "channels_count", m->channels_count);
+	api_managed_put_time(out, "created_at", m->created, ",");
+	api_managed_put_time(out, "updated_at", m->updated, "}");
+}
+
+static void
+show(struct admin_job *job, int64_t id)
+{
+	size_t	 count = 0;
+
+	job->state = &count;
+	api_managed_is_done(job,
+	    managed_models_each(job->db, id, put_model, job));
+}
+
+/* The id in the path. False: it is none, and the job has failed. */
+static bool
+get_id(struct admin_job *job, int64_t *id)
+{
+	*id = admin_id(job, 0);
+	return api_managed_is_done(job,
+	    *id == 0 ? MANAGED_NO_MODEL : MANAGED_DONE);
+}
+
+static void
+list(struct admin_job *job)
+{
+	buf_puts(&job->body, "[");
+	show(job, 0);
+	buf_puts(&job->body, "]");
+}
+
+static void
+one(struct admin_job *job)
+{
+	int64_t	 id;
+
+	if (get_id(job, &id))
+		show(job, id);
+}
+
+static void
+create(struct admin_job *job)
+{
+	const char *name = job->values[NAME].text;
+	int64_t	 id;
+
+	if (!api_managed_is_done(job, managed_models_add(job->db, name,
+	    api_managed_now_s(), &id)))
+		return;
+	job->audit = arena_printf(&job->arena, "model %s created", name);
+	job->status = 201;
+	show(job, id);
+}
+
+static void
+rename_model(struct admin_job *job)
+{
+	const char *name = job->values[NAME].text;
+	int64_t	 id;
+
+	if (!get_id(job, &id) || !api_managed_is_done(job,
+	    managed_models_rename(job->db, id, name, api_managed_now_s())))
+		return;
+	job->audit = arena_printf(&job->arena, "model %s renamed to %s",
+	    job->params[0], name);
+	show(job, id);
+}
+
+static void
+delete(struct admin_job *job)
+{
+	int64_t	 id;
+
+	if (!get_id(job, &id) || !api_managed_is_done(job,
+	    managed_models_delete(job->db, id)))
+		return;
+	job->audit = arena_printf(&job->arena, "model %s deleted",
+	    job->params[0]);
+	job->status = 204;
+}
+
+static void
+run(struct exchange *x, size_t count, void (*work)(struct admin_job *))
+{
+	struct admin_job *job = admin_begin(x, fields, count);
+
+	if (job != NULL)
+		admin_run(job, work);
+}
+
+void
+api_models_handle_list(struct exchange *x)
+{
+	run(x, 0, list);
+}
+
+void
+api_models_handle_one(struct exchange *x)
+{
+	run(x, 0, one);
+}
+
+void
+api_models_handle_create(struct exchange *x)
+{
+	run(x, MEMBERS, create);
+}
+
+void
+api_models_handle_rename(struct exchange *x)
+{
+	run(x, MEMBERS, rename_model);
+}
+
+void
+api_models_handle_delete(struct exchange *x)
+{
+	run(x, 0, delete);
+}
