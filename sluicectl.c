@@ -15,7 +15,9 @@
 #include "conf/manual.h"
 #include "conf/show.h"
 #include "handlers/backup_command.h"
+#include "handlers/channels_command.h"
 #include "handlers/keys_command.h"
+#include "handlers/models_command.h"
 #include "handlers/prompts_command.h"
 #include "handlers/route.h"
 #include "handlers/tick.h"
@@ -49,6 +51,8 @@ static int	add(const struct options *);
 static int	tick(const struct options *);
 static int	keys(const struct options *);
 static int	prompts(const struct options *);
+static int	channels(const struct options *);
+static int	models(const struct options *);
 static int	usage(const struct options *);
 static int	backup(const struct options *);
 static int	restore(const struct options *);
@@ -83,6 +87,14 @@ static const struct command commands[] = {
 	  "-c FILE", .run = prompts, .details = prompts_command_print_help,
 	  .takes_words = true,
 	  .help = "put system prompts before those of clients" },
+	{ .name = "channels", .operands = "add|set|delete NAME [OPTION ...] | "
+	  "list [--json]; -c FILE", .run = channels,
+	  .details = channels_command_print_help, .takes_words = true,
+	  .help = "make, change and list channels beside the provider files" },
+	{ .name = "models", .operands = "add|delete MODEL | map|unmap MODEL "
+	  "CHANNEL | list [--json]; -c FILE", .run = models,
+	  .details = models_command_print_help, .takes_words = true,
+	  .help = "make, map and list the models of channels" },
 	{ .name = "tick", .operands = "[-c FILE]", .run = tick,
 	  .takes_file = true,
 	  .help = "probe channels, import the journal and tidy up, where no pool "
@@ -238,6 +250,20 @@ prompts(const struct options *options)
 {
 	return prompts_command_run(options->words, options->file, stdin,
 	    stdout, stderr);
+}
+
+static int
+channels(const struct options *options)
+{
+	return channels_command_run(options->words, options->file, stdin,
+	    stdout, stderr);
+}
+
+static int
+models(const struct options *options)
+{
+	return models_command_run(options->words, options->file, stdout,
+	    stderr);
 }
 
 static int

@@ -95,14 +95,3 @@ when_parse_duration(const char *text, int64_t *duration_s)
 		}
 	return false;
 }
-
-void
-when_format_time(int64_t time_s, char text[WHEN_TEXT_SIZE])
-{
-	time_t	 time = (time_t)time_s;
-	struct tm tm;
-
-	text[0] = '\0';
-	if (gmtime_r(&time, &tm) != NULL)
-		strftime(text, WHEN_TEXT_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
-}

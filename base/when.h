@@ -22,9 +22,4 @@ void	when_format(int64_t time_s, char text[WHEN_TEXT_SIZE]);
 
 /* "90s", "30m", "24h", "7d" in seconds. False: it is none of them. */
 bool	when_parse_duration(const char *text, int64_t *duration_s);
-
-enum { WHEN_TEXT_SIZE = 32 };
-
-/* "2026-11-26T05:30:00Z" (RFC 3339) for seconds since 1970. */
-void	when_format_time(int64_t time_s, char text[WHEN_TEXT_SIZE]);
 #endif

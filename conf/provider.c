@@ -325,6 +325,15 @@ provider_find(const struct conf *conf, const char *name)
 	return NULL;
 }
 
+bool
+provider_is_known(const struct conf *conf, const char *name)
+{
+	for (size_t i = 0; i < conf->keyless_count; i++)
+		if (strcmp(conf->keyless[i]->name, name) == 0)
+			return true;
+	return provider_find(conf, name) != NULL;
+}
+
 enum provider_state
 provider_judge_variables(const struct conf_provider *p,
     const struct conf *conf)

@@ -28,6 +28,9 @@ void	provider_release(struct conf_provider *);
 /* The provider called NAME, borrowed, or NULL. */
 struct conf_provider *provider_find(const struct conf *, const char *name);
 
+/* Is there a usable or keyless one called NAME? */
+bool	provider_is_known(const struct conf *, const char *name);
+
 /* Has CONF's environment every variable that the provider names, fit for a
  * header? Usable, keyless or disabled. */
 enum provider_state provider_judge_variables(const struct conf_provider *,

@@ -8,6 +8,7 @@
 
 #include "gateway/channel.h"
 #include "handlers/api_managed.h"
+#include "handlers/json_put.h"
 
 enum { WEIGHT_MIN = -MANAGED_WEIGHT_MAX };
 
@@ -105,7 +106,7 @@ put_health(struct buf *out, const struct channel_report *report)
 
 	if (report == NULL)
 		report = &unknown;
-	api_managed_put_text(out, "health", healths[report->health]);
+	json_put_text(out, "health", healths[report->health], ",");
 	put_ms(out, "latency_ms", report->total_ms);
 	put_ms(out, "first_token_ms", report->first_token_ms);
 	buf_printf(out, "\"error_rate\":%.3f,", report->error_rate);
@@ -118,20 +119,20 @@ put_channel(void *arg, const struct managed_record *c)
 	struct reports *r = job->state;
 	struct buf *out = &job->body;
 
-	api_managed_put_comma(out, &r->count);
+	json_put_comma(out, &r->count);
 	buf_puts(out, "{");
-	api_managed_put_number(out, "id", c->id);
-	api_managed_put_text(out, "name", c->name);
-	api_managed_put_text(out, "kind", c->kind);
-	api_managed_put_text(out, "base_url", c->base_url);
-	api_managed_put_text(out, "api_key", c->hint);
-	api_managed_put_text(out, "api_key_env", c->api_key_env);
-	api_managed_put_number(out, "weight", c->weight);
-	api_managed_put_number(out, "priority", c->priority);
-	buf_printf(out, "\"enabled\":%s,", c->enabled ? "true" : "false");
+	json_put_number(out, "id", c->id, ",");
+	json_put_text(out, "name", c->name, ",");
+	json_put_text(out, "kind", c->kind, ",");
+	json_put_text(out, "base_url", c->base_url, ",");
+	json_put_text(out, "api_key", c->hint, ",");
+	json_put_text(out, "api_key_env", c->api_key_env, ",");
+	json_put_number(out, "weight", c->weight, ",");
+	json_put_number(out, "priority", c->priority, ",");
+	json_put_bool(out, "enabled", c->enabled, ",");
 	put_health(out, find_report(job, c->name));
-	api_managed_put_time(out, "created_at", c->created, ",");
-	api_managed_put_time(out, "updated_at", c->updated, "}");
+	json_put_time(out, "created_at", c->created, ",");
+	json_put_time(out, "updated_at", c->updated, "}");
 }
 
 static void

@@ -2,12 +2,9 @@
 
 #include "handlers/api_managed.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/json.h"
-#include "base/when.h"
 #include "conf/provider.h"
 
 /* By how it ended: the error, and the member at fault. */
@@ -65,7 +62,7 @@ api_managed_load_seal(struct admin_job *job, struct seal *seal)
 		.dir = conf->state_dir,
 	};
 
-	if (seal_load_or_make(seal, &place))
+	if (secrets_load_seal(job->db, seal, &place))
 		return true;
 	admin_fail(job, ERR_STORE, NULL, arena_printf(&job->arena,
 	    "The key cannot be sealed: %s.", seal->why));
@@ -75,12 +72,7 @@ api_managed_load_seal(struct admin_job *job, struct seal *seal)
 bool
 api_managed_is_file(const struct admin_job *job, const char *name)
 {
-	const struct conf *conf = job->snapshot->conf;
-
-	for (size_t i = 0; i < conf->keyless_count; i++)
-		if (strcmp(conf->keyless[i]->name, name) == 0)
-			return true;
-	return provider_find(conf, name) != NULL;
+	return provider_is_known(job->snapshot->conf, name);
 }
 
 int64_t
@@ -100,35 +92,4 @@ api_managed_weight(const struct field_value *value)
 {
 	return value->is_set && value->integer > 0 ?
 	    (unsigned)value->integer : 0;
-}
-
-void
-api_managed_put_text(struct buf *out, const char *name, const char *value)
-{
-	buf_printf(out, "\"%s\":", name);
-	json_write_string(out, value, strlen(value));
-	buf_puts(out, ",");
-}
-
-void
-api_managed_put_number(struct buf *out, const char *name, int64_t value)
-{
-	buf_printf(out, "\"%s\":%" PRId64 ",", name, value);
-}
-
-void
-api_managed_put_time(struct buf *out, const char *name, int64_t time_s,
-    const char *end)
-{
-	char	 text[WHEN_TEXT_SIZE];
-
-	when_format_time(time_s, text);
-	buf_printf(out, "\"%s\":\"%s\"%s", name, text, end);
-}
-
-void
-api_managed_put_comma(struct buf *out, size_t *count)
-{
-	if ((*count)++ > 0)
-		buf_puts(out, ",");
 }

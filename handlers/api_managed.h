@@ -28,16 +28,4 @@ const char *api_managed_text(const struct field_value *value);
 
 /* A weight as S3 takes it: what is not above 0 is as usual, which is 0. */
 unsigned api_managed_weight(const struct field_value *);
-
-/* "NAME":VALUE for JSON, with a comma behind it. */
-void	api_managed_put_text(struct buf *, const char *name,
-	    const char *value);
-void	api_managed_put_number(struct buf *, const char *name, int64_t value);
-
-/* The same with a time, and END behind it. */
-void	api_managed_put_time(struct buf *, const char *name, int64_t time_s,
-	    const char *end);
-
-/* What stands between two elements of an array, whose length is counted here. */
-void	api_managed_put_comma(struct buf *, size_t *count);
 #endif

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 
 #include "handlers/api_managed.h"
+#include "handlers/json_put.h"
 
 enum { CHANNEL_ID, BACKEND_MODEL_NAME, WEIGHT, MEMBERS };
 
@@ -24,15 +25,15 @@ put_mapping(void *arg, const struct managed_mapping *m)
 	struct admin_job *job = arg;
 	struct buf *out = &job->body;
 
-	api_managed_put_comma(out, job->state);
+	json_put_comma(out, job->state);
 	buf_puts(out, "{");
-	api_managed_put_number(out, "id", m->id);
-	api_managed_put_number(out, "model_id", m->model_id);
-	api_managed_put_number(out, "channel_id", m->channel_id);
-	api_managed_put_text(out, "backend_model_name",
-	    m->backend_model_name);
-	api_managed_put_number(out, "weight", m->weight);
-	api_managed_put_time(out, "created_at", m->created, "}");
+	json_put_number(out, "id", m->id, ",");
+	json_put_number(out, "model_id", m->model_id, ",");
+	json_put_number(out, "channel_id", m->channel_id, ",");
+	json_put_text(out, "backend_model_name",
+	    m->backend_model_name, ",");
+	json_put_number(out, "weight", m->weight, ",");
+	json_put_time(out, "created_at", m->created, "}");
 }
 
 static void

@@ -3,6 +3,7 @@
 #include "handlers/api_models.h"
 
 #include "handlers/api_managed.h"
+#include "handlers/json_put.h"
 
 enum { NAME, MEMBERS };
 
@@ -16,13 +17,13 @@ put_model(void *arg, const struct managed_model *m)
 	struct admin_job *job = arg;
 	struct buf *out = &job->body;
 
-	api_managed_put_comma(out, job->state);
+	json_put_comma(out, job->state);
 	buf_puts(out, "{");
-	api_managed_put_number(out, "id", m->id);
-	api_managed_put_text(out, "name", m->name);
-	api_managed_put_number(out, "channels_count", m->channels_count);
-	api_managed_put_time(out, "created_at", m->created, ",");
-	api_managed_put_time(out, "updated_at", m->updated, "}");
+	json_put_number(out, "id", m->id, ",");
+	json_put_text(out, "name", m->name, ",");
+	json_put_number(out, "channels_count", m->channels_count, ",");
+	json_put_time(out, "created_at", m->created, ",");
+	json_put_time(out, "updated_at", m->updated, "}");
 }
 
 static void

@@ -10,12 +10,10 @@
 #include <sodium.h>
 
 #include "base/arena.h"
-#include "base/log.h"
 #include "base/when.h"
-#include "conf/conf.h"
+#include "handlers/command_store.h"
 #include "handlers/keys_fields.h"
 #include "handlers/keys_print.h"
-#include "handlers/owner.h"
 #include "store/store.h"
 
 enum { EXIT_USAGE = 2, DEFAULT_GRACE_S = 86400 };
@@ -126,15 +124,6 @@ parse_words(struct command *c, char **words)
 
 /* ---- What they do. ---- */
 
-/* The first line of standard input. What is too long is no key. */
-static void
-read_secret(struct command *c, char *secret, size_t size)
-{
-	if (fgets(secret, (int)size, c->in) == NULL)
-		secret[0] = '\0';
-	secret[strcspn(secret, "\r\n")] = '\0';
-}
-
 /* On OUT nothing but the key, for who catches it there. */
 static void
 show_secret(struct command *c, const char *secret)
@@ -151,7 +140,7 @@ run_add(struct command *c)
 	enum keys_end end;
 
 	if (c->is_given)
-		read_secret(c, secret, sizeof secret);
+		command_store_read_line(c->in, secret, sizeof secret);
 	else
 		keys_make(secret);
 	end = keys_add(c->db, c->name, secret, &c->change, c->now_s);
@@ -209,32 +198,16 @@ run_list(struct command *c)
 	    keys_print_table(c->db, c->now_s, c->out);
 }
 
-/* A conf_report_fn. */
-static void
-report_problem(void *arg, const struct err_at *at)
-{
-	struct command *c = arg;
-
-	if (at->line == 0)
-		fprintf(c->err, "%s: %s\n", at->file, at->text);
-	else
-		fprintf(c->err, "%s:%u: %s\n", at->file, at->line, at->text);
-}
-
 static int
-run_verb(struct command *c, const struct conf *conf)
+run_verb(struct command *c)
 {
-	enum keys_end end;
+	enum keys_end end = c->verb->run(c);
 
-	owner_become(conf->state_dir);
-	c->db = db_create(conf->state_dir);
-	end = c->verb->run(c);
 	if (end == KEYS_BROKEN)
 		fprintf(c->err, "sluicectl: %s: %s\n", db_path(c->db),
 		    keys_end_text(end));
 	else if (end != KEYS_DONE)
 		fprintf(c->err, "sluicectl: %s\n", keys_end_text(end));
-	db_free(c->db);
 	return end == KEYS_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -244,17 +217,17 @@ keys_command_run(char **words, const char *file, FILE *in, FILE *out,
 {
 	struct command c = { .in = in, .out = out, .err = err, .file = file,
 		.grace_s = DEFAULT_GRACE_S, .now_s = time(NULL) };
-	struct conf *conf;
+	struct command_store store;
 	int	 status = EXIT_USAGE;
 
 	arena_init(&c.arena, 1024);
 	if (parse_words(&c, words)) {
 		status = EXIT_FAILURE;
-		conf = conf_load(c.file, NULL, report_problem, &c);
-		log_open(NULL, LOG_LEVEL_WARN);
-		if (sodium_init() >= 0 && conf != NULL)
-			status = run_verb(&c, conf);
-		conf_free(conf);
+		if (command_store_open(&store, c.file, err)) {
+			c.db = store.db;
+			status = run_verb(&c);
+		}
+		command_store_close(&store);
 	}
 	arena_fini(&c.arena);
 	return status;

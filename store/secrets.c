@@ -8,6 +8,20 @@
 #include "conf/values.h"
 #include "store/db.h"
 
+bool
+secrets_load_seal(struct db *db, struct seal *seal,
+    const struct seal_place *place)
+{
+	int64_t	 sealed = 1;
+
+	managed_run(managed_prepare(db_get(db), "SELECT "
+	    "(SELECT count(*) FROM secrets) + (SELECT count(*) FROM channels "
+	    "WHERE sealed IS NOT NULL)"), MANAGED_BROKEN, MANAGED_BROKEN,
+	    &sealed);
+	return sealed == 0 ? seal_load_or_make(seal, place) :
+	    seal_load(seal, place);
+}
+
 enum managed_end
 secrets_set(struct db *db, const char *name, const char *value,
     const struct seal *seal, int64_t now_s)

@@ -102,11 +102,11 @@ times_are_written_as_rfc_3339_says(void **state)
 	char	 text[WHEN_TEXT_SIZE];
 
 	(void)state;
-	when_format_time(0, text);
+	when_format(0, text);
 	assert_string_equal(text, "1970-01-01T00:00:00Z");
-	when_format_time(1777852800, text);
+	when_format(1777852800, text);
 	assert_string_equal(text, "2026-05-04T00:00:00Z");
-	when_format_time(INT64_MAX, text);
+	when_format(INT64_MAX, text);
 	assert_string_equal(text, "");
 }
 
