@@ -27,7 +27,7 @@ enum {
 	ASKED_MAX_BYTES = 1024,		/* of Access-Control-Request-Headers */
 };
 
-static const char *const members[MEMBER__MAX] = {
+const char *const exchange_members[MEMBER__MAX] = {
 	[MEMBER_MODEL] = "model", [MEMBER_STREAM] = "stream",
 	[MEMBER_STREAM_OPTIONS] = "stream_options",
 	[MEMBER_PROMPT_CACHE_KEY] = "prompt_cache_key",
@@ -281,7 +281,7 @@ reply_json_error(struct exchange *x, enum err err)
 	if (err == ERR_JSON_DUPLICATE)
 		text = arena_printf(arena,
 		    "The member \"%s\" appears twice in the request body.",
-		    members[x->scan->err_name]);
+		    exchange_members[x->scan->err_name]);
 	else if (err == ERR_JSON_SYNTAX || err == ERR_JSON_UTF8)
 		text = arena_printf(arena, "%.*s (byte %" PRIu64 ").",
 		    (int)strlen(text) - 1, text, x->scan->err_offset);
@@ -319,7 +319,7 @@ begin_body(struct exchange *x)
 		x->multipart = malloc(sizeof *x->multipart);
 		if (x->multipart == NULL)
 			abort();
-		return multipart_scan_init(x->multipart, type, members,
+		return multipart_scan_init(x->multipart, type, exchange_members,
 		    MEMBER_FORM__MAX);
 	}
 	if (body == ROUTE_BODY_ANY && !is_json(type))
@@ -327,7 +327,7 @@ begin_body(struct exchange *x)
 	x->scan = malloc(sizeof *x->scan);
 	if (x->scan == NULL)
 		abort();
-	json_scan_init(x->scan, members, MEMBER__MAX);
+	json_scan_init(x->scan, exchange_members, MEMBER__MAX);
 	return ERR_NONE;
 }
 

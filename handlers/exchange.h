@@ -45,6 +45,9 @@ enum member {
 	MEMBER__MAX
 };
 
+/* Their names. */
+extern const char *const exchange_members[MEMBER__MAX];
+
 struct background;
 struct capture;
 struct route;

@@ -96,20 +96,6 @@ durations_have_a_unit(void **state)
 			assert_int_equal(cases[i].duration_s, -1);
 }
 
-static void
-times_are_written_as_rfc_3339_says(void **state)
-{
-	char	 text[WHEN_TEXT_SIZE];
-
-	(void)state;
-	when_format(0, text);
-	assert_string_equal(text, "1970-01-01T00:00:00Z");
-	when_format(1777852800, text);
-	assert_string_equal(text, "2026-05-04T00:00:00Z");
-	when_format(INT64_MAX, text);
-	assert_string_equal(text, "");
-}
-
 int
 main(void)
 {
@@ -118,7 +104,6 @@ main(void)
 		cmocka_unit_test(seconds_are_digits),
 		cmocka_unit_test(what_is_written_can_be_read),
 		cmocka_unit_test(durations_have_a_unit),
-		cmocka_unit_test(times_are_written_as_rfc_3339_says),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -18,18 +18,6 @@ enum { TEXT_MAX = 16384 };
 
 #define USAGE "\"stream_options\":{\"include_usage\":true}"
 
-static const char *const members[MEMBER__MAX] = {
-	[MEMBER_MODEL] = "model", [MEMBER_STREAM] = "stream",
-	[MEMBER_STREAM_OPTIONS] = "stream_options",
-	[MEMBER_PROMPT_CACHE_KEY] = "prompt_cache_key",
-	[MEMBER_USER] = "user",
-	[MEMBER_MAX_COMPLETION] = "max_completion_tokens",
-	[MEMBER_MAX_TOKENS] = "max_tokens",
-	[MEMBER_MAX_OUTPUT] = "max_output_tokens", [MEMBER_N] = "n",
-	[MEMBER_MESSAGES] = "messages",
-	[MEMBER_INSTRUCTIONS] = "instructions", [MEMBER_SYSTEM] = "system",
-};
-
 static const char boundary_type[] = "multipart/form-data; boundary=XyZ";
 
 struct fixture {
@@ -84,7 +72,7 @@ static enum err
 read_json(struct fixture *f, const char *text)
 {
 	begin(f, text, strlen(text));
-	json_scan_init(&f->json, members, MEMBER__MAX);
+	json_scan_init(&f->json, exchange_members, MEMBER__MAX);
 	assert_int_equal(json_scan_feed(&f->json, text, strlen(text)),
 	    ERR_NONE);
 	assert_int_equal(json_scan_end(&f->json), ERR_NONE);
@@ -97,7 +85,7 @@ read_form(struct fixture *f, const char *text)
 {
 	begin(f, text, strlen(text));
 	assert_int_equal(multipart_scan_init(&f->multipart, boundary_type,
-	    members, MEMBER_STREAM + 1), ERR_NONE);
+	    exchange_members, MEMBER_STREAM + 1), ERR_NONE);
 	assert_int_equal(multipart_scan_feed(&f->multipart, text,
 	    strlen(text)), ERR_NONE);
 	assert_int_equal(multipart_scan_end(&f->multipart), ERR_NONE);

@@ -29,14 +29,6 @@
 
 enum { TEXT_MAX = 1 << 20 };
 
-static const char *const members[MEMBER__MAX] = {
-	[MEMBER_MODEL] = "model", [MEMBER_STREAM] = "stream",
-	[MEMBER_STREAM_OPTIONS] = "stream_options",
-	[MEMBER_PROMPT_CACHE_KEY] = "prompt_cache_key",
-	[MEMBER_USER] = "user", [MEMBER_MESSAGES] = "messages",
-	[MEMBER_INSTRUCTIONS] = "instructions", [MEMBER_SYSTEM] = "system",
-};
-
 struct fixture {
 	struct exchange	 x;
 	struct arena	 arena;
@@ -123,7 +115,7 @@ read_body(struct fixture *f, const char *path, const char *text)
 	spool_fini(&f->x.body);
 	spool_init(&f->x.body, f->memory_max);
 	assert_int_equal(spool_append(&f->x.body, text, n), ERR_NONE);
-	json_scan_init(&f->json, members, MEMBER__MAX);
+	json_scan_init(&f->json, exchange_members, MEMBER__MAX);
 	assert_int_equal(json_scan_feed(&f->json, text, n), ERR_NONE);
 	assert_int_equal(json_scan_end(&f->json), ERR_NONE);
 	f->x.scan = &f->json;
