@@ -166,6 +166,19 @@ def test_a_changed_key_url_and_name_count(server, a, b):
     assert (told["api_key"], told["api_key_env"]) == ("", "IN_ENVIRONMENT")
 
 
+@pytest.mark.parametrize("name", ["\u901a\u4e49 1", "a:b;c=d (e) <f>",
+                                  "n" * 88])
+def test_any_readable_name(server, a, name):
+    made = create(server, name)
+    assert made["name"] == name
+    everywhere(server, "m", name.encode().decode("latin-1"))
+    reply = chat(server.client(), "m")
+    line = server.journaled(reply.header("x-request-id"))
+    assert line["target_provider"] == name
+    metrics = server.client(ADMIN).get("/metrics").body.decode()
+    assert f'channel="{name}"' in metrics
+
+
 def test_a_put_keeps_what_it_does_not_name(server):
     made = create(server, priority=3, weight=77)
     path = f"/api/channels/{made['id']}"

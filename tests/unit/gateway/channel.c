@@ -584,6 +584,34 @@ any_contents_are_harmless(void **state)
 
 /* Its file was replaced twice while a request was under way. */
 static void
+people_are_told_how_it_does(void **state)
+{
+	const struct channel_end well = { .verdict = CHANNEL_WELL,
+		.stream = true, .first_token_ms = 100, .total_ms = 2000 };
+	const struct channel_end failed = { .verdict = CHANNEL_FAILED };
+	struct fixture *x = *state;
+	struct channel_report r;
+
+	channel_report(&x->channel, now, &r);
+	assert_int_equal(r.health, CHANNEL_HEALTH_UNKNOWN);
+	assert_true(r.first_token_ms < 0 && r.total_ms < 0);
+	leave(x, now, &well);
+	channel_report(&x->channel, now, &r);
+	assert_int_equal(r.health, CHANNEL_HEALTHY);
+	assert_true(fabs(r.first_token_ms - 100) < 2);
+	assert_true(fabs(r.total_ms - 2000) < 2);
+	assert_true(r.error_rate == 0);
+	for (int i = 0; i < 3; i++)
+		leave(x, now, &failed);
+	channel_report(&x->channel, now, &r);
+	assert_int_equal(r.health, CHANNEL_UNHEALTHY);
+	assert_true(r.error_rate > 0.5);
+	x->channel.shared = NULL;
+	channel_report(&x->channel, now, &r);
+	assert_int_equal(r.health, CHANNEL_HEALTH_UNKNOWN);
+}
+
+static void
 a_channel_outlives_its_file(void **state)
 {
 	struct fixture *x = *state;
@@ -640,6 +668,7 @@ main(void)
 		TEST(any_time_has_a_bucket),
 		TEST(without_a_record_nothing_is_remembered),
 		TEST(any_contents_are_harmless),
+		TEST(people_are_told_how_it_does),
 		TEST(a_channel_outlives_its_file),
 		cmocka_unit_test(hashes_are_the_same_everywhere),
 	};

@@ -607,6 +607,30 @@ a_changed_server_starts_anew(void **state)
 	state_close(shared);
 }
 
+/* As one that was deleted, and then made again as another. */
+static void
+a_new_channel_starts_anew(void **state)
+{
+	const struct channel_end end = { .verdict = CHANNEL_FAILED,
+		.retry_after_ms = 5000 };
+	struct snapshot *s, *next;
+	struct dir *d = *state;
+	struct state *shared = state_open(d->path);
+
+	dir_write(d, "sluice.conf", "");
+	s = load(d);
+	dir_write(d, "providers.d/a.conf", URL);
+	next = load(d);
+	snapshot_refresh(next, shared, now);
+	channel_leave(&next->channels[0], shared, next->conf, now, &end);
+	assert_true(channel_is_out(&next->channels[0], now));
+	snapshot_forget_changed(next, s);
+	assert_false(channel_is_out(&next->channels[0], now));
+	snapshot_unref(s);
+	snapshot_unref(next);
+	state_close(shared);
+}
+
 /* A reload keeps what is known: it is in the segment. */
 static void
 another_snapshot_knows_the_same(void **state)
@@ -659,6 +683,7 @@ main(void)
 		TEST(slowness_is_looked_at_a_few_times_a_second),
 		TEST(another_state_file_is_noticed_at_once),
 		TEST(a_changed_server_starts_anew),
+		TEST(a_new_channel_starts_anew),
 		TEST(another_snapshot_knows_the_same),
 	};
 
