@@ -82,6 +82,8 @@ reply_begin(struct exchange *x, int status)
 	x->call.status = status;
 	response_begin(r, status);
 	response_field(r, "x-request-id", x->call.id);
+	if (x->route != NULL && x->route->key == ROUTE_KEY_ADMIN)
+		response_field(r, "Cache-Control", "no-store");
 	if (limit_is_told(&x->call))
 		put_limits(x);
 	if (x->origin == NULL)
@@ -127,9 +129,6 @@ void
 reply_json(struct exchange *x, int status, struct buf *body)
 {
 	reply_begin(x, status);
-	if (x->route != NULL && x->route->key == ROUTE_KEY_ADMIN)
-		response_field(&x->request->response, "Cache-Control",
-		    "no-store");
 	if (status == 204)
 		request_end(x->request, NULL, 0);
 	else
