@@ -35,18 +35,52 @@ limits_reset(struct state *s)
 	s->warned_account = false;
 }
 
+static bool
+parse_id(const char *text, uint8_t id[LAYOUT_ACCOUNT_ID])
+{
+	size_t	 n;
+
+	return strnlen(text, ID_DIGITS + 1) == ID_DIGITS &&
+	    sodium_hex2bin(id, LAYOUT_ACCOUNT_ID, text, ID_DIGITS, NULL, &n,
+	    NULL) == 0 && n == LAYOUT_ACCOUNT_ID;
+}
+
+static uint32_t
+first_holder(struct state *s, uint32_t account)
+{
+	if (s->holders == NULL)
+		s->holders = holders_create(s->segment.map);
+	return holders_first(s->holders, account);
+}
+
+/*
+ * What is asked next adds up over the slots, after a store that waits for all
+ * loads before it: let them be on their way, all at once, by then.
+ */
+static void
+prefetch(struct state *s, uint32_t account)
+{
+	const _Atomic uint64_t *cells;
+
+	for (uint32_t at = first_holder(s, account); at != 0;
+	    at = s->holders->chunks[at - 1].next) {
+		cells = holders_cells(s->holders, at, account);
+		__builtin_prefetch(cells);
+		__builtin_prefetch(cells + LAYOUT_ACCOUNT_CELLS - 1);
+	}
+}
+
 uint32_t
 limits_find(struct state *s, const char *key_id)
 {
 	uint8_t	 id[LAYOUT_ACCOUNT_ID];
-	size_t	 n;
 	uint32_t account;
 
-	if (strnlen(key_id, ID_DIGITS + 1) != ID_DIGITS ||
-	    sodium_hex2bin(id, sizeof id, key_id, ID_DIGITS, NULL, &n,
-	    NULL) != 0 || n != sizeof id)
+	if (!parse_id(key_id, id))
 		return 0;
 	account = accounts_get(&s->segment, &s->maker, id);
+	if (account != 0)
+		prefetch(s, account);
 	if (account == 0 && !s->warned_account) {
 		log_warn("the state segment has no room for more keys with "
 		    "limits: those of some are not kept");
@@ -137,14 +171,6 @@ is_living(struct state *s, unsigned slot)
 {
 	return slot == s->bank.slot || (!state_is_private(s) &&
 	    slots_is_held(&s->segment, slot));
-}
-
-static uint32_t
-first_holder(struct state *s, uint32_t account)
-{
-	if (s->holders == NULL)
-		s->holders = holders_create(s->segment.map);
-	return holders_first(s->holders, account);
 }
 
 /* Of the dead as well, unless the kernel is asked. */

@@ -331,13 +331,15 @@ segment_chunks(const struct layout *map)
 }
 
 /*
- * posix_fallocate may write, where the file system cannot allocate: to what
- * nobody uses before more_chunks says that it is there.
+ * Not where somebody has cut the file: it would look whole again, while some have
+ * pages of their own in its place. Where the file system cannot allocate,
+ * posix_fallocate writes: to what nobody uses before more_chunks tells of it.
  */
 static bool
 extend(const struct segment *s, unsigned count)
 {
-	int	 failed = posix_fallocate(s->fd, (off_t)layout_bytes(count),
+	int	 failed = !segment_is_whole(s) ? EIO :
+	    posix_fallocate(s->fd, (off_t)layout_bytes(count),
 	    (off_t)(layout_bytes(LAYOUT_GROW_CHUNKS) - layout_bytes(0)));
 
 	if (failed == 0)

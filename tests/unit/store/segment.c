@@ -195,6 +195,31 @@ a_damaged_file_is_made_anew(void **state)
 	}
 }
 
+/* Its grower died, or is not done yet. */
+static void
+a_file_that_is_longer_than_it_says_is_kept(void **state)
+{
+	struct place *p = *state;
+	const off_t base = (off_t)layout_bytes(LAYOUT_BASE_CHUNKS);
+	const uint32_t more = 2;
+	struct segment s;
+	ino_t	 inode = open_once(p);
+
+	patch(p, base + 5000, NULL, -1);
+	assert_true(segment_open(&s, p->state_dir, SEGMENT_START));
+	assert_int_equal(inode_of(p->state), inode);
+	assert_true(segment_is_current(&s, p->state_dir));
+	patch(p, offsetof(struct layout, more_chunks), &more, sizeof more);
+	assert_true(segment_is_current(&s, p->state_dir));
+	assert_int_equal(segment_chunks(s.map), LAYOUT_BASE_CHUNKS + 2);
+	patch(p, (off_t)layout_bytes(LAYOUT_BASE_CHUNKS + 2) - 1, NULL, -1);
+	assert_false(segment_is_current(&s, p->state_dir));
+	assert_false(segment_is_whole(&s));
+	segment_close(&s);
+	segment_unmap(s.map);
+	assert_int_not_equal(open_once(p), inode);
+}
+
 static void
 what_is_no_regular_file_is_replaced(void **state)
 {
@@ -392,6 +417,7 @@ main(void)
 		TEST(files_belong_to_the_owner_of_the_directory),
 		TEST(processes_that_start_at_once_share_one_file),
 		TEST(a_damaged_file_is_made_anew),
+		TEST(a_file_that_is_longer_than_it_says_is_kept),
 		TEST(what_is_no_regular_file_is_replaced),
 		TEST(another_version_is_replaced_at_start_but_not_fought),
 		TEST(a_hole_is_filled),
