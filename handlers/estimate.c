@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "handlers/prompt.h"
+
 /* What is asked for beyond these cannot be meant, and does not overflow. */
 #define OUTPUT_MAX	UINT64_C(1000000000)
 #define ANSWERS_MAX	UINT64_C(100000)
@@ -29,6 +31,17 @@ least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+/* What the provider gets to read. */
+static uint64_t
+estimate_input(const struct exchange *x, const struct body *b)
+{
+	uint64_t bytes = x->body.len;
+
+	for (size_t i = 0; b->prompt != NULL && i < b->prompt->count; i++)
+		bytes += b->prompt->texts[i]->len;
+	return bytes / BYTES_PER_TOKEN;
+}
+
 static uint64_t
 estimate_output(const struct body *b)
 {
@@ -46,7 +59,7 @@ estimate_make(const struct exchange *x, const struct body *b,
 
 	if (b->is_form)
 		return ask;
-	ask.input_tokens = x->body.len / BYTES_PER_TOKEN;
+	ask.input_tokens = estimate_input(x, b);
 	if (generates_text(api_path))
 		ask.output_tokens = estimate_output(b);
 	return ask;

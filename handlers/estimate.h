@@ -6,10 +6,10 @@
 #include "handlers/body.h"
 
 /*
- * Four bytes of a JSON body are a token of input, a form is none. Output is what
- * the body allows for each of the answers that it asks for, or where it does not
- * say ESTIMATE_OUTPUT_TOKENS, at the paths that generate text. It costs what
- * TARGET says.
+ * Four bytes of a JSON body and of the prompt that goes with it are a token of
+ * input, a form is none. Output is what the body allows for each of the answers
+ * that it asks for, or where it does not say ESTIMATE_OUTPUT_TOKENS, at the paths
+ * that generate text. It costs what TARGET says.
  */
 enum { ESTIMATE_OUTPUT_TOKENS = 1024 };
 

@@ -120,11 +120,12 @@ fill_order(struct exchange *x, struct relay_order *order)
 		err = gate_check_model(&x->call, x->call.model);
 	if (err == ERR_NONE)
 		err = make_plan(x, b, order->plan, api_path);
-	if (err == ERR_NONE)
-		err = reserve(x, b, order->plan, api_path);
 	if (err != ERR_NONE)
 		return err;
 	b->prompt = prompt_find(x);
+	err = reserve(x, b, order->plan, api_path);
+	if (err != ERR_NONE)
+		return err;
 	order->ask = (struct try_order){
 		.method = x->call.method,
 		.body = b,

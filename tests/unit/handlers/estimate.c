@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "handlers/prompt.h"
+
 static const struct target target;
 
 static struct limit_ask
@@ -52,6 +54,18 @@ output_is_what_may_be_answered(void **state)
 }
 
 static void
+a_prompt_is_input_too(void **state)
+{
+	const struct prompt_text text = { .len = 2000 };
+	const struct prompt prompt = { .texts = { &text, &text }, .count = 2 };
+	struct limit_ask ask = estimate((struct body){ .prompt = &prompt },
+		    "chat/completions");
+
+	(void)state;
+	assert_int_equal(ask.input_tokens, 2000);
+}
+
+static void
 an_upload_is_no_text(void **state)
 {
 	struct limit_ask ask = estimate((struct body){ .is_form = true },
@@ -67,6 +81,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(output_is_what_may_be_answered),
+		cmocka_unit_test(a_prompt_is_input_too),
 		cmocka_unit_test(an_upload_is_no_text),
 	};
 
