@@ -16,7 +16,7 @@
 struct bank {
 	struct segment	 segment;	/* borrowed */
 	unsigned	 slot;
-	bool		 is_full;	/* no chunks are left: none is looked for */
+	bool		 is_full;	/* there are no chunks left */
 	bool		 warned_full;
 	unsigned	 hint;		/* see chunks_claim */
 	_Atomic uint64_t *chunks[LAYOUT_BANK_CHUNKS];	/* NULL = not there */
@@ -25,7 +25,7 @@ struct bank {
 /* The cells of SLOT as they are in the segment. */
 void	bank_init(struct bank *, const struct segment *, unsigned slot);
 
-/* Like bank_find, but a missing chunk is claimed. NULL: none is left, told once. */
+/* Like bank_find, but a missing chunk is claimed. NULL: none is left; told once. */
 _Atomic uint64_t *bank_get(struct bank *, uint32_t cell);
 
 /* The cell, or NULL when the bank has not got it or there is no such cell. */

@@ -24,7 +24,7 @@ bool	bucket_take(uint64_t *full_at, uint64_t amount, uint64_t per_minute,
 void	bucket_look(uint64_t full_at, uint64_t per_minute, uint64_t now_us,
 	    struct limits_left *left);
 
-/* Put AMOUNT back; or take -AMOUNT, whatever is there, to five minutes' worth below 0. */
+/* Put AMOUNT back; or take -AMOUNT, to five minutes' worth below 0. */
 void	bucket_correct(uint64_t *full_at, int64_t amount, uint64_t per_minute,
 	    uint64_t now_us);
 #endif

@@ -11,7 +11,7 @@
 #include "store/accounts.h"
 
 struct holders_chunk {
-	uint32_t	 next;		/* 1 + another chunk of the same accounts */
+	uint32_t	 next;		/* 1 + another of the same accounts */
 	uint8_t		 slot;
 	bool		 is_listed;
 };
@@ -19,6 +19,7 @@ struct holders_chunk {
 struct holders {
 	struct layout	*map;
 	unsigned	 unseen;	/* the first chunk that was nobody's */
+	uint64_t	 alive_us[LAYOUT_SLOTS];	/* for limits.c: when last */
 	uint32_t	 first[LAYOUT_SHARE_CHUNKS];	/* 1 + chunk; 0 = none */
 	struct holders_chunk chunks[LAYOUT_CHUNKS];
 };

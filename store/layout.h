@@ -27,7 +27,7 @@ enum {
 	LAYOUT_ACCOUNTS = 120000,	/* of keys that have limits */
 	LAYOUT_ACCOUNT_PLACES = 262144,	/* a power of 2 */
 	LAYOUT_ACCOUNT_ID = 16,
-	LAYOUT_CHUNKS = 131072,		/* for banks of all slots, and accounts */
+	LAYOUT_CHUNKS = 131072,		/* for all banks, and accounts */
 	LAYOUT_BASE_CHUNKS = 1024,
 	LAYOUT_GROW_CHUNKS = 256,	/* at a time */
 	LAYOUT_CHUNK_CELLS = 256,
@@ -37,9 +37,9 @@ enum {
 };
 
 /*
- * The cells of one account, the same in every bank. The first are what a process
- * holds while it lives. The sums are of the day that was charged last, and of
- * its week and its month; in each, tokens and cost.
+ * The cells of one account, the same in every bank. The first are what a
+ * process holds while it lives. The sums are of the day that was charged last,
+ * and of its week and its month; in each, tokens and cost.
  */
 enum layout_account_cell {
 	LAYOUT_IN_FLIGHT,
@@ -95,7 +95,7 @@ struct layout_slot {
 	alignas(LAYOUT_ALIGN)
 	_Atomic uint32_t epoch;		/* counts the owners */
 	_Atomic uint32_t pid;		/* 0 = left clean */
-	_Atomic uint32_t hold_count;	/* cells of holds that are not 0, or more */
+	_Atomic uint32_t hold_count;	/* cells of holds that are not 0 */
 	uint64_t	 start_wall_us;
 	struct layout_record record;
 };
@@ -131,14 +131,15 @@ struct layout {
 	alignas(LAYOUT_ALIGN)
 	_Atomic uint32_t next_cell;
 	_Atomic uint32_t next_account;
-	_Atomic uint32_t more_chunks;	/* than LAYOUT_BASE_CHUNKS, in the file */
+	_Atomic uint32_t more_chunks;	/* than those of the base */
 	alignas(LAYOUT_ALIGN)
 	_Atomic uint32_t chunk_owner[LAYOUT_CHUNKS];	/* see chunks.h */
 	_Atomic uint64_t series_hash[LAYOUT_SERIES];	/* see hashes.h */
 	_Atomic uint64_t channel_hash[LAYOUT_CHANNELS];
 	_Atomic uint64_t failures[LAYOUT_FAILURES];
 	_Atomic uint32_t account_places[LAYOUT_ACCOUNT_PLACES];
-	_Atomic uint32_t account_chunks[LAYOUT_ACCOUNTS / LAYOUT_CHUNK_ACCOUNTS];
+	_Atomic uint32_t account_chunks[LAYOUT_ACCOUNTS /
+	    LAYOUT_CHUNK_ACCOUNTS];
 	struct layout_series series[LAYOUT_SERIES];
 	struct state_channel channels[LAYOUT_CHANNELS];
 	struct layout_slot slots[LAYOUT_SLOTS];

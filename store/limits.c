@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "store/bucket.h"
 #include "store/holds.h"
@@ -18,6 +19,7 @@ enum {
 	ID_DIGITS = 2 * LAYOUT_ACCOUNT_ID,
 	ENTER_TRIES = 6,		/* two that refuse each other try again */
 	SPIN_MAX = 512,
+	LIFE_KNOWN_US = 1000,
 	LATE_DAYS = 2			/* no request takes longer */
 };
 
@@ -173,6 +175,21 @@ is_living(struct state *s, unsigned slot)
 	    slots_is_held(&s->segment, slot));
 }
 
+/* The same, or it was so a millisecond ago: a system call for each is too dear. */
+static bool
+was_living(struct state *s, unsigned slot)
+{
+	uint64_t now_us, *alive_us = &s->holders->alive_us[slot];
+
+	if (slot == s->bank.slot)
+		return true;
+	now_us = clock_now_us();
+	if (*alive_us != 0 && now_us - *alive_us < LIFE_KNOWN_US)
+		return true;
+	*alive_us = is_living(s, slot) ? now_us : 0;
+	return *alive_us != 0;
+}
+
 /* Of the dead as well, unless the kernel is asked. */
 static uint64_t
 count_in_flight(struct state *s, uint32_t account, bool ask)
@@ -200,7 +217,8 @@ spin(const struct state *s, unsigned try)
 		continue;
 }
 
-static void
+/* False: there is no room for it. */
+static bool
 hold(struct state *s, uint32_t account, unsigned which, uint64_t more)
 {
 	_Atomic uint64_t *own = bank_get(&s->bank,
@@ -209,6 +227,7 @@ hold(struct state *s, uint32_t account, unsigned which, uint64_t more)
 	if (own != NULL)
 		holds_set(&s->bank, own, add(atomic_load_explicit(own,
 		    memory_order_relaxed), more));
+	return own != NULL;
 }
 
 /* Never below 0: it may have been held in another file. */
@@ -228,11 +247,13 @@ let_go(struct state *s, uint32_t account, unsigned which, uint64_t less)
 bool
 limits_enter(struct state *s, uint32_t account, uint32_t most)
 {
+	uint64_t count;
+
 	if (!is_account(account))
 		return true;
 	for (unsigned try = 0; try < ENTER_TRIES; try++) {
-		hold(s, account, LAYOUT_IN_FLIGHT, 1);
-		if (most == 0 || count_in_flight(s, account,
+		count = hold(s, account, LAYOUT_IN_FLIGHT, 1) ? 0 : 1;
+		if (most == 0 || count + count_in_flight(s, account,
 		    try == ENTER_TRIES - 1) <= most)
 			return true;
 		let_go(s, account, LAYOUT_IN_FLIGHT, 1);
@@ -303,7 +324,7 @@ add_slot(struct state *s, const _Atomic uint64_t *cells, unsigned slot,
 		 tokens = atomic_load(&cells[LAYOUT_RESERVED_TOKENS]),
 		 cost = atomic_load(&cells[LAYOUT_RESERVED_COST]);
 
-	if ((in_flight | tokens | cost) != 0 && is_living(s, slot)) {
+	if ((in_flight | tokens | cost) != 0 && was_living(s, slot)) {
 		in_flight = add(to->in_flight, in_flight);
 		to->in_flight = in_flight > UINT32_MAX ? UINT32_MAX :
 		    (uint32_t)in_flight;

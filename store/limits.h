@@ -6,7 +6,9 @@
  * counted in cells of each process's slot, and added up by who asks: the dead
  * hold and reserve nothing, but what they spent stays spent. Spending is part of
  * the settle transaction (state_begin), so that it is neither lost nor doubled
- * whoever is killed when. Everything belongs to the loop's thread unless said.
+ * whoever is killed when. Where there is no room for a process's cells of an
+ * account, it is told once, and that process's requests are let in uncounted.
+ * Everything belongs to the loop's thread unless said.
  */
 #ifndef STORE_LIMITS_H
 #define STORE_LIMITS_H
@@ -34,15 +36,16 @@ struct limits_sum {
 };
 
 struct limits_spent {
-	struct limits_sum periods[LIMITS__PERIODS];	/* settled, in those that NOW is in */
-	struct limits_sum reserved;	/* by all living processes, oneself included */
+	/* settled, in those that NOW is in */
+	struct limits_sum periods[LIMITS__PERIODS];
+	struct limits_sum reserved;	/* by all living processes, oneself too */
 	uint32_t	 in_flight;	/* likewise */
 };
 
 struct limits_left {
 	uint64_t	 remaining;	/* in the bucket now */
 	uint64_t	 reset_us;	/* until it is full */
-	uint64_t	 wait_us;	/* until what was refused would be there; 0: it was taken */
+	uint64_t	 wait_us;	/* until it is there; 0: taken */
 };
 
 /*
@@ -62,15 +65,18 @@ void	limits_leave(struct state *, uint32_t account);
 
 /*
  * Take AMOUNT from a bucket that holds and in a minute is refilled with
- * PER_MINUTE (0: no limit): all of it or nothing. An AMOUNT of more than
- * PER_MINUTE counts as a whole bucketful, else it could never be had. LEFT may
- * be NULL. NOW_US is wall-clock time.
+ * PER_MINUTE (0: no limit, and UINT64_MAX is left; beyond 1e11: 1e11): all of it
+ * or nothing. An AMOUNT of more than PER_MINUTE counts as a whole bucketful, else
+ * it could never be had. LEFT may be NULL. NOW_US is wall-clock time.
  */
 bool	limits_take(struct state *, uint32_t account, enum limits_bucket,
 	    uint64_t amount, uint64_t per_minute, uint64_t now_us,
 	    struct limits_left *left);
 
-/* Put AMOUNT back, or take -AMOUNT more, below 0 if need be: what was really used is known. */
+/*
+ * What was really used is known: put AMOUNT back, or take -AMOUNT more, to five
+ * minutes' worth below 0 if need be.
+ */
 void	limits_correct(struct state *, uint32_t account, enum limits_bucket,
 	    int64_t amount, uint64_t per_minute, uint64_t now_us);
 
@@ -88,12 +94,14 @@ void	limits_reserve(struct state *, uint32_t account,
 void	limits_release(struct state *, uint32_t account,
 	    const struct limits_sum *);
 
+/* Of who was killed less than a millisecond ago, what it held may be told yet. */
 void	limits_read(struct state *, uint32_t account, int64_t now_s,
 	    struct limits_spent *);
 
 /*
  * Between state_begin and state_commit: a request that began at START_S has
  * spent this. It counts in the periods that START_S is in, if they still last.
+ * What is reserved for it is released afterwards.
  */
 void	limits_spend(struct state *, uint32_t account, int64_t start_s,
 	    const struct limits_sum *);
@@ -110,7 +118,8 @@ struct limits_base {
 
 /*
  * Call EACH for every account without a base; BORN_MS is when it was made (wall
- * clock). EACH may call limits_set_base. Any thread.
+ * clock). EACH may call limits_set_base. Any thread; the file at the path is not
+ * attached meanwhile, should it be another.
  */
 void	limits_each_new(struct state *, void (*each)(void *arg,
 	    uint32_t account, const char *key_id, uint64_t born_ms), void *arg);
@@ -119,7 +128,7 @@ void	limits_each_new(struct state *, void (*each)(void *arg,
 void	limits_set_base(struct state *, uint32_t account,
 	    const struct limits_base *);
 
-/* The first second of the period that DAY (since 1970, UTC) is in, and of the next one. */
+/* The first second of the period that DAY (since 1970) is in, and of the next. */
 void	limits_period_bounds(enum limits_period, int64_t day,
 	    int64_t *from_s, int64_t *to_s);
 #endif
