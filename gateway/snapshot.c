@@ -138,13 +138,23 @@ has_same_key(const struct target *a, const struct target *b)
 	    (a->key == NULL || strcmp(a->key, b->key) == 0);
 }
 
+/* Most of them stand where they stood. */
+static const struct target *
+find_before(const struct snapshot *before, const char *name, size_t index)
+{
+	if (index < before->roster.count && strcmp(name,
+	    before->providers[index].provider->name) == 0)
+		return &before->providers[index];
+	return snapshot_find_provider(before, name);
+}
+
 void
 snapshot_forget_changed(struct snapshot *s, const struct snapshot *before)
 {
 	for (size_t i = 0; i < s->roster.count; i++) {
 		const struct target *now = &s->providers[i];
-		const struct target *old = snapshot_find_provider(before,
-		    now->provider->name);
+		const struct target *old = find_before(before,
+		    now->provider->name, i);
 
 		if (old == NULL || strcmp(old->base_url, now->base_url) != 0 ||
 		    !has_same_key(old, now))

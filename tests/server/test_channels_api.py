@@ -329,6 +329,15 @@ def test_taken(server):
     assert len(admin(server, "GET", "/api/channels").json()) == 2
 
 
+def test_one_of_many_gets_the_name(server):
+    replies = [server.client(ADMIN).open("POST", "/api/channels", wanted())
+               for _ in range(8)]
+    assert sorted(r.finish().status for r in replies) == [201] + 7 * [409]
+    for reply in replies:
+        reply.close()
+    assert len(admin(server, "GET", "/api/channels").json()) == 1
+
+
 @pytest.mark.parametrize("more, param", [
     ({"name": None}, "name"), ({"name": ""}, "name"),
     ({"name": "a/b"}, "name"), ({"name": 'a"b'}, "name"),
@@ -592,6 +601,24 @@ def test_a_locked_database_stops_no_channel(make_server, a):
             assert reply.error["code"] == "store_unavailable"
         assert statuses(server, "m") == {(200, "new")}
     create(server, "second")
+
+
+def test_a_read_only_database_stops_no_channel(make_server, a):
+    server = make_server("lighttpd", env=ENV)
+    made = create(server)
+    everywhere(server, "m", "new")
+    server._end_processes()
+    os.chmod(f"{server.tmp}/state/sluice.db", 0o444)
+    server.start()
+    assert statuses(server, "m") == {(200, "new")}
+    for method, path, body in (
+            ("POST", "/api/channels", wanted("second")),
+            ("PUT", f"/api/channels/{made['id']}", {"weight": 3}),
+            ("DELETE", f"/api/channels/{made['id']}", None),
+            ("POST", "/api/models", {"name": "x"})):
+        admin(server, method, path, body, 503)
+    assert admin(server, "GET", "/api/channels", status=200).json()
+    assert statuses(server, "m") == {(200, "new")}
 
 
 def test_a_database_that_is_gone_stops_no_channel(make_server, a):
