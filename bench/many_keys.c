@@ -67,8 +67,9 @@ many_keys_read(struct many_keys *b)
 
 	key_list_unref(b->keys);
 	watch_read(watch, &found);
-	b->keys = found.lists[WATCH_KEYS];
+	b->keys = watch_take(&found, WATCH_KEYS);
 	start_us = clock_now_us() - start_us;
+	watch_drop(&found);
 	if (key_list_count(b->keys) != MANY_KEYS)
 		abort();
 	watch_free(watch);

@@ -8,11 +8,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/log.h"
-#include "conf/conf.h"
-#include "handlers/owner.h"
+#include "handlers/command_store.h"
 #include "handlers/prompts_print.h"
-#include "store/store.h"
 
 enum { EXIT_USAGE = 2 };
 
@@ -192,32 +189,16 @@ run_delete(struct command *c)
 	return prompts_delete(c->db, c->scope, c->name);
 }
 
-/* A conf_report_fn. */
-static void
-report_problem(void *arg, const struct err_at *at)
-{
-	struct command *c = arg;
-
-	if (at->line == 0)
-		fprintf(c->err, "%s: %s\n", at->file, at->text);
-	else
-		fprintf(c->err, "%s:%u: %s\n", at->file, at->line, at->text);
-}
-
 static int
-run_verb(struct command *c, const struct conf *conf)
+run_verb(struct command *c)
 {
-	enum prompts_end end;
+	enum prompts_end end = c->verb->run(c);
 
-	owner_become(conf->state_dir);
-	c->db = db_create(conf->state_dir);
-	end = c->verb->run(c);
 	if (end == PROMPTS_BROKEN)
 		fprintf(c->err, "sluicectl: %s: %s\n", db_path(c->db),
 		    prompts_end_text(end));
 	else if (end != PROMPTS_DONE)
 		fprintf(c->err, "sluicectl: %s\n", prompts_end_text(end));
-	db_free(c->db);
 	return end == PROMPTS_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
@@ -226,17 +207,17 @@ prompts_command_run(char **words, const char *file, FILE *in, FILE *out,
     FILE *err)
 {
 	struct command c = { .in = in, .out = out, .err = err, .file = file };
-	struct conf *conf;
+	struct command_store store;
 	int	 status = EXIT_FAILURE;
 
 	if (!parse_words(&c, words))
 		return EXIT_USAGE;
 	if (c.verb->takes_text && !read_text(&c))
 		return EXIT_FAILURE;
-	conf = conf_load(c.file, NULL, report_problem, &c);
-	log_open(NULL, LOG_LEVEL_WARN);
-	if (conf != NULL)
-		status = run_verb(&c, conf);
-	conf_free(conf);
+	if (command_store_open(&store, c.file, err)) {
+		c.db = store.db;
+		status = run_verb(&c);
+	}
+	command_store_close(&store);
 	return status;
 }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/utf8.h"
+#include "base/text.h"
 
 /* 2100-01-01: what is later is a slip. */
 #define TIME_MAX_S	INT64_C(4102444800)
@@ -33,23 +33,11 @@ keys_rules_is_secret(const char *secret)
 }
 
 static bool
-is_line(const char *text, size_t n)
-{
-	for (size_t i = 0, len; i < n; i += len) {
-		len = utf8_length((const unsigned char *)text + i, n - i);
-		if (len == 0 || (unsigned char)text[i] < ' ' ||
-		    text[i] == '\177')
-			return false;
-	}
-	return true;
-}
-
-static bool
 is_line_within(const char *text, size_t max)
 {
 	size_t	 n = strlen(text);
 
-	return n <= max && is_line(text, n);
+	return n <= max && text_is_line(text, n);
 }
 
 /* What elsewhere is special in a pattern is none, lest somebody rely on it. */
@@ -59,7 +47,7 @@ is_pattern(const char *pattern, size_t n)
 	for (size_t i = 0; i < n; i++)
 		if (strchr(" ?[]\\", pattern[i]) != NULL)
 			return false;
-	return n > 0 && n <= KEYS_PATTERN_MAX && is_line(pattern, n);
+	return n > 0 && n <= KEYS_PATTERN_MAX && text_is_line(pattern, n);
 }
 
 static bool

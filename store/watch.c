@@ -14,15 +14,19 @@
 static void *read_keys(sqlite3 *);
 static void *read_prompts(sqlite3 *);
 static void *read_managed(sqlite3 *);
+static void drop_keys(void *);
+static void drop_prompts(void *);
+static void drop_managed(void *);
 
 /* NAME stands in the table changes. */
 static const struct {
 	const char	*name;
 	void		*(*read)(sqlite3 *);	/* NULL: it cannot be read */
+	void		(*drop)(void *);	/* NULL is fine */
 } kinds[WATCH__KINDS] = {
-	[WATCH_KEYS] = { "keys", read_keys },
-	[WATCH_PROMPTS] = { "prompts", read_prompts },
-	[WATCH_MANAGED] = { "managed", read_managed },
+	[WATCH_KEYS] = { "keys", read_keys, drop_keys },
+	[WATCH_PROMPTS] = { "prompts", read_prompts, drop_prompts },
+	[WATCH_MANAGED] = { "managed", read_managed, drop_managed },
 };
 
 struct watch {
@@ -53,6 +57,24 @@ static void *
 read_managed(sqlite3 *sqlite)
 {
 	return managed_list_read(sqlite);
+}
+
+static void
+drop_keys(void *list)
+{
+	key_list_unref(list);
+}
+
+static void
+drop_prompts(void *list)
+{
+	prompt_list_unref(list);
+}
+
+static void
+drop_managed(void *list)
+{
+	managed_list_unref(list);
 }
 
 static void
@@ -214,4 +236,20 @@ watch_read(struct watch *w, struct watch_found *found)
 	memset(found, 0, sizeof *found);
 	look(w, found);
 	found->is_blind = !w->was_read && access(db_path(w->db), F_OK) == 0;
+}
+
+void *
+watch_take(struct watch_found *found, enum watch_kind kind)
+{
+	void	*list = found->lists[kind];
+
+	found->lists[kind] = NULL;
+	return list;
+}
+
+void
+watch_drop(struct watch_found *found)
+{
+	for (size_t i = 0; i < WATCH__KINDS; i++)
+		kinds[i].drop(watch_take(found, (enum watch_kind)i));
 }

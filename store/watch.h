@@ -34,4 +34,10 @@ void	watch_free(struct watch *);
  * stays (DESIGN section 7.9), which the log is told once. Blocks.
  */
 void	watch_read(struct watch *, struct watch_found *);
+
+/* What was found of a kind, with its reference, or NULL. */
+void	*watch_take(struct watch_found *, enum watch_kind);
+
+/* Give back all that nobody took. */
+void	watch_drop(struct watch_found *);
 #endif

@@ -13,14 +13,6 @@
 /* The input: a byte for the path, one for the other edits, then the body. */
 enum { HEAD = 2, ROOM = 16384 };
 
-static const char *const members[MEMBER__MAX] = {
-	[MEMBER_MODEL] = "model", [MEMBER_STREAM] = "stream",
-	[MEMBER_STREAM_OPTIONS] = "stream_options",
-	[MEMBER_PROMPT_CACHE_KEY] = "prompt_cache_key",
-	[MEMBER_USER] = "user", [MEMBER_MESSAGES] = "messages",
-	[MEMBER_INSTRUCTIONS] = "instructions", [MEMBER_SYSTEM] = "system",
-};
-
 static const struct {
 	const char	*path;
 	enum member	 member;
@@ -40,6 +32,7 @@ make_list(void)
 {
 	char	 dir[] = "/tmp/sluice-fuzz.XXXXXX", command[64];
 	struct watch_found found;
+	struct prompt_list *list;
 	struct watch *watch;
 	struct db *db;
 
@@ -51,18 +44,19 @@ make_list(void)
 	watch_read(watch, &found);
 	watch_free(watch);
 	db_free(db);
-	key_list_unref(found.lists[WATCH_KEYS]);
+	list = watch_take(&found, WATCH_PROMPTS);
+	watch_drop(&found);
 	snprintf(command, sizeof command, "rm -r %s", dir);
 	must(system(command) == 0);
-	must(found.lists[WATCH_PROMPTS] != NULL);
-	return found.lists[WATCH_PROMPTS];
+	must(list != NULL);
+	return list;
 }
 
 /* As the gateway reads what it sends. */
 static bool
 scan(struct json_scan *s, const void *text, size_t n)
 {
-	json_scan_init(s, members, MEMBER__MAX);
+	json_scan_init(s, exchange_members, MEMBER__MAX);
 	return json_scan_feed(s, text, n) == ERR_NONE &&
 	    json_scan_end(s) == ERR_NONE;
 }

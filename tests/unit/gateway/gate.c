@@ -136,8 +136,9 @@ enter(struct dir *d, struct snapshot *s, struct caller *x,
 	watch_read(watch, &found);
 	arena_init(&x->arena, 64);
 	x->call = (struct call){ .arena = &x->arena, .snapshot = s,
-		.keys = found.lists[WATCH_KEYS], .path = path,
+		.keys = watch_take(&found, WATCH_KEYS), .path = path,
 		.start_wall_us = NOW * 1000000 };
+	watch_drop(&found);
 	watch_free(watch);
 	db_free(db);
 	return gate_check(&x->call, SECRET);

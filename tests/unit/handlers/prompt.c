@@ -93,15 +93,17 @@ set(struct fixture *f, enum prompts_scope scope, const char *name,
     const char *text)
 {
 	struct watch_found found;
+	struct prompt_list *list;
 
 	assert_int_equal(prompts_set(f->db, scope, name, text, 1),
 	    PROMPTS_DONE);
 	watch_read(f->watch, &found);
-	key_list_unref(found.lists[WATCH_KEYS]);
-	if (found.lists[WATCH_PROMPTS] == NULL)
+	list = watch_take(&found, WATCH_PROMPTS);
+	watch_drop(&found);
+	if (list == NULL)
 		return;
 	prompt_list_unref(f->x.call.prompts);
-	f->x.call.prompts = found.lists[WATCH_PROMPTS];
+	f->x.call.prompts = list;
 }
 
 /* As the front does it with a request to PATH. */

@@ -242,13 +242,13 @@ who_knows_it_by_heart_notices(void **state)
 	change(x->file, "UPDATE keys SET name = 'other';"
 	    "UPDATE changes SET n = 1 WHERE kind = 'keys'");
 	watch_read(watch, &found);
-	key_list_unref(found.lists[WATCH_KEYS]);
+	watch_drop(&found);
 	for (int i = 0; i < 2; i++) {
 		assert_int_equal(restore(x), BACKUP_DONE);
 		unlink(x->kept);		/* of the same second */
 		watch_read(watch, &found);
 		assert_non_null(found.lists[WATCH_KEYS]);
-		key_list_unref(found.lists[WATCH_KEYS]);
+		watch_drop(&found);
 	}
 	watch_free(watch);
 }

@@ -67,12 +67,15 @@ static bool
 look(struct fixture *x)
 {
 	struct watch_found found;
+	struct key_list *list;
 
 	watch_read(x->watch, &found);
-	if (found.lists[WATCH_KEYS] == NULL)
+	list = watch_take(&found, WATCH_KEYS);
+	watch_drop(&found);
+	if (list == NULL)
 		return false;
 	key_list_unref(x->list);
-	x->list = found.lists[WATCH_KEYS];
+	x->list = list;
 	return true;
 }
 
@@ -300,23 +303,26 @@ a_database_that_was_never_read_is_told(void **state)
 	FILE	*f;
 
 	watch_read(x->watch, &found);
+	watch_drop(&found);
 	assert_false(found.is_blind);		/* there is none */
 	f = fopen(db_path(x->db), "w");
 	for (int i = 0; i < 9999; i++)
 		fputs("this is no database ", f);
 	fclose(f);
 	watch_read(x->watch, &found);
+	watch_drop(&found);
 	assert_true(found.is_blind);
 	remove_database(x);
 	run_sql(x, "SELECT 1");
 	watch_read(x->watch, &found);
+	watch_drop(&found);
 	assert_false(found.is_blind);
-	key_list_unref(found.lists[WATCH_KEYS]);
 	remove_database(x);
 	f = fopen(db_path(x->db), "w");
 	fputs("no database", f);
 	fclose(f);
 	watch_read(x->watch, &found);
+	watch_drop(&found);
 	assert_false(found.is_blind);		/* what was known stays */
 }
 

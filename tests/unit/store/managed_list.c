@@ -58,13 +58,15 @@ static bool
 look(struct fixture *x)
 {
 	struct watch_found found;
+	struct managed_list *list;
 
 	watch_read(x->watch, &found);
-	key_list_unref(found.lists[WATCH_KEYS]);
-	if (found.lists[WATCH_MANAGED] == NULL)
+	list = watch_take(&found, WATCH_MANAGED);
+	watch_drop(&found);
+	if (list == NULL)
 		return false;
 	managed_list_unref(x->list);
-	x->list = found.lists[WATCH_MANAGED];
+	x->list = list;
 	return true;
 }
 

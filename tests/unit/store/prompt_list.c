@@ -64,13 +64,15 @@ static bool
 look(struct fixture *x)
 {
 	struct watch_found found;
+	struct prompt_list *list;
 
 	watch_read(x->watch, &found);
-	key_list_unref(found.lists[WATCH_KEYS]);
-	if (found.lists[WATCH_PROMPTS] == NULL)
+	list = watch_take(&found, WATCH_PROMPTS);
+	watch_drop(&found);
+	if (list == NULL)
 		return false;
 	prompt_list_unref(x->list);
-	x->list = found.lists[WATCH_PROMPTS];
+	x->list = list;
 	return true;
 }
 
