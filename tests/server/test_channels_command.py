@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from channels import a, chat
+from channels import a, open_chat
 from client import until
 from servers import AS_USER
 
@@ -31,9 +31,16 @@ def listed(server, what):
 
 
 def everywhere(server, model, status):
-    until(lambda: {chat(server.client(), model).status
-                   for _ in range(4 * server.procs)} == {status},
-          f"{status} from every process")
+    """Many at once, so that every process of the pool has its turn."""
+    def all_say():
+        replies = [open_chat(server.client(), model)
+                   for _ in range(4 * server.procs)]
+        try:
+            return {r.finish().status for r in replies} == {status}
+        finally:
+            for reply in replies:
+                reply.close()
+    until(all_say, f"{status} from every process")
 
 
 @pytest.fixture(autouse=True)
