@@ -10,7 +10,7 @@
 #include "conf/conf.h"
 #include "conf/keys.h"
 
-static const char mask[] = "********";
+const char show_mask[9] = "********";
 
 /* Where the text goes, and how deep it stands. */
 struct show {
@@ -65,7 +65,7 @@ show_string(struct show *s, const struct key *key, const void *structure)
 		user = values_userinfo(text, &start);
 	if (text != NULL && ((key->secret && !s->changed) || user > 0)) {
 		put_string(s, text, start);
-		fprintf(s->out, "%s%s", mask, user > 0 ? "@" : "");
+		fprintf(s->out, "%s%s", show_mask, user > 0 ? "@" : "");
 		if (user > 0)
 			put_string(s, text + start + user,
 			    strlen(text + start + user));
@@ -230,12 +230,8 @@ show_variable(struct show *s, const struct key *key, const void *structure)
 		    "set" : "not set");
 }
 
-/*
- * True for a timeout that this level leaves to another, 0 being no value of it,
- * and for a price that is another's.
- */
-static bool
-is_unset(const struct key *key, const void *structure)
+bool
+show_is_unset(const struct key *key, const void *structure)
 {
 	if (key->type == KEYS_RATIO)
 		return *MEMBER(structure, key->offset, double) < 0;
@@ -290,7 +286,7 @@ show_key(struct show *s, const struct key *key, const char *name,
     const void *structure)
 {
 	put_indent(s);
-	if (is_unset(key, structure)) {
+	if (show_is_unset(key, structure)) {
 		fprintf(s->out, "# %s = %s;\n", name, key->fallback);
 		return;
 	}
@@ -332,7 +328,7 @@ show_group(struct show *s, enum keys_scope scope, const void *structure)
 {
 	for (const struct key *key = keys; key->name != NULL; key++) {
 		if (key->scope != scope ||
-		    (is_unset(key, structure) && key->fallback[0] == '\0') ||
+		    (show_is_unset(key, structure) && key->fallback[0] == '\0') ||
 		    (s->changed && is_default(key, structure)))
 			continue;
 		enter_group(s, key->name);

@@ -2,10 +2,12 @@
 #ifndef CONF_SHOW_H
 #define CONF_SHOW_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct conf;
 struct conf_provider;
+struct key;
 
 /*
  * The effective values of sluice.conf, or of one provider file, in libconfig
@@ -21,4 +23,13 @@ void	show_provider(FILE *, const struct conf *, const struct conf_provider *);
  */
 void	show_changed_main(FILE *, const struct conf *);
 void	show_changed_provider(FILE *, const struct conf_provider *);
+
+/* What stands for a secret. */
+extern const char show_mask[9];
+
+/*
+ * True for a timeout that this level leaves to another, 0 being no value of it,
+ * and for a price that is another's.
+ */
+bool	show_is_unset(const struct key *, const void *structure);
 #endif
