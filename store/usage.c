@@ -50,14 +50,17 @@ write_sql(const struct usage_query *q, char sql[SQL_SIZE])
 	    "sum(errors), sum(estimated), sum(unpriced), sum(input_tokens), "
 	    "sum(cache_read_tokens), sum(cache_write_tokens), "
 	    "sum(output_tokens), sum(reasoning_tokens), sum(cost_nano) "
-	    "FROM %s WHERE time >= ?1 AND time < ?2 GROUP BY 1, 2, 3, 4 "
-	    "ORDER BY 1, 2, 3, 4",
+	    "FROM %s WHERE time >= ?1 AND time < ?2%s%s%s "
+	    "GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4 LIMIT ?6",
 	    hourly ? "time" : q->by & USAGE_BY_DAY ?
 	    "time / 86400 * 86400" : "0",
 	    q->by & USAGE_BY_KEY ? "key_id" : "''",
 	    q->by & USAGE_BY_MODEL ? "model" : "''",
 	    q->by & USAGE_BY_PROVIDER ? "provider" : "''",
-	    days ? "usage_days" : "usage_hours");
+	    days ? "usage_days" : "usage_hours",
+	    q->key_id != NULL ? " AND key_id = ?3" : "",
+	    q->model != NULL ? " AND model = ?4" : "",
+	    q->provider != NULL ? " AND provider = ?5" : "");
 }
 
 static const char *
@@ -88,6 +91,20 @@ read_sum(sqlite3_stmt *stmt)
 	};
 }
 
+/* Texts that are not asked for are NULL, and stand nowhere. */
+static void
+bind(sqlite3_stmt *stmt, const struct usage_query *q)
+{
+	const char *const texts[] = { q->key_id, q->model, q->provider };
+
+	sqlite3_bind_int64(stmt, 1, q->from_s);
+	sqlite3_bind_int64(stmt, 2, q->to_s);
+	for (int i = 0; i < 3; i++)
+		sqlite3_bind_text(stmt, 3 + i, texts[i], -1, SQLITE_STATIC);
+	sqlite3_bind_int64(stmt, 6, q->sums_max == 0 ? -1 :
+	    (int64_t)q->sums_max);
+}
+
 bool
 usage_each(struct usage *u, const struct usage_query *q,
     void (*each)(void *arg, const struct usage_sum *), void *arg)
@@ -99,8 +116,7 @@ usage_each(struct usage *u, const struct usage_query *q,
 	write_sql(q, sql);
 	if (sqlite3_prepare_v2(u->sqlite, sql, -1, &stmt, NULL) != SQLITE_OK)
 		return false;
-	sqlite3_bind_int64(stmt, 1, q->from_s);
-	sqlite3_bind_int64(stmt, 2, q->to_s);
+	bind(stmt, q);
 	while ((result = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct usage_sum sum = read_sum(stmt);
 

@@ -19,6 +19,8 @@ enum usage_by {
 struct usage_query {
 	int64_t		 from_s, to_s;	/* since 1970: whole hours; TO is not in it */
 	unsigned	 by;
+	const char	*key_id, *model, *provider; /* these alone; NULL: all */
+	unsigned	 sums_max;	/* so many, then no more; 0 = all there are */
 };
 
 /* A text is "" where there was none, and where it was not asked for. */

@@ -149,6 +149,42 @@ every_number(void **state)
 	usage_close(u);
 }
 
+static const char *
+filtered(struct fixture *x, struct usage_query q)
+{
+	struct usage *u = usage_open(x->db);
+
+	q.from_s = DAY;
+	q.to_s = DAY + 48 * 3600;
+	q.by |= USAGE_BY_HOUR;
+	x->told[0] = '\0';
+	assert_true(usage_each(u, &q, tell, x));
+	usage_close(u);
+	return x->told;
+}
+
+/* Texts are bound: no quote in them ends anything. */
+static void
+of_one_alone(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_string_equal(filtered(x, (struct usage_query){
+	    .key_id = "k1" }), "0,,,,1 24,,,,4 ");
+	assert_string_equal(filtered(x, (struct usage_query){
+	    .model = "a" }), "0,,,,1 1,,,,2 ");
+	assert_string_equal(filtered(x, (struct usage_query){
+	    .provider = "q" }), "24,,,,4 ");
+	assert_string_equal(filtered(x, (struct usage_query){
+	    .key_id = "k1", .model = "a", .provider = "p" }), "0,,,,1 ");
+	assert_string_equal(filtered(x, (struct usage_query){
+	    .key_id = "k2", .model = "b" }), "");
+	assert_string_equal(filtered(x, (struct usage_query){
+	    .key_id = "k1' OR '1'='1" }), "");
+	assert_string_equal(filtered(x, (struct usage_query){
+	    .sums_max = 2 }), "0,,,,1 1,,,,2 ");
+}
+
 /* A table is read twice: for its widths, and to be printed. */
 static void
 what_is_written_meanwhile_is_not_seen(void **state)
@@ -195,6 +231,7 @@ main(void)
 		TEST(by_each),
 		TEST(ranges),
 		TEST(every_number),
+		TEST(of_one_alone),
 		TEST(what_is_written_meanwhile_is_not_seen),
 		TEST(what_is_not_there_is_not_made),
 		TEST(another_version_is_not_read),
