@@ -11,6 +11,8 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "store/journal.h"
+#include "store/live.h"
+#include "store/sessions.h"
 #include "store/state.h"
 
 enum { SERIES = 10, CELLS_EACH = 2, ROUNDS = 20000, REPEATS = 15 };
@@ -19,6 +21,7 @@ enum { PROCESSES = 8, INCREMENTS = 2000000 };
 struct bench {
 	char		 dir[64];
 	struct state	*state;
+	struct live	 live;
 	struct journal	 journal;
 	char		 texts[SERIES][STATE_TEXT_MAX + 1];
 	size_t		 lens[SERIES];
@@ -80,6 +83,39 @@ add_count(struct bench *b)
 		state_add(b->state, b->cells[i % SERIES], 1);
 }
 
+/* All that a request adds to its list. */
+static void
+list_request(struct bench *b)
+{
+	const struct live_begin begin = { .since_us = 1, .id = b->id,
+		.key_id = "2c26b46b68ffc68ff99b453c1d304134",
+		.method = "POST", .client_host = "192.0.2.7",
+		.path = "/v1/chat/completions" };
+
+	for (int i = 0; i < ROUNDS; i++) {
+		struct live_place place = live_begin(&b->live, &begin);
+
+		live_note_target(&b->live, place, true, "llama-3.3-70b",
+		    "cloud");
+		live_note_phase(&b->live, place, LIVE_ANSWERING);
+		live_end(&b->live, place);
+	}
+}
+
+static void
+note_session(struct bench *b)
+{
+	struct session_note note = { .model = "llama-3.3-70b",
+		.channel = "cloud",
+		.key_id = "2c26b46b68ffc68ff99b453c1d304134" };
+
+	for (int i = 0; i < ROUNDS; i++) {
+		note.caller = (uint64_t)(i % 500 + 1);
+		note.now_ms = (uint64_t)i;
+		sessions_note(b->state, &note);
+	}
+}
+
 /* The best of REPEATS, in ns for each round; each with a journal of its own. */
 static double
 measure(void (*run)(struct bench *), struct bench *b)
@@ -104,6 +140,7 @@ set_up(struct bench *b)
 	if (mkdtemp(b->dir) == NULL)
 		abort();
 	b->state = state_open(b->dir);
+	live_init(&b->live, b->state);
 	journal_open(&b->journal, b->dir);
 	for (int i = 0; i < SERIES; i++) {
 		b->lens[i] = (size_t)snprintf(b->texts[i], sizeof b->texts[i],
@@ -177,12 +214,15 @@ report(struct bench *b)
 	double	 settle = measure(settle_counts, b),
 		 settle_and_append = measure(settle_and_write, b),
 		 append = measure(write_alone, b),
-		 series = measure(find_series, b), add = measure(add_count, b);
+		 series = measure(find_series, b), add = measure(add_count, b),
+		 live = measure(list_request, b),
+		 session = measure(note_session, b);
 
 	printf("{\"settle_ns\":%.0f,\"settle_and_write_ns\":%.0f,"
 	    "\"write_ns\":%.0f,\"series_ns\":%.0f,\"add_ns\":%.1f,"
+	    "\"live_ns\":%.0f,\"session_ns\":%.0f,"
 	    "\"cells\":%d,\"is_private\":%s}\n", settle, settle_and_append,
-	    append, series, add, SERIES * CELLS_EACH,
+	    append, series, add, live, session, SERIES * CELLS_EACH,
 	    state_is_private(b->state) ? "true" : "false");
 }
 

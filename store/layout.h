@@ -14,6 +14,8 @@
 #include <stdint.h>
 
 #include "store/limits.h"
+#include "store/live.h"
+#include "store/sessions.h"
 #include "store/state.h"
 
 _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
@@ -126,6 +128,28 @@ union layout_chunk {
 	struct layout_account accounts[LAYOUT_CHUNK_ACCOUNTS];
 };
 
+struct layout_live {
+	_Atomic uint32_t sequence;	/* odd while it is written */
+	_Atomic uint32_t phase;
+	struct live_request request;
+};
+
+/* Of one slot: see live.h. */
+struct layout_lives {
+	alignas(LAYOUT_ALIGN)
+	_Atomic uint64_t unlisted;	/* below the epoch of who counted them */
+	struct layout_live places[LIVE_MAX];
+};
+
+/* Callers whose hash leads here: see sessions.h. */
+struct layout_sessions {
+	alignas(LAYOUT_ALIGN)
+	_Atomic uint32_t writer;	/* its owner word; 0 = nobody */
+	_Atomic uint32_t sequences[SESSIONS_WAYS];	/* odd while it is written */
+	_Atomic uint64_t callers[SESSIONS_WAYS], last_ms[SESSIONS_WAYS];
+	struct session sessions[SESSIONS_WAYS];
+};
+
 struct layout {
 	struct layout_head head;
 	alignas(LAYOUT_ALIGN)
@@ -143,6 +167,9 @@ struct layout {
 	struct layout_series series[LAYOUT_SERIES];
 	struct state_channel channels[LAYOUT_CHANNELS];
 	struct layout_slot slots[LAYOUT_SLOTS];
+	_Atomic uint32_t leader;	/* its owner word; 0: it has resigned */
+	struct layout_lives lives[LAYOUT_SLOTS];
+	struct layout_sessions sessions[SESSIONS_SETS];
 	alignas(4096)
 	union layout_chunk chunks[LAYOUT_CHUNKS];
 };

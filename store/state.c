@@ -192,6 +192,49 @@ state_is_alive(struct state *s, uint16_t owner)
 	return slot == s->bank.slot || slots_is_held(&s->segment, slot);
 }
 
+struct layout *
+state_map(struct state *s)
+{
+	return s->segment.map;
+}
+
+unsigned
+state_slot(const struct state *s)
+{
+	return s->bank.slot;
+}
+
+bool
+state_is_slot_alive(struct state *s, unsigned slot)
+{
+	if (slot == s->bank.slot)
+		return true;
+	return !state_is_private(s) && atomic_load_explicit(
+	    &s->segment.map->slots[slot].pid, memory_order_acquire) != 0 &&
+	    slots_is_held(&s->segment, slot);
+}
+
+void
+state_each_process(struct state *s,
+    void (*each)(void *arg, const struct state_process *), void *arg)
+{
+	struct layout *map = s->segment.map;
+	uint32_t leader = atomic_load_explicit(&map->leader,
+		    memory_order_relaxed);
+
+	for (unsigned i = 0; i < LAYOUT_SLOTS; i++) {
+		struct state_process p = { .slot = i,
+			.pid = atomic_load_explicit(&map->slots[i].pid,
+			    memory_order_acquire),
+			.start_wall_us = map->slots[i].start_wall_us,
+			.is_alive = state_is_slot_alive(s, i) };
+
+		p.leads = p.is_alive && owner_of(s, i) == leader;
+		if (p.pid != 0)
+			each(arg, &p);
+	}
+}
+
 int32_t
 state_series(struct state *s, const char *text, size_t len, unsigned cells,
     bool is_gauge)
@@ -289,15 +332,22 @@ state_sweep(struct state *s, const char *journal_dir)
 bool
 state_lead(struct state *s)
 {
-	if (!s->leads)
-		s->leads = state_is_private(s) ||
-		    segment_lock(&s->segment, LAYOUT_LOCK_LEADER);
+	if (s->leads)
+		return true;
+	s->leads = state_is_private(s) ||
+	    segment_lock(&s->segment, LAYOUT_LOCK_LEADER);
+	if (s->leads)
+		atomic_store_explicit(&s->segment.map->leader, state_owner(s),
+		    memory_order_relaxed);
 	return s->leads;
 }
 
 void
 state_resign(struct state *s)
 {
+	if (s->leads)
+		atomic_store_explicit(&s->segment.map->leader, 0,
+		    memory_order_relaxed);
 	if (s->leads && !state_is_private(s))
 		segment_unlock(&s->segment, LAYOUT_LOCK_LEADER);
 	s->leads = false;

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 struct journal;
+struct layout;
 struct state;
 
 enum {
@@ -85,6 +86,27 @@ uint16_t state_owner(const struct state *);
  * its slot. Private memory: always true.
  */
 bool	state_is_alive(struct state *, uint16_t owner);
+
+/* A process that has a slot, or has died and left it. */
+struct state_process {
+	unsigned	 slot;
+	uint32_t	 pid;
+	uint64_t	 start_wall_us;
+	bool		 is_alive, leads;
+};
+
+/* Call EACH for every process that the segment knows of. */
+void	state_each_process(struct state *,
+	    void (*each)(void *arg, const struct state_process *), void *arg);
+
+/*
+ * For this room: the bytes that are shared, until the generation changes, and
+ * which slot is the own one. Whether the process that has SLOT is there: the
+ * kernel is asked, but of a slot that nobody has.
+ */
+struct layout *state_map(struct state *);
+unsigned state_slot(const struct state *);
+bool	state_is_slot_alive(struct state *, unsigned slot);
 
 /*
  * The first of the CELLS cells (1 to STATE_CELLS_MAX) of the series TEXT (LEN

@@ -14,9 +14,11 @@
 static void *read_keys(sqlite3 *);
 static void *read_prompts(sqlite3 *);
 static void *read_managed(sqlite3 *);
+static void *read_salts(sqlite3 *);
 static void drop_keys(void *);
 static void drop_prompts(void *);
 static void drop_managed(void *);
+static void drop_salts(void *);
 
 /* NAME stands in the table changes. */
 static const struct {
@@ -27,6 +29,7 @@ static const struct {
 	[WATCH_KEYS] = { "keys", read_keys, drop_keys },
 	[WATCH_PROMPTS] = { "prompts", read_prompts, drop_prompts },
 	[WATCH_MANAGED] = { "managed", read_managed, drop_managed },
+	[WATCH_SALTS] = { "salts", read_salts, drop_salts },
 };
 
 struct watch {
@@ -59,6 +62,12 @@ read_managed(sqlite3 *sqlite)
 	return managed_list_read(sqlite);
 }
 
+static void *
+read_salts(sqlite3 *sqlite)
+{
+	return salts_read(sqlite);
+}
+
 static void
 drop_keys(void *list)
 {
@@ -75,6 +84,12 @@ static void
 drop_managed(void *list)
 {
 	managed_list_unref(list);
+}
+
+static void
+drop_salts(void *list)
+{
+	salts_unref(list);
 }
 
 static void

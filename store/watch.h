@@ -8,14 +8,16 @@
 #include "store/key_list.h"
 #include "store/managed_list.h"
 #include "store/prompt_list.h"
+#include "store/salts.h"
 
 /* Each is read as a whole when any of its rows changed. */
-enum watch_kind { WATCH_KEYS, WATCH_MANAGED, WATCH_PROMPTS, WATCH__KINDS };
+enum watch_kind { WATCH_KEYS, WATCH_MANAGED, WATCH_PROMPTS, WATCH_SALTS,
+	WATCH__KINDS };
 
 /*
  * What was read, each with a reference for the caller; NULL: it is the same.
  * WATCH_KEYS: struct key_list; WATCH_MANAGED: struct managed_list;
- * WATCH_PROMPTS: struct prompt_list.
+ * WATCH_PROMPTS: struct prompt_list; WATCH_SALTS: struct salts.
  */
 struct watch_found {
 	void		*lists[WATCH__KINDS];

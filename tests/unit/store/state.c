@@ -435,6 +435,61 @@ one_leads_and_is_followed(void **state)
 			child_kill(pids[i]);
 }
 
+struct census {
+	unsigned	 count, alive, leaders;
+	uint32_t	 leader, dead;
+};
+
+static void
+take_census(void *arg, const struct state_process *process)
+{
+	struct census *c = arg;
+
+	c->count++;
+	c->alive += process->is_alive;
+	if (process->leads) {
+		c->leaders++;
+		c->leader = process->pid;
+	}
+	if (!process->is_alive)
+		c->dead = process->pid;
+	assert_true(process->start_wall_us <= clock_wall_us() &&
+	    process->start_wall_us + HOUR_US > clock_wall_us());
+}
+
+static struct census
+census(struct state *s)
+{
+	struct census c = { .count = 0 };
+
+	state_each_process(s, take_census, &c);
+	return c;
+}
+
+static void
+who_is_there_and_who_leads(void **state)
+{
+	struct place *p = *state;
+	struct state *s = open_shared(p);
+	pid_t	 pid = child_start(count_and_stay, p, 0);
+	struct census c;
+
+	until(&p->words[0], 1);
+	c = census(s);
+	assert_true(c.count == 2 && c.alive == 2 && c.leaders == 0);
+	assert_true(state_lead(s));
+	c = census(s);
+	assert_true(c.leaders == 1 && c.leader == (uint32_t)getpid());
+	child_kill(pid);
+	c = census(s);
+	assert_true(c.count == 2 && c.alive == 1 && c.dead == (uint32_t)pid);
+	state_sweep(s, p->log);
+	state_resign(s);
+	c = census(s);
+	assert_true(c.count == 1 && c.alive == 1 && c.leaders == 0);
+	state_close(s);
+}
+
 static void
 one_resigns_and_may_lead_again(void **state)
 {
@@ -1116,6 +1171,7 @@ main(void)
 		TEST(channels_are_shared),
 		TEST(the_table_of_channels_has_an_end),
 		TEST(one_leads_and_is_followed),
+		TEST(who_is_there_and_who_leads),
 		TEST(one_resigns_and_may_lead_again),
 		TEST(a_deleted_file_is_made_again),
 		TEST(a_replaced_file_is_attached_but_not_amid_a_transaction),
