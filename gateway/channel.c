@@ -31,6 +31,20 @@ channel_hash(const char *text, size_t n)
 	return value;
 }
 
+uint64_t
+channel_hash_salted(uint64_t hash, uint64_t salt)
+{
+	char	 bytes[2 * sizeof hash];
+
+	if (salt == 0)
+		return hash;
+	for (size_t i = 0; i < sizeof hash; i++) {
+		bytes[i] = (char)(hash >> 8 * i);
+		bytes[sizeof hash + i] = (char)(salt >> 8 * i);
+	}
+	return channel_hash(bytes, sizeof bytes);
+}
+
 void
 channel_attach(struct channel *c, struct state *state)
 {
@@ -83,6 +97,24 @@ channel_is_out(const struct channel *c, uint64_t now_ms)
 	return c->shared != NULL &&
 	    (breaker_is_out(load(&c->shared->breaker), now_ms) ||
 	    is_cooling(c, now_ms));
+}
+
+void
+channel_read(const struct channel *c, uint64_t now_ms,
+    struct channel_status *out)
+{
+	const struct state_channel *s = c->shared;
+
+	*out = (struct channel_status){ .breaker = BREAKER_CLOSED };
+	if (s == NULL)
+		return;
+	out->breaker = breaker_state(load(&s->breaker));
+	out->is_out = channel_is_out(c, now_ms);
+	out->error_rate = average_faded(load(&s->error_rate), now_ms);
+	out->first_token_ms = average_get(load(&s->first_token)) *
+	    LATENCY_MAX_MS;
+	out->total_ms = average_get(load(&s->total)) * LATENCY_MAX_MS;
+	out->last_end_ms = load(&s->last_end_ms);
 }
 
 void

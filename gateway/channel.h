@@ -36,8 +36,20 @@ struct channel_end {
 	int64_t		 retry_after_ms; /* -1 = the provider did not say */
 };
 
+/* How it does, for people. All 0 where nothing is remembered. */
+struct channel_status {
+	enum breaker_state breaker;
+	bool		 is_out;	/* its breaker is open, or it asked for a pause */
+	double		 error_rate;	/* 0 to 1, faded by age */
+	double		 first_token_ms, total_ms;	/* decayed averages */
+	uint64_t	 last_end_ms;	/* wall clock; 0 = never */
+};
+
 /* A number for TEXT that is the same on every machine. */
 uint64_t channel_hash(const char *text, size_t n);
+
+/* The same for what a caller's HASH becomes with a salt; 0 is none. */
+uint64_t channel_hash_salted(uint64_t hash, uint64_t salt);
 
 /*
  * Find NAME's record in the segment. What takes a struct state below does so
@@ -61,6 +73,10 @@ void	channel_forget(struct channel *);
 
 /* Is it of no use for now: its breaker is open, or it asked for a pause? */
 bool	channel_is_out(const struct channel *, uint64_t now_ms);
+
+/* What is known of it at NOW_MS. */
+void	channel_read(const struct channel *, uint64_t now_ms,
+	    struct channel_status *);
 
 /* A try is about to start; PROBE_MS is the longest that it can take. */
 enum breaker_pass channel_enter(struct channel *, struct state *,

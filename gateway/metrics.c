@@ -344,6 +344,22 @@ put_shared(const struct exposition *e, const struct snapshot *s,
 	return err;
 }
 
+uint64_t
+metrics_tries(const struct collection *c, const char *name)
+{
+	struct labels l;
+
+	labels_begin(&l, "");
+	if (!labels_add(&l, groups[GROUP_TRIES].labels[0], name))
+		return 0;		/* several are counted as one */
+	for (const struct sample *s = c->first[GROUP_TRIES]; s != NULL;
+	    s = s->next)
+		if (s->len == l.len - 1 &&
+		    memcmp(s->labels, l.text + 1, s->len) == 0)
+			return s->cells[0];
+	return 0;
+}
+
 static enum err
 put_family(struct exposition *e, const struct collection *c,
     const struct snapshot *s, uint64_t now_ms)

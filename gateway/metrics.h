@@ -4,6 +4,7 @@
 
 #include "base/buf.h"
 #include "gateway/call.h"
+#include "gateway/collection.h"
 #include "store/state.h"
 
 /* Add a settled call's counts to the state's open transaction. */
@@ -11,6 +12,9 @@ void	metrics_count(struct state *, const struct call *);
 
 /* A try has started at the target's channel, or is over. DELTA is 1 or -1. */
 void	metrics_note_try(struct state *, const struct target *, int delta);
+
+/* How many tries are at the channel NAME, by what was collected of all processes. */
+uint64_t metrics_tries(const struct collection *, const char *name);
 
 /* A request has come, or is settled: the same for all of them. */
 void	metrics_note_request(struct state *, int delta);

@@ -636,6 +636,50 @@ hashes_are_the_same_everywhere(void **state)
 	assert_true(channel_hash("openai", 6) == UINT64_C(0x9bc696c356e5e8b7));
 }
 
+/* 0 is none; the first may be another one's second. */
+static void
+a_salt_makes_another_caller(void **state)
+{
+	uint64_t hash = channel_hash("openai", 6);
+
+	(void)state;
+	assert_true(channel_hash_salted(hash, 0) == hash);
+	assert_true(channel_hash_salted(hash, 1) != hash);
+	assert_true(channel_hash_salted(hash, 1) !=
+	    channel_hash_salted(hash, 2));
+	assert_true(channel_hash_salted(1, 2) != channel_hash_salted(2, 1));
+	assert_true(channel_hash_salted(1, 2) == UINT64_C(0x54dcbd108f05b785));
+}
+
+static void
+what_is_known_is_told(void **state)
+{
+	struct fixture *x = *state;
+	struct channel_status s;
+
+	channel_read(&x->channel, now, &s);
+	assert_true(s.breaker == BREAKER_CLOSED && !s.is_out &&
+	    s.error_rate == 0 && s.first_token_ms == 0 && s.total_ms == 0 &&
+	    s.last_end_ms == 0);
+	leave(x, now, &(struct channel_end){ .verdict = CHANNEL_WELL,
+	    .first_token_ms = 500, .total_ms = 2000, .retry_after_ms = -1 });
+	channel_read(&x->channel, now, &s);
+	assert_near(s.first_token_ms, 500, 1);
+	assert_near(s.total_ms, 2000, 1);
+	assert_true(s.last_end_ms == now && s.error_rate == 0);
+	for (int i = 0; i < 3; i++)
+		leave(x, now, &(struct channel_end){ .retry_after_ms = -1,
+		    .verdict = CHANNEL_FAILED });
+	channel_read(&x->channel, now, &s);
+	assert_true(s.breaker == BREAKER_OPEN && s.is_out);
+	assert_near(s.error_rate, 0.75, 0.01);
+	channel_read(&x->channel, now + COOLDOWN_MS, &s);
+	assert_false(s.is_out);
+	x->channel.shared = NULL;
+	channel_read(&x->channel, now, &s);
+	assert_true(s.breaker == BREAKER_CLOSED && !s.is_out);
+}
+
 int
 main(void)
 {
@@ -671,6 +715,8 @@ main(void)
 		TEST(people_are_told_how_it_does),
 		TEST(a_channel_outlives_its_file),
 		cmocka_unit_test(hashes_are_the_same_everywhere),
+		cmocka_unit_test(a_salt_makes_another_caller),
+		TEST(what_is_known_is_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
