@@ -176,9 +176,10 @@ const struct key keys[] = {
 	  .value = values_sticky,
 	  .help = "what leads a caller's requests to one channel, whose cache "
 	  "then knows the prompt: auto takes the header x-session-id or "
-	  "session_id, or else the body's prompt_cache_key or user; header:NAME "
-	  "takes the header NAME, none nothing; requests without it are spread "
-	  "by weight and performance" },
+	  "session_id, or else the body's prompt_cache_key or user, or else the "
+	  "key, if sluicectl or the admin API made it; header:NAME takes the "
+	  "header NAME, none nothing; requests without it are spread by weight "
+	  "and performance" },
 	{ .name = "breaker.failures", MAIN(breaker.failures), WHOLE(0, 63),
 	  .fallback = "3",
 	  .help = "after so many failures in a row, of requests or probes, a "

@@ -86,3 +86,19 @@ admin_json_lines(struct buf *out, const char *name, const char *list)
 	}
 	buf_puts(out, "]");
 }
+
+void
+admin_json_text_or_null(struct buf *out, const char *name, const char *text)
+{
+	if (text == NULL)
+		admin_json_null(out, name);
+	else
+		admin_json_text(out, name, text);
+}
+
+void
+admin_json_number(struct buf *out, const char *name, double value)
+{
+	admin_json_name(out, name);
+	buf_printf(out, "%.9g", value);
+}

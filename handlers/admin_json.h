@@ -30,4 +30,10 @@ void	admin_json_money(struct buf *out, const char *name, uint64_t nano);
 
 /* LIST, whose texts are lines, as an array; "" is an empty one. */
 void	admin_json_lines(struct buf *out, const char *name, const char *list);
+
+/* NULL is null. */
+void	admin_json_text_or_null(struct buf *out, const char *name,
+	    const char *text);
+
+void	admin_json_number(struct buf *out, const char *name, double);
 #endif

@@ -132,8 +132,7 @@ write_bytes(struct delivery *d, const char *bytes, size_t n)
 {
 	struct exchange *x = d->x;
 
-	if (x->call.first_byte_us == 0)
-		x->call.first_byte_us = clock_now_us();
+	exchange_note_byte(x);
 	d->last_ms = uv_now(x->app->loop);
 	request_write(x->request, bytes, n);
 	return !response_is_full(&x->request->response);
@@ -170,8 +169,7 @@ delivery_pass(struct delivery *d, const char *bytes, size_t n)
 static void
 end_bytes(struct delivery *d, const char *bytes, size_t n)
 {
-	if (d->x->call.first_byte_us == 0)
-		d->x->call.first_byte_us = clock_now_us();
+	exchange_note_byte(d->x);
 	request_end(d->x->request, bytes, n);
 }
 

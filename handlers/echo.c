@@ -139,8 +139,7 @@ chunk_object(const struct echo *e)
 static void
 echo_send(struct echo *e, struct buf *out)
 {
-	if (e->x->call.first_byte_us == 0)
-		e->x->call.first_byte_us = clock_now_us();
+	exchange_note_byte(e->x);
 	request_write(e->x->request, buf_data(out), buf_len(out));
 	buf_fini(out);
 }

@@ -21,6 +21,7 @@
 #include "handlers/metrics.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
+#include "store/sessions.h"
 
 enum {
 	STATUS_CLIENT_GONE = 499,	/* in the journal alone, as nginx writes it */
@@ -45,6 +46,7 @@ void
 exchange_set_app(struct app *app)
 {
 	the_app = app;
+	live_init(&app->live, app->state);
 }
 
 /* ---- What the client showed. ---- */
@@ -178,6 +180,19 @@ max_body_bytes(const struct exchange *x)
 	    x->route->body_max : most;
 }
 
+/* Who is refused at once is in no list. */
+static void
+begin_live(struct exchange *x)
+{
+	const struct live_begin begin = {
+		.since_us = x->call.start_wall_us, .id = x->call.id,
+		.key_id = x->call.key_id, .method = x->call.method,
+		.client_host = x->call.client_host, .path = x->call.path,
+	};
+
+	x->live = live_begin(&x->app->live, &begin);
+}
+
 /* Everything that can be judged by the parameters alone. */
 static enum err
 judge_head(struct exchange *x)
@@ -255,6 +270,7 @@ on_head(struct request *request)
 	request->state = x;
 	x->app = the_app;
 	x->request = request;
+	x->live = live_nowhere;
 	begin_call(x);
 	spool_init(&x->body,
 	    (size_t)x->call.snapshot->conf->limits.memory_body_bytes);
@@ -268,6 +284,8 @@ on_head(struct request *request)
 		answer_options(x);
 	else if (err != ERR_NONE)
 		reply_error(x, err, NULL);
+	else
+		begin_live(x);
 }
 
 /* ---- The body. ---- */
@@ -413,6 +431,30 @@ exchange_key_id(const struct exchange *x)
 
 /* ---- While it is answered, and after. ---- */
 
+void
+exchange_note_target(struct exchange *x, const struct target *target)
+{
+	const struct session_note note = {
+		.caller = x->caller, .salt = x->salt,
+		.now_ms = clock_wall_us() / 1000, .key_id = x->call.key_id,
+		.channel = target->provider->name, .model = x->call.model,
+	};
+
+	live_note_target(&x->app->live, x->live, x->call.stream,
+	    x->call.model, target->provider->name);
+	if (x->caller != 0)
+		sessions_note(x->app->state, &note);
+}
+
+void
+exchange_note_byte(struct exchange *x)
+{
+	if (x->call.first_byte_us != 0)
+		return;
+	x->call.first_byte_us = clock_now_us();
+	live_note_phase(&x->app->live, x->live, LIVE_ANSWERING);
+}
+
 static void
 on_writable(struct request *request)
 {
@@ -449,6 +491,7 @@ on_end(struct request *request)
 	capture_give(x);
 	settle(x->app->state, &x->app->journal, &x->call);
 	metrics_note_request(x->app->state, -1);
+	live_end(&x->app->live, x->live);
 	capture_end(x);
 	if (x->release != NULL)
 		x->release(x);

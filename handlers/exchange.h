@@ -15,6 +15,7 @@
 #include "handlers/path.h"
 #include "store/store.h"
 #include "store/journal.h"
+#include "store/live.h"
 #include "store/state.h"
 #include "upstream/client.h"
 
@@ -28,10 +29,12 @@ struct app {
 	struct key_list	*keys;		/* of the store; replaced when they change; NULL: none */
 	struct prompt_list *prompts;	/* likewise */
 	struct managed_list *managed;	/* likewise */
+	struct salts	*salts;		/* likewise, but no request keeps them */
 	bool		 keys_unread;	/* there may be some: the store cannot be read */
 	struct store_watch *watch;	/* what replaces them */
 	void		(*join)(struct app *);	/* compile the snapshot anew, with MANAGED; NULL: before there is one */
 	struct state	*state;
+	struct live	 live;		/* the requests that are being served */
 	unsigned	 drains;	/* upstreams that are read to their end without a client */
 };
 
@@ -63,6 +66,8 @@ struct exchange {
 	const char	*origin;	/* allowed CORS origin to be told, or NULL */
 	const char	*param;		/* the member that an error is about, or NULL: as always */
 	unsigned	 retry_after_s;	/* to be told with an error; 0 = nothing */
+	struct live_place live;		/* where others see it */
+	uint64_t	 caller, salt;	/* by what it is sticky; 0: it is not */
 	struct spool	 body;
 	bool		 body_begun;
 	struct json_scan *scan;		/* of a JSON body, or NULL */
@@ -88,6 +93,12 @@ void	exchange_forget_scan(struct exchange *);
 
 /* Who asks, as a short text that reveals nothing of the key; "" when open. */
 const char *exchange_key_id(const struct exchange *);
+
+/* A provider is asked for it. */
+void	exchange_note_target(struct exchange *, const struct target *);
+
+/* A byte of the answer goes to the client. */
+void	exchange_note_byte(struct exchange *);
 
 /* The handler side of the front edge. The app is set once, before the loop runs. */
 void	exchange_set_app(struct app *);

@@ -48,7 +48,11 @@ get_named_header(const struct exchange *x, const char *name)
 	return params_get(&x->request->params, param);
 }
 
-/* By what the caller is known, so that it meets the same channel again (DESIGN 7.8); NULL: by nothing. */
+/*
+ * By what the caller is known, so that it meets the same channel again (DESIGN
+ * 7.8); NULL: by nothing. Last comes the store's user: keys that only the
+ * environment names are shared by who knows whom.
+ */
 static const char *
 find_sticky(const struct exchange *x, const struct body *b)
 {
@@ -64,7 +68,19 @@ find_sticky(const struct exchange *x, const struct body *b)
 		if (value != NULL && *value != '\0')
 			return value;
 	}
-	return b->sticky;
+	return b->sticky != NULL || x->call.key == NULL ? b->sticky :
+	    x->call.key->id;
+}
+
+/* Who is not sticky draws from the request's id, which is random. */
+static uint64_t
+hash_caller(struct exchange *x, const char *sticky)
+{
+	if (sticky == NULL || *sticky == '\0')
+		return channel_hash(x->call.id, strlen(x->call.id));
+	x->caller = channel_hash(sticky, strlen(sticky));
+	x->salt = salts_find(x->app->salts, x->caller);
+	return channel_hash_salted(x->caller, x->salt);
 }
 
 static enum err
@@ -72,17 +88,14 @@ make_plan(struct exchange *x, const struct body *b, struct plan *plan,
     const char *api_path)
 {
 	struct snapshot *s = x->call.snapshot;
-	const char *sticky = find_sticky(x, b);
+	uint64_t key = hash_caller(x, find_sticky(x, b));
 	struct plan_query q = {
 		.model = x->call.model, .api_path = api_path,
-		.is_sticky = sticky != NULL && *sticky != '\0',
+		.is_sticky = x->caller != 0, .key = key,
 		.now_ms = clock_wall_us() / 1000,
 	};
 	enum err err;
 
-	/* An id is random: what is not sticky draws from it. */
-	q.key = q.is_sticky ? channel_hash(sticky, strlen(sticky)) :
-	    channel_hash(x->call.id, strlen(x->call.id));
 	snapshot_refresh(s, x->app->state, q.now_ms);
 	err = plan_make(plan, s, &q);
 	x->call.is_model_known = plan->is_exact;

@@ -164,6 +164,8 @@ relay_on_ready(void *arg, struct try *t)
 
 	relay->wakes[WAKE_HEDGE] = 0;
 	relay_drop_others(relay, t, ERR_HEDGE_LOST);
+	if (t->record->is_hedge)
+		exchange_note_target(relay->x, t->step->target);
 	if (!relay->x->request->gone)
 		delivery_choose(&relay->delivery, t);
 }
@@ -242,6 +244,8 @@ relay_try(struct relay *relay, struct plan_step *step, bool is_hedge)
 {
 	struct try *t;
 
+	if (!is_hedge)
+		exchange_note_target(relay->x, step->target);
 	t = try_start(relay->x, step, &relay->order.ask, &relay->owner,
 	    relay_budget_ms(relay, step->target), is_hedge);
 	relay->tries[relay->try_count++] = t;

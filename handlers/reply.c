@@ -120,7 +120,7 @@ reply_body(struct exchange *x, const char *type, struct buf *body)
 	snprintf(length, sizeof length, "%zu", buf_len(body));
 	response_field(&x->request->response, "Content-Type", type);
 	response_field(&x->request->response, "Content-Length", length);
-	x->call.first_byte_us = clock_now_us();
+	exchange_note_byte(x);
 	request_end(x->request, buf_data(body), buf_len(body));
 	buf_fini(body);
 }

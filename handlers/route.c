@@ -14,6 +14,12 @@
 #include "handlers/api_models.h"
 #include "handlers/api_prompts.h"
 #include "handlers/api_users.h"
+#include "handlers/api_config.h"
+#include "handlers/api_health.h"
+#include "handlers/api_log.h"
+#include "handlers/api_requests.h"
+#include "handlers/api_sessions.h"
+#include "handlers/api_usage.h"
 #include "handlers/docs.h"
 #include "handlers/echo.h"
 #include "handlers/health.h"
@@ -93,6 +99,20 @@ const struct route routes[] = {
 	{ .method = "GET", .pattern = "/metrics", .key = ROUTE_KEY_METRICS,
 	  .handle = metrics_handle,
 	  .help = "what was counted, for Prometheus" },
+	ADMIN("GET", "/api/usage", api_usage_handle,
+	    "what requests consumed, by time, key, model and provider"),
+	ADMIN("GET", "/api/config", api_config_handle,
+	    "the configuration in force, without secrets"),
+	ADMIN("GET", "/api/health", api_health_handle,
+	    "how channels, processes and files are"),
+	ADMIN("GET", "/api/requests", api_requests_handle,
+	    "what is being served just now, by all processes"),
+	ADMIN("GET", "/api/log", api_log_handle,
+	    "the newest lines of the journal"),
+	ADMIN("GET", "/api/sessions", api_sessions_list,
+	    "which sticky callers were sent where lately"),
+	ADMIN("DELETE", "/api/sessions/{id}", api_sessions_delete,
+	    "let a caller be sent elsewhere"),
 	{ .method = "GET", .pattern = "/docs", .key = ROUTE_KEY_NONE,
 	  .handle = docs_handle, .help = "these routes as a page for people" },
 	{ .method = "GET", .pattern = "/openapi.json", .key = ROUTE_KEY_NONE,

@@ -28,6 +28,10 @@ store_watch_use(struct store_watch *w)
 		if (app->join != NULL)
 			app->join(app);
 	}
+	if (w->found.lists[WATCH_SALTS] != NULL) {
+		salts_free(app->salts);
+		app->salts = w->found.lists[WATCH_SALTS];
+	}
 }
 
 void
@@ -50,6 +54,8 @@ store_watch_fini(struct store_watch *w)
 	w->app->prompts = NULL;
 	managed_list_unref(w->app->managed);
 	w->app->managed = NULL;
+	salts_free(w->app->salts);
+	w->app->salts = NULL;
 }
 
 static void

@@ -53,7 +53,6 @@ static const struct {
 struct print {
 	FILE		*out;
 	const struct usage_query *query;
-	bool		 is_json;
 	int		 widths[COLUMN__MAX];
 	size_t		 rows;
 	struct usage_sum total;
@@ -61,10 +60,11 @@ struct print {
 
 /* ---- Cells. ---- */
 
+/* In the table. */
 static bool
 is_shown(const struct print *p, enum column c)
 {
-	if (c == COLUMN_UNPRICED && !p->is_json)
+	if (c == COLUMN_UNPRICED)
 		return false;		/* the cost tells */
 	return columns[c].by == 0 || (columns[c].by & p->query->by) != 0;
 }
@@ -137,6 +137,14 @@ format_cell(const struct usage_sum *sum, enum column c, char cell[CELL_SIZE])
 		format_text(*(const char *const *)field_of(sum, c), cell);
 }
 
+void
+usage_print_add(struct usage_sum *total, const struct usage_sum *sum)
+{
+	for (enum column c = COLUMN_REQUESTS; c < COLUMN__MAX; c++)
+		*(int64_t *)((char *)total + columns[c].offset) +=
+		    *(const int64_t *)field_of(sum, c);
+}
+
 /* ---- The table. ---- */
 
 static void
@@ -161,9 +169,7 @@ measure(void *arg, const struct usage_sum *sum)
 		format_cell(sum, c, cell);
 		widen(p, c, cell);
 	}
-	for (enum column c = COLUMN_REQUESTS; c < COLUMN__MAX; c++)
-		*(int64_t *)((char *)&p->total + columns[c].offset) +=
-		    *(const int64_t *)field_of(sum, c);
+	usage_print_add(&p->total, sum);
 	p->rows++;
 }
 
@@ -247,30 +253,45 @@ usage_print_table(struct usage *u, const struct usage_query *query, FILE *out)
 /* ---- JSON. ---- */
 
 static void
-put_member(struct buf *line, const struct usage_sum *sum, enum column c)
+put_text(struct buf *out, const char *text)
+{
+	if (text[0] == '\0')
+		buf_puts(out, "null");
+	else
+		json_write_string(out, text, strlen(text));
+}
+
+static void
+put_value(struct buf *out, const struct usage_sum *sum, enum column c)
 {
 	char	 cell[CELL_SIZE];
-	const char *text;
 
-	buf_printf(line, "%s\"%s\":", buf_len(line) > 1 ? "," : "",
-	    columns[c].name);
-	if (columns[c].is_number) {
-		if (c == COLUMN_COST)
-			format_money(sum->cost_nano, cell);
-		else
-			format_cell(sum, c, cell);
-		buf_puts(line, cell);
+	if (!columns[c].is_number && c > COLUMN_DAY) {
+		put_text(out, *(const char *const *)field_of(sum, c));
 		return;
 	}
-	if (c <= COLUMN_DAY) {
-		format_time(sum->time_s, c, cell);
-		text = cell;
-	} else
-		text = *(const char *const *)field_of(sum, c);
-	if (text[0] == '\0')
-		buf_puts(line, "null");
+	if (c == COLUMN_COST)
+		format_money(sum->cost_nano, cell);
 	else
-		json_write_string(line, text, strlen(text));
+		format_cell(sum, c, cell);
+	if (columns[c].is_number)
+		buf_puts(out, cell);
+	else
+		put_text(out, cell);
+}
+
+void
+usage_print_members(struct buf *out, const struct usage_sum *sum, unsigned by)
+{
+	const char *before = "";
+
+	for (enum column c = 0; c < COLUMN__MAX; c++) {
+		if (columns[c].by != 0 && (columns[c].by & by) == 0)
+			continue;
+		buf_printf(out, "%s\"%s\":", before, columns[c].name);
+		put_value(out, sum, c);
+		before = ",";
+	}
 }
 
 static void
@@ -281,9 +302,7 @@ put_json(void *arg, const struct usage_sum *sum)
 
 	buf_init(&line, LINE_MAX_BYTES);
 	buf_puts(&line, "{");
-	for (enum column c = 0; c < COLUMN__MAX; c++)
-		if (is_shown(p, c))
-			put_member(&line, sum, c);
+	usage_print_members(&line, sum, p->query->by);
 	buf_puts(&line, "}\n");
 	fwrite(buf_data(&line), 1, buf_len(&line), p->out);
 	buf_fini(&line);
@@ -292,7 +311,7 @@ put_json(void *arg, const struct usage_sum *sum)
 bool
 usage_print_json(struct usage *u, const struct usage_query *query, FILE *out)
 {
-	struct print p = { .out = out, .query = query, .is_json = true };
+	struct print p = { .out = out, .query = query };
 
 	return usage_each(u, query, put_json, &p);
 }

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/buf.h"
 #include "store/store.h"
 
 /*
@@ -16,4 +17,14 @@ bool	usage_print_table(struct usage *, const struct usage_query *,
 	    FILE *out);
 bool	usage_print_json(struct usage *, const struct usage_query *,
 	    FILE *out);
+
+/*
+ * The members of such an object: those of BY, then all numbers. Without braces,
+ * commas between them.
+ */
+void	usage_print_members(struct buf *, const struct usage_sum *,
+	    unsigned by);
+
+/* Add the numbers of SUM to those of TOTAL. */
+void	usage_print_add(struct usage_sum *total, const struct usage_sum *sum);
 #endif

@@ -7,22 +7,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/when.h"
 #include "conf/conf.h"
 #include "handlers/usage_print.h"
+#include "handlers/usage_words.h"
 
-enum { EXIT_USAGE = 2, AGO_MAX = 1000000, DEFAULT_DAYS = 30 };
-
-/* The words of --by. */
-static const struct {
-	const char	*name;
-	unsigned	 by;
-} groups[] = {
-	{ "hour", USAGE_BY_HOUR }, { "day", USAGE_BY_DAY },
-	{ "key", USAGE_BY_KEY }, { "model", USAGE_BY_MODEL },
-	{ "provider", USAGE_BY_PROVIDER },
-};
-enum { GROUP_COUNT = sizeof groups / sizeof groups[0] };
+enum { EXIT_USAGE = 2 };
 
 struct report {
 	FILE		*out, *err;
@@ -30,51 +19,6 @@ struct report {
 	struct usage_query query;
 	bool		 is_json;
 };
-
-/* "7d" and "24h": the day's or hour's beginning so long ago. */
-static bool
-parse_ago(const char *text, int64_t now_s, int64_t *time_s)
-{
-	char	*end;
-	unsigned long n = strtoul(text, &end, 10);
-	int64_t	 unit = *end == 'd' ? USAGE_DAY_S : USAGE_HOUR_S;
-
-	if (strspn(text, "0123456789") == 0 || n > AGO_MAX ||
-	    (strcmp(end, "d") != 0 && strcmp(end, "h") != 0))
-		return false;
-	*time_s = (now_s / unit - (int64_t)n) * unit;
-	return true;
-}
-
-/* "2026-11-26", "2026-11-26T05", "2026-11-26T05:30", with "Z" or without. */
-static bool
-parse_time(const char *text, int64_t now_s, int64_t *time_s)
-{
-	return parse_ago(text, now_s, time_s) ||
-	    when_parse_time(text, time_s);
-}
-
-/* "model,provider" as bits; 0: one of them is unknown. */
-static unsigned
-parse_by(const char *text)
-{
-	unsigned by = 0;
-
-	for (;;) {
-		size_t	 n = strcspn(text, ",");
-		size_t	 i = 0;
-
-		while (i < GROUP_COUNT && (strlen(groups[i].name) != n ||
-		    memcmp(groups[i].name, text, n) != 0))
-			i++;
-		if (i == GROUP_COUNT)
-			return 0;
-		by |= groups[i].by;
-		if (text[n] == '\0')
-			return by;
-		text += n + 1;
-	}
-}
 
 static bool
 parse_option(struct report *r, const char *name, const char *value,
@@ -85,24 +29,21 @@ parse_option(struct report *r, const char *name, const char *value,
 		return value[0] != '\0';
 	}
 	if (strcmp(name, "--by") == 0) {
-		r->query.by = parse_by(value);
+		r->query.by = usage_words_by(value);
 		return r->query.by != 0;
 	}
 	if (strcmp(name, "--from") == 0)
-		return parse_time(value, now_s, &r->query.from_s);
+		return usage_words_time(value, now_s, &r->query.from_s);
 	return strcmp(name, "--to") == 0 &&
-	    parse_time(value, now_s, &r->query.to_s);
+	    usage_words_time(value, now_s, &r->query.to_s);
 }
 
 static bool
 parse_words(struct report *r, char **words)
 {
-	int64_t	 now_s = time(NULL), today_s = now_s / USAGE_DAY_S * USAGE_DAY_S;
-	struct usage_query *q = &r->query;
+	int64_t	 now_s = time(NULL);
 
-	q->by = USAGE_BY_DAY;
-	q->from_s = today_s - (int64_t)DEFAULT_DAYS * USAGE_DAY_S;
-	q->to_s = today_s + USAGE_DAY_S;
+	usage_words_init(&r->query, now_s);
 	for (; *words != NULL; words++)
 		if (strcmp(*words, "--json") == 0)
 			r->is_json = true;
@@ -111,10 +52,7 @@ parse_words(struct report *r, char **words)
 			return false;
 		else
 			words++;
-	q->from_s -= q->from_s % USAGE_HOUR_S;
-	q->to_s = (q->to_s + USAGE_HOUR_S - 1) / USAGE_HOUR_S * USAGE_HOUR_S;
-	if (q->by & USAGE_BY_HOUR)
-		q->by &= ~(unsigned)USAGE_BY_DAY;
+	usage_words_round(&r->query);
 	return true;
 }
 
