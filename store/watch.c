@@ -89,7 +89,7 @@ drop_managed(void *list)
 static void
 drop_salts(void *list)
 {
-	salts_unref(list);
+	salts_free(list);
 }
 
 static void
