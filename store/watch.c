@@ -41,6 +41,7 @@ struct watch {
 	int64_t		 changes[WATCH__KINDS];	/* likewise */
 	bool		 had_some[WATCH__KINDS]; /* ever */
 	bool		 was_read;	/* ever */
+	bool		 failed;	/* at the last look */
 	bool		 warned;
 };
 
@@ -155,6 +156,15 @@ watch_warn(struct watch *w, const char *what)
 	w->warned = true;
 }
 
+/* At the first look it may be about to be made. */
+static void
+watch_fail(struct watch *w)
+{
+	if (w->failed)
+		watch_warn(w, "cannot be read");
+	w->failed = true;
+}
+
 static bool
 had_any(const struct watch *w)
 {
@@ -184,7 +194,7 @@ watch_open(struct watch *w)
 	w->inode = st.st_ino;
 	w->sqlite = db_connect_reader(w->db);
 	if (w->sqlite == NULL)
-		watch_warn(w, "cannot be read");
+		watch_fail(w);
 	return w->sqlite != NULL;
 }
 
@@ -239,8 +249,9 @@ look(struct watch *w, struct watch_found *found)
 	if (version >= 0 && watch_read_kinds(w, found)) {
 		w->data_version = version;
 		w->was_read = true;
+		w->failed = false;
 	} else {
-		watch_warn(w, "cannot be read");
+		watch_fail(w);
 		watch_close(w);
 	}
 }

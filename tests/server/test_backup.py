@@ -1,6 +1,7 @@
 """sluicectl backup and restore, beside a pool that works."""
 import os
 import stat
+import subprocess
 
 import pytest
 
@@ -95,6 +96,37 @@ def test_a_database_that_was_lost(pool):
     answers(pool, key, 200)
     ctl(pool, "keys", "delete", "one")
     answers(pool, key, 401)
+
+
+def owners(pool):
+    folder = f"{pool.tmp}/state"
+    return {os.stat(f"{folder}/{name}").st_uid for name in os.listdir(folder)
+            if name.startswith("sluice.db")}
+
+
+def as_operator(pool, *words):
+    """Not as the responders' user, where there are two."""
+    done = subprocess.run([pool.ctl, *words, "-c",
+                           f"{pool.tmp}/sluice/sluice.conf"],
+                          capture_output=True, text=True, cwd=pool.tmp)
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_root_does_belongs_to_who_serves(pool, tmp_path):
+    key = made(pool, "one")
+    answers(pool, key, 200)
+    mine = owners(pool)
+    copy = str(tmp_path / "copy.db")
+    as_operator(pool, "backup", copy)
+    for lost in (False, True):
+        for name in os.listdir(f"{pool.tmp}/state") if lost else []:
+            if name.startswith("sluice.db"):
+                os.unlink(f"{pool.tmp}/state/{name}")
+        as_operator(pool, "restore", copy)
+        assert owners(pool) == mine
+        made(pool, f"after{lost}")
+        assert owners(pool) == mine
+        answers(pool, key, 200)
 
 
 def test_files_and_modes(pool):

@@ -163,6 +163,26 @@ def test_nothing_is_lost_at_the_moment_of_settling(start, upstream):
     assert_spent(server, key_id, wanted)
 
 
+def test_a_restore_changes_no_book(start, upstream):
+    """What a key has spent stays spent, and usage is imported again, once."""
+    upstream.script = reports(random.Random(32))
+    server = start()
+    key_id, mine = make_key(server)
+    copy = f"{server.tmp}/uploads/copy.db"
+    for words in (["backup", copy], ["restore", copy]):
+        with Load(mine) as load:
+            until(lambda: load.done >= 30 or load.hung, "answers")
+        assert not load.hung, load.hung
+        if words[0] == "restore":
+            assert_imported(server)
+        assert server.sluicectl(*words).returncode == 0
+    assert_balanced(server)
+    wanted = assert_imported(server)
+    assert_counted(server, wanted)
+    assert_spent(server, key_id, wanted)
+    assert wanted["requests"] >= 60
+
+
 # The leader, in the middle of a long import.
 
 LINES = 30000
