@@ -28,8 +28,8 @@ struct live_request {
 	uint64_t	 since_us;	/* wall clock */
 	uint32_t	 epoch;		/* private */
 	uint8_t		 stream;	/* not 0: one is asked for */
-	char		 id[ID_SIZE], key_id[33], method[12], client_host[46],
-			 path[64], model[96], provider[64];
+	char		 id[ID_SIZE], key_id[33], method[8], client_host[46],
+			 path[40], model[64], provider[48];
 };
 
 /* The own ones. */

@@ -19,7 +19,7 @@ enum { SESSIONS_SETS = 128, SESSIONS_WAYS = 8 };	/* powers of 2 */
 struct session {
 	uint64_t	 salt;		/* that its hash had: see salts.h */
 	uint64_t	 created_ms;	/* wall clock */
-	char		 key_id[33], channel[64], model[96];
+	char		 key_id[33], channel[48], model[64];
 };
 
 /* A sticky caller's request goes to CHANNEL. CALLER is its hash, without salt. */

@@ -166,7 +166,7 @@ long_texts_are_cut(void **state)
 	live_note_target(&x->live, place, false, text, text);
 	listed(x, NULL);
 	assert_int_equal(strlen(x->told), (ID_SIZE - 1) + strlen(":waiting:k:") +
-	    95 + 1 + 63 + strlen(":0 "));
+	    63 + 1 + 47 + strlen(":0 "));
 }
 
 static void

@@ -154,7 +154,7 @@ long_texts_are_cut_and_are_the_same_again(void **state)
 	    state_map(x->state)->sessions[1].sequences[0]);
 	listed(x);
 	assert_int_equal(x->count, 1);
-	assert_int_equal(strlen(x->told), strlen("a01:::m:10:20 ") + 63);
+	assert_int_equal(strlen(x->told), strlen("a01:::m:10:20 ") + 47);
 }
 
 static void
