@@ -139,7 +139,7 @@ responder_compile(struct responder *r, struct conf *conf)
 {
 	struct snapshot *before = r->app.snapshot;
 
-	r->app.snapshot = snapshot_create(conf, r->app.managed);
+	r->app.snapshot = snapshot_create(conf, r->app.managed, before);
 	roster_tell(&r->app.snapshot->roster,
 	    before == NULL ? NULL : &before->roster);
 	if (before != NULL) {

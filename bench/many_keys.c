@@ -86,7 +86,7 @@ many_keys_open(struct many_keys *b)
 		abort();
 	b->db = db_create(b->dir);
 	fill(b);
-	b->snapshot = snapshot_create(load(b), NULL);
+	b->snapshot = snapshot_create(load(b), NULL, NULL);
 	many_keys_read(b);
 }
 

@@ -103,7 +103,7 @@ set_up(struct bench *b)
 		abort();
 	b->now_ms = clock_wall_us() / 1000;
 	b->state = state_open(b->dir);
-	b->snapshot = snapshot_create(load(b), NULL);
+	b->snapshot = snapshot_create(load(b), NULL, NULL);
 	snapshot_refresh(b->snapshot, b->state, b->now_ms);
 	teach(b);
 }

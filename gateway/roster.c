@@ -17,6 +17,7 @@ struct making {
 	struct arena	*arena;
 	const struct conf *conf;
 	const struct managed_list *list;
+	const struct roster *before;
 	struct seal	 seal;
 	bool		 has_tried, has_seal;
 	size_t		 files;		/* entries of them */
@@ -32,6 +33,15 @@ note(struct making *m, const char *name, const char *text)
 	r->notes[r->note_count++] = arena_concat(m->arena, "channel ", name,
 	    " is not in use: ", text, NULL);
 	r->broken_count++;
+}
+
+static void
+note_kept(struct making *m, const char *name, const char *text)
+{
+	struct roster *r = m->roster;
+
+	r->notes[r->note_count++] = arena_concat(m->arena, "channel ", name,
+	    " goes on with its key of before: ", text, NULL);
 }
 
 /* The first sealed value asks for the key. */
@@ -50,20 +60,54 @@ get_seal(struct making *m)
 	return m->has_seal;
 }
 
+static void
+set_opened(struct making *m, struct roster_entry *e, const char *secret,
+    const struct managed_sealed *sealed)
+{
+	void	*bytes = arena_alloc(m->arena, sealed->len);
+
+	memcpy(bytes, sealed->bytes, sealed->len);
+	e->sealed = (struct managed_sealed){ bytes, sealed->len };
+	e->key = e->opened = arena_strdup(m->arena, secret);
+}
+
+/* Nothing is sealed twice to the same bytes. */
+static const struct roster_entry *
+find_opened(const struct roster *before, const struct managed_sealed *sealed)
+{
+	for (size_t i = 0; before != NULL && i < before->count; i++) {
+		const struct roster_entry *e = &before->entries[i];
+
+		if (e->opened != NULL && e->sealed.len == sealed->len &&
+		    memcmp(e->sealed.bytes, sealed->bytes, sealed->len) == 0)
+			return e;
+	}
+	return NULL;
+}
+
 /* NULL, or why it cannot be opened. */
 static const char *
 open_key(struct making *m, struct roster_entry *e,
     const struct managed_sealed *sealed)
 {
 	char	 secret[SEAL_SECRET_MAX + 1];
+	const struct roster_entry *known;
+	const char *why;
 
-	if (!get_seal(m))
-		return arena_concat(m->arena, "its key cannot be opened: ",
-		    m->seal.why, NULL);
-	if (!seal_open(&m->seal, sealed->bytes, sealed->len, secret))
-		return "its key was sealed with another one, or is damaged";
-	e->key = e->opened = arena_strdup(m->arena, secret);
-	sodium_memzero(secret, sizeof secret);
+	if (get_seal(m) && seal_open(&m->seal, sealed->bytes, sealed->len,
+	    secret)) {
+		set_opened(m, e, secret, sealed);
+		sodium_memzero(secret, sizeof secret);
+		return NULL;
+	}
+	why = m->has_seal ? "its key was sealed with another one, or is damaged"
+	    : arena_concat(m->arena, "its key cannot be opened: ",
+	    m->seal.why, NULL);
+	known = find_opened(m->before, sealed);
+	if (known == NULL)
+		return why;
+	set_opened(m, e, known->opened, sealed);
+	note_kept(m, e->provider->name, why);
 	return NULL;
 }
 
@@ -181,10 +225,10 @@ add_channel(struct making *m, const struct managed_channel *c)
 
 void
 roster_init(struct roster *r, struct arena *arena, const struct conf *conf,
-    const struct managed_list *list)
+    const struct managed_list *list, const struct roster *before)
 {
 	struct making m = { .roster = r, .arena = arena, .conf = conf,
-		.list = list };
+		.list = list, .before = before };
 	size_t	 channels = list == NULL ? 0 : list->channel_count;
 	size_t	 most = conf->provider_count + conf->keyless_count + channels;
 

@@ -12,6 +12,7 @@ struct roster_entry {
 	const struct conf_provider *provider;
 	const char	*key;		/* that it is sent; NULL = none */
 	char		*opened;	/* the same where it was sealed: overwritten in the end */
+	struct managed_sealed sealed;	/* what that was opened from */
 };
 
 /* Names are each there once: a file's wins over a channel's. */
@@ -26,10 +27,11 @@ struct roster {
 /*
  * Everything is in ARENA, or borrowed from CONF and LIST (may be NULL). A key
  * is looked for in the environment, then in env_file, then in LIST's secrets.
- * Blocks on a local file where something is sealed.
+ * Blocks on a local file where something is sealed. What cannot be opened stays
+ * as BEFORE (may be NULL) has opened it.
  */
 void	roster_init(struct roster *, struct arena *, const struct conf *,
-	    const struct managed_list *list);
+	    const struct managed_list *list, const struct roster *before);
 
 /* Overwrite what was opened. */
 void	roster_fini(struct roster *);

@@ -448,7 +448,8 @@ snapshot_add_keys(struct snapshot *s)
 }
 
 struct snapshot *
-snapshot_create(struct conf *conf, struct managed_list *managed)
+snapshot_create(struct conf *conf, struct managed_list *managed,
+    const struct snapshot *before)
 {
 	struct snapshot *s = calloc(1, sizeof *s);
 
@@ -458,7 +459,8 @@ snapshot_create(struct conf *conf, struct managed_list *managed)
 	s->conf = conf;
 	s->managed = managed_list_ref(managed);
 	arena_init(&s->arena, 4096);
-	roster_init(&s->roster, &s->arena, conf, managed);
+	roster_init(&s->roster, &s->arena, conf, managed,
+	    before == NULL ? NULL : &before->roster);
 	s->default_model = conf->default_model != NULL &&
 	    conf->default_model[0] != '\0' ? conf->default_model : NULL;
 	snapshot_add_channels(s);

@@ -89,7 +89,8 @@ struct snapshot {
  * Compile CONF, whose reference is the snapshot's from now on, and MANAGED (may be
  * NULL), of which it takes one. One reference on the snapshot is the caller's.
  */
-struct snapshot *snapshot_create(struct conf *, struct managed_list *managed);
+struct snapshot *snapshot_create(struct conf *, struct managed_list *managed,
+	    const struct snapshot *before);
 struct snapshot *snapshot_ref(struct snapshot *);
 void	snapshot_unref(struct snapshot *);	/* NULL is fine */
 

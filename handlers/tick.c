@@ -112,7 +112,7 @@ tick_run(struct conf *conf, FILE *out)
 	t.app.state = state_open(conf->state_dir);
 	t.app.db = db_create(conf->state_dir);
 	store_watch_init(&t.watch, &t.app);
-	t.app.snapshot = snapshot_create(conf, t.app.managed);
+	t.app.snapshot = snapshot_create(conf, t.app.managed, NULL);
 	if (state_is_private(t.app.state))
 		end = TICK_NOT_SHARED;
 	else if (!state_lead(t.app.state))

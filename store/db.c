@@ -301,6 +301,18 @@ db_connect(const struct db *db)
 	return NULL;
 }
 
+bool
+db_is_new(const struct db *db)
+{
+	sqlite3	*sqlite = NULL;
+	bool	 is_new = sqlite3_open_v2(db->path, &sqlite,
+		    SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL) ==
+		    SQLITE_OK && db_version(sqlite) == 0;
+
+	sqlite3_close(sqlite);
+	return is_new;
+}
+
 sqlite3 *
 db_connect_reader(const struct db *db)
 {

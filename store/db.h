@@ -33,6 +33,9 @@ struct sqlite3 *db_connect(const struct db *);
 /* The same, to read only: a database that is not there is not made. */
 struct sqlite3 *db_connect_reader(const struct db *);
 
+/* Whether it is about to be made: there is a file, with nothing in it yet. */
+bool	db_is_new(const struct db *);
+
 const char *db_path(const struct db *);
 
 /* ---- For backup.c. ---- */

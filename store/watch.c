@@ -261,7 +261,8 @@ watch_read(struct watch *w, struct watch_found *found)
 {
 	memset(found, 0, sizeof *found);
 	look(w, found);
-	found->is_blind = !w->was_read && access(db_path(w->db), F_OK) == 0;
+	found->is_blind = !w->was_read &&
+	    access(db_path(w->db), F_OK) == 0 && !db_is_new(w->db);
 }
 
 void *

@@ -498,8 +498,12 @@ def test_a_bad_seal_file_is_told(make_server, a, fault, text):
     assert text in reply.error["message"]
     assert statuses(server, "m") == {(200, "new")}, "known ones go on"
     admin(server, "PUT", f"/api/channels/{made['id']}", {"weight": 3}, 200)
-    everywhere(server, "m", None, 404)
+    until(lambda: server.logs().count("goes on with its key of before")
+          == server.procs, "every process to tell of it")
     assert text in server.logs()
+    assert statuses(server, "m") == {(200, "new")}, "known ones go on"
+    restart(server)
+    everywhere(server, "m", None, 404)
 
 
 def test_a_bad_seal_variable_is_told(make_server):

@@ -12,7 +12,7 @@ load(struct dir *d, const char *conf, const char *keys)
 {
 	dir_write(d, "sluice.conf", conf);
 	setenv("SLUICE_API_KEYS", keys, 1);
-	return snapshot_create(dir_load_good(d), NULL);
+	return snapshot_create(dir_load_good(d), NULL, NULL);
 }
 
 static const char *key_id;

@@ -55,7 +55,7 @@ static void
 load(struct fixture *x)
 {
 	snapshot_unref(x->snapshot);
-	x->snapshot = snapshot_create(dir_load_good(x->dir), NULL);
+	x->snapshot = snapshot_create(dir_load_good(x->dir), NULL, NULL);
 	snapshot_refresh(x->snapshot, x->state, now);
 }
 

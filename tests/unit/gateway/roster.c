@@ -72,9 +72,15 @@ tear_down(void **state)
 }
 
 static struct snapshot *
+load_after(struct fixture *x, const struct snapshot *before)
+{
+	return snapshot_create(dir_load(x->dir, NULL), &x->list, before);
+}
+
+static struct snapshot *
 load(struct fixture *x)
 {
-	return snapshot_create(dir_load(x->dir, NULL), &x->list);
+	return load_after(x, NULL);
 }
 
 static const struct model *
@@ -203,6 +209,31 @@ what_cannot_be_opened_is_left_out(void **state)
 	snapshot_unref(s);
 }
 
+/* DESIGN section 7.9. */
+static void
+what_was_opened_before_goes_on(void **state)
+{
+	struct fixture *x = *state;
+	struct snapshot *before = load(x), *s;
+
+	setenv("ROSTER_SEAL", "08" SEAL, 1);
+	x->channels[0].weight = 9;
+	s = load_after(x, before);
+	assert_int_equal(s->roster.count, 2);
+	assert_int_equal(s->roster.broken_count, 0);
+	assert_string_equal(s->roster.entries[0].key, "sk-made");
+	assert_non_null(strstr(s->roster.notes[0], "channel made goes on with "
+	    "its key of before: its key cannot be opened: "));
+	snapshot_unref(before);
+	assert_string_equal(s->roster.entries[1].key, "sk-given");
+	before = s;
+	x->channels[0].key = close_secret("sk-made", x->sealed[0]);
+	s = load_after(x, before);		/* it was given anew */
+	assert_int_equal(s->roster.count, 1);
+	snapshot_unref(before);
+	snapshot_unref(s);
+}
+
 static void
 other_problems_are_told(void **state)
 {
@@ -230,6 +261,7 @@ main(void)
 		TEST(a_file_gets_its_key),
 		TEST(a_files_name_wins),
 		TEST(what_cannot_be_opened_is_left_out),
+		TEST(what_was_opened_before_goes_on),
 		TEST(other_problems_are_told),
 	};
 

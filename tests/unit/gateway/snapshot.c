@@ -10,7 +10,7 @@
 static struct snapshot *
 load(struct dir *d)
 {
-	return snapshot_create(dir_load_good(d), NULL);
+	return snapshot_create(dir_load_good(d), NULL, NULL);
 }
 
 static const struct model *

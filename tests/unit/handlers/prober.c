@@ -115,7 +115,7 @@ configure(struct fixture *x, unsigned count, const char *health,
 		dir_write(x->dir, name, text);
 	}
 	snapshot_unref(x->app.snapshot);
-	x->app.snapshot = snapshot_create(dir_load_good(x->dir), NULL);
+	x->app.snapshot = snapshot_create(dir_load_good(x->dir), NULL, NULL);
 }
 
 static struct channel *

@@ -305,6 +305,10 @@ a_database_that_was_never_read_is_told(void **state)
 	watch_read(x->watch, &found);
 	watch_drop(&found);
 	assert_false(found.is_blind);		/* there is none */
+	fclose(fopen(db_path(x->db), "w"));
+	watch_read(x->watch, &found);
+	watch_drop(&found);
+	assert_false(found.is_blind);		/* one is being made */
 	f = fopen(db_path(x->db), "w");
 	for (int i = 0; i < 9999; i++)
 		fputs("this is no database ", f);
