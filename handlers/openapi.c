@@ -22,6 +22,8 @@ static const char *const bodies[] = {
 	[ROUTE_BODY_NONE] = NULL,
 	[ROUTE_BODY_JSON] = "{\"required\":true,\"content\":{"
 	    "\"application/json\":" ANY_OBJECT "}}",
+	[ROUTE_BODY_JSON_OR_NONE] = "{\"content\":{"
+	    "\"application/json\":" ANY_OBJECT "}}",
 	[ROUTE_BODY_MODEL] = "{\"required\":true,\"content\":{"
 	    "\"application/json\":" WITH_MODEL ","
 	    "\"multipart/form-data\":" WITH_MODEL "}}",

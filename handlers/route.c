@@ -44,7 +44,7 @@
 	.handle = responses_handle_by_id, .help = text }
 #define ADMIN(m, path, f, text) {					\
 	.method = m, .pattern = path, .key = ROUTE_KEY_ADMIN,		\
-	.body = ROUTE_BODY_ANY, .body_max = ADMIN_BODY_MAX,		\
+	.body = ROUTE_BODY_JSON_OR_NONE, .body_max = ADMIN_BODY_MAX,		\
 	.handle = f, .help = text }
 #define PROMPT(path, text)						\
 	ADMIN("GET", path, api_prompts_handle_get, text),		\

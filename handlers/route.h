@@ -10,6 +10,7 @@
 enum route_body {
 	ROUTE_BODY_NONE,		/* read and dropped */
 	ROUTE_BODY_JSON,
+	ROUTE_BODY_JSON_OR_NONE,	/* whatever Content-Type says */
 	ROUTE_BODY_MODEL,		/* JSON, or a form where Content-Type says so */
 	ROUTE_BODY_ANY			/* those, anything else, or none */
 };

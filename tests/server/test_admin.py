@@ -169,6 +169,26 @@ def test_bodies_that_are_refused(server, method, pattern):
     assert "no_such_member" in error["message"]
 
 
+@pytest.mark.parametrize("content_type", [
+    "text/plain", "application/octet-stream",
+    "multipart/form-data; boundary=x"])
+def test_bodies_are_json_whatever_they_are_called(server, content_type):
+    """So nothing gets by what refuses a body as deep as the stack is not."""
+    client = From(server, ADMIN)
+    path = next(path for method, path in WITH_BODY if "{" not in path)
+    method = next(method for method, other in WITH_BODY if other == path)
+    half = BODY_MAX // 2
+    for body in (b"[" * half + b"]" * half, b"[" * 2 * half,
+                 b'{"a":' + b"[" * (half - 3) + b"]" * (half - 3) + b"}",
+                 b'{"a":\x0b1}', b'/* a */{"a":1}', b'{"\xed\xa0\x80":1}'):
+        error = refused(send(client, method, path, body, headers=[
+            ("Content-Type", content_type)]), 400)
+        assert error["code"] == "invalid_json", error
+    error = refused(send(client, method, path, {"no_such_member": 1},
+                         headers=[("Content-Type", content_type)]), 400)
+    assert error["param"] == "no_such_member"
+
+
 @pytest.mark.parametrize("method, pattern", WITH_BODY,
                          ids=names_of(WITH_BODY))
 def test_bodies_that_are_too_large(server, method, pattern):
