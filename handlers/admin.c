@@ -133,7 +133,9 @@ admin_tell(struct exchange *x, void *job)
 		j->finish(j);
 	x->call.audit = arena_strdup(x->call.arena, j->audit);
 	x->param = arena_strdup(x->call.arena, j->param);
-	if (j->err != ERR_NONE)
+	if (x->request->gone)
+		request_abort(x->request);
+	else if (j->err != ERR_NONE)
 		reply_error(x, j->err, arena_strdup(x->call.arena, j->text));
 	else
 		reply_json(x, j->status, &j->body);
@@ -163,6 +165,7 @@ admin_run(struct admin_job *j, void (*work)(struct admin_job *))
 	if (j == NULL)
 		return;
 	j->work = work;
+	j->x->drains = true;		/* who leaves is audited all the same */
 	background_run(j->x, j, admin_on_pool, admin_tell, admin_free);
 }
 

@@ -31,7 +31,7 @@ background_on_done(uv_work_t *work, int status)
 	(void)status;			/* nothing is ever cancelled */
 	if (x != NULL)
 		x->background = NULL;
-	if (x != NULL && !x->request->gone)
+	if (x != NULL && (!x->request->gone || x->drains))
 		b->done(x, b->job);
 	b->free(b->job);
 	free(b);

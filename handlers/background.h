@@ -9,7 +9,7 @@ struct background;
 /*
  * Run WORK(db, job) on the thread pool, then DONE(exchange, job) on the loop and
  * FREE(job). When the client has left by then, WORK is done all the same, but
- * DONE is not called. JOB is the background's from now on and must not point
+ * DONE is only called where the exchange drains. JOB is the background's from now on and must not point
  * into the request's arena. One at a time for each exchange.
  */
 void	background_run(struct exchange *, void *job,

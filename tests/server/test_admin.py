@@ -3,16 +3,20 @@
 Whatever "sluicectl routes" lists below /api/ and /admin/ is tested here; what a
 route does is tested where its family is.
 """
+import contextlib
 import itertools
 import json
 import re
 import socket
+import sqlite3
 import subprocess
 
 import pytest
 
 from client import PATIENCE, Client, until
+from fixtures import provider
 from servers import BUILD, KEY, UP_KEY, read_tail
+from upstream import manual
 
 ADMIN = "admin-key-5c4d3e"
 WRONG = "wrong-key-0b1a2c"
@@ -285,6 +289,31 @@ def test_a_change_is_audited_without_its_secret(server):
     assert "audited" in line_of(server, reply)["audit"]
     everything = json.dumps(server.journal()) + server.logs()
     assert secret not in everything
+
+
+def test_a_change_is_audited_though_its_client_left(make_server, upstream):
+    """It waits for the database meanwhile, and is made."""
+    server = make_server("lighttpd", {"timeouts": {"hangup_probe": 0.1}},
+                         {"up": provider(upstream, models=({"name": "m"},))},
+                         env=ENV, procs=1)
+    admin = From(server, ADMIN)
+    upstream.script = manual
+    assert admin.post("/api/keys", {"name": "abandoned"}).status == 201
+    with contextlib.closing(sqlite3.connect(
+            f"{server.tmp}/state/sluice.db", isolation_level=None)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        leaving = [admin.open("DELETE", "/api/keys/abandoned"),
+                   server.client().open("POST", "/v1/chat/completions",
+                                        {"model": "m", "messages": []})]
+        behind = upstream.wait()
+        for reply in leaving:
+            reply.reset()
+        assert behind.gone.wait(PATIENCE)
+        db.execute("COMMIT")
+    until(lambda: admin.get("/api/keys/abandoned").status == 404, "the end")
+    line = until(lambda: [line for line in server.journal()
+                          if line["method"] == "DELETE"], "its line")[0]
+    assert "abandoned" in line["audit"]
 
 
 def test_no_secret_is_written_anywhere(make_server, upstream):
