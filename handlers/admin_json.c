@@ -8,13 +8,27 @@
 #include "base/when.h"
 #include "gateway/cost.h"
 
+/* Behind a name, too, none is due. */
 void
 admin_json_next(struct buf *out)
 {
 	size_t	 n = buf_len(out);
 
-	if (n > 0 && strchr("{[", buf_data(out)[n - 1]) == NULL)
+	if (n > 0 && strchr("{[:", buf_data(out)[n - 1]) == NULL)
 		buf_puts(out, ",");
+}
+
+void
+admin_json_open(struct buf *out)
+{
+	admin_json_next(out);
+	buf_puts(out, "{");
+}
+
+void
+admin_json_close(struct buf *out)
+{
+	buf_puts(out, "}");
 }
 
 void
@@ -43,6 +57,12 @@ admin_json_integer(struct buf *out, const char *name, uint64_t value)
 {
 	admin_json_name(out, name);
 	buf_put_number(out, value);
+}
+
+void
+admin_json_id(struct buf *out, const char *name, int64_t row)
+{
+	admin_json_integer(out, name, (uint64_t)row);
 }
 
 void
@@ -101,4 +121,12 @@ admin_json_number(struct buf *out, const char *name, double value)
 {
 	admin_json_name(out, name);
 	buf_printf(out, "%.9g", value);
+}
+
+void
+admin_json_print(struct buf *line, FILE *out)
+{
+	fwrite(buf_data(line), 1, buf_len(line), out);
+	putc('\n', out);
+	buf_consume(line, buf_len(line));
 }

@@ -1,4 +1,4 @@
-/* admin_json.h - the members of an object in an admin answer.
+/* admin_json.h - objects told to administrators, by routes and commands.
  *
  * Each appends a member to OUT, with a comma before it unless the object has
  * just been opened. Who opens it closes it.
@@ -8,18 +8,24 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "base/buf.h"
+
+/* An object as a value or an array's next element, and its end. */
+void	admin_json_open(struct buf *out);
+void	admin_json_close(struct buf *out);
 
 /* "NAME": and nothing more: the value is the caller's. */
 void	admin_json_name(struct buf *out, const char *name);
 
-/* A comma, unless an object or array has just been opened. */
+/* Before an array's next element: a comma, unless it is the first. */
 void	admin_json_next(struct buf *out);
 
 void	admin_json_text(struct buf *out, const char *name, const char *text);
 void	admin_json_bool(struct buf *out, const char *name, bool);
 void	admin_json_integer(struct buf *out, const char *name, uint64_t);
+void	admin_json_id(struct buf *out, const char *name, int64_t row);
 void	admin_json_null(struct buf *out, const char *name);
 
 /* In UTC (RFC 3339); 0 is null. */
@@ -36,4 +42,7 @@ void	admin_json_text_or_null(struct buf *out, const char *name,
 	    const char *text);
 
 void	admin_json_number(struct buf *out, const char *name, double);
+
+/* Print LINE as a line, and empty it. */
+void	admin_json_print(struct buf *line, FILE *out);
 #endif

@@ -69,13 +69,12 @@ put_key(void *job, const struct users_key *key)
 {
 	struct buf *out = &((struct admin_job *)job)->body;
 
-	admin_json_next(out);
-	buf_puts(out, "{");
+	admin_json_open(out);
 	admin_json_text(out, "key", key->hint);
 	admin_json_bool(out, "active", key->is_good);
 	admin_json_text(out, "name", key->name);
 	admin_json_text(out, "user", key->owner);
-	buf_puts(out, "}");
+	admin_json_close(out);
 }
 
 static void

@@ -7,8 +7,8 @@
 #include <sodium.h>
 
 #include "gateway/channel.h"
+#include "handlers/admin_json.h"
 #include "handlers/api_managed.h"
-#include "handlers/json_put.h"
 
 enum { WEIGHT_MIN = -MANAGED_WEIGHT_MAX };
 
@@ -48,29 +48,26 @@ static const char *const healths[] = {
 
 /* ---- How they do: the state segment is the loop's. ---- */
 
-struct reports {
-	struct channel_report *reports;	/* in the order of the roster */
-	size_t		 count;		/* of channels in the answer */
-};
-
-/* The job of a route, with what is known of all channels. NULL: it was refused. */
+/*
+ * The job of a route; its state is what is known of all channels, in the order
+ * of the roster. NULL: it was refused.
+ */
 static struct admin_job *
 begin(struct exchange *x, const struct field *fields, size_t count)
 {
 	struct admin_job *job = admin_begin(x, fields, count);
 	uint64_t now_ms = (uint64_t)api_managed_now_s() * 1000;
-	struct reports *r;
+	struct channel_report *reports;
 	struct snapshot *s;
 
 	if (job == NULL)
 		return NULL;
 	s = job->snapshot;
 	snapshot_refresh(s, x->app->state, now_ms);
-	job->state = r = arena_alloc(&job->arena, sizeof *r);
-	r->reports = arena_alloc(&job->arena,
-	    s->roster.count * sizeof *r->reports);
+	job->state = reports = arena_alloc(&job->arena,
+	    s->roster.count * sizeof *reports);
 	for (size_t i = 0; i < s->roster.count; i++)
-		channel_report(&s->channels[i], now_ms, &r->reports[i]);
+		channel_report(&s->channels[i], now_ms, &reports[i]);
 	return job;
 }
 
@@ -78,12 +75,12 @@ begin(struct exchange *x, const struct field *fields, size_t count)
 static const struct channel_report *
 find_report(const struct admin_job *job, const char *name)
 {
-	const struct reports *r = job->state;
+	const struct channel_report *reports = job->state;
 	const struct roster *roster = &job->snapshot->roster;
 	const struct roster_entry *e = roster_find(roster, name);
 
 	return e == NULL || api_managed_is_file(job, name) ? NULL :
-	    &r->reports[e - roster->entries];
+	    &reports[e - roster->entries];
 }
 
 /* ---- The answer. ---- */
@@ -91,10 +88,11 @@ find_report(const struct admin_job *job, const char *name)
 static void
 put_ms(struct buf *out, const char *name, double ms)
 {
+	admin_json_name(out, name);
 	if (ms < 0)
-		buf_printf(out, "\"%s\":null,", name);
+		buf_puts(out, "null");
 	else
-		buf_printf(out, "\"%s\":%.0f,", name, ms);
+		buf_printf(out, "%.0f", ms);
 }
 
 static void
@@ -106,33 +104,33 @@ put_health(struct buf *out, const struct channel_report *report)
 
 	if (report == NULL)
 		report = &unknown;
-	json_put_text(out, "health", healths[report->health], ",");
+	admin_json_text(out, "health", healths[report->health]);
 	put_ms(out, "latency_ms", report->total_ms);
 	put_ms(out, "first_token_ms", report->first_token_ms);
-	buf_printf(out, "\"error_rate\":%.3f,", report->error_rate);
+	admin_json_name(out, "error_rate");
+	buf_printf(out, "%.3f", report->error_rate);
 }
 
 static void
 put_channel(void *arg, const struct managed_record *c)
 {
 	struct admin_job *job = arg;
-	struct reports *r = job->state;
 	struct buf *out = &job->body;
 
-	json_put_comma(out, &r->count);
-	buf_puts(out, "{");
-	json_put_number(out, "id", c->id, ",");
-	json_put_text(out, "name", c->name, ",");
-	json_put_text(out, "kind", c->kind, ",");
-	json_put_text(out, "base_url", c->base_url, ",");
-	json_put_text(out, "api_key", c->hint, ",");
-	json_put_text(out, "api_key_env", c->api_key_env, ",");
-	json_put_number(out, "weight", c->weight, ",");
-	json_put_number(out, "priority", c->priority, ",");
-	json_put_bool(out, "enabled", c->enabled, ",");
+	admin_json_open(out);
+	admin_json_id(out, "id", c->id);
+	admin_json_text(out, "name", c->name);
+	admin_json_text(out, "kind", c->kind);
+	admin_json_text(out, "base_url", c->base_url);
+	admin_json_text(out, "api_key", c->hint);
+	admin_json_text(out, "api_key_env", c->api_key_env);
+	admin_json_integer(out, "weight", c->weight);
+	admin_json_integer(out, "priority", c->priority);
+	admin_json_bool(out, "enabled", c->enabled);
 	put_health(out, find_report(job, c->name));
-	json_put_time(out, "created_at", c->created, ",");
-	json_put_time(out, "updated_at", c->updated, "}");
+	admin_json_time(out, "created_at", c->created);
+	admin_json_time(out, "updated_at", c->updated);
+	admin_json_close(out);
 }
 
 static void

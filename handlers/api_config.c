@@ -21,14 +21,13 @@ put_providers(struct buf *out, const struct snapshot *s)
 	for (size_t i = 0; i < s->roster.count; i++) {
 		const struct roster_entry *e = &s->roster.entries[i];
 
-		admin_json_next(out);
-		buf_puts(out, "{");
+		admin_json_open(out);
 		admin_json_text(out, "name", e->provider->name);
 		admin_json_text_or_null(out, "file", e->provider->file);
 		admin_json_bool(out, "has_key", e->key != NULL);
 		admin_json_name(out, "settings");
 		show_json_provider(out, s->conf, e->provider);
-		buf_puts(out, "}");
+		admin_json_close(out);
 	}
 	buf_puts(out, "]");
 }
@@ -52,7 +51,7 @@ put_paths(struct buf *out, const struct target *t)
 static void
 put_target(struct buf *out, const struct target *t)
 {
-	buf_puts(out, "{");
+	admin_json_open(out);
 	admin_json_text(out, "provider", t->provider->name);
 	admin_json_text(out, "channel", t->channel->name);
 	admin_json_text(out, "base_url", t->base_url);
@@ -60,14 +59,14 @@ put_target(struct buf *out, const struct target *t)
 	put_paths(out, t);
 	admin_json_number(out, "weight", (double)t->weight);
 	admin_json_integer(out, "priority", t->provider->priority);
-	buf_puts(out, "}");
+	admin_json_close(out);
 }
 
 /* What a wildcard stands for begins with its id. */
 static void
 put_model(struct buf *out, const struct model *m)
 {
-	buf_puts(out, "{");
+	admin_json_open(out);
 	admin_json_text(out, "id", m->id);
 	admin_json_bool(out, "is_wildcard", m->is_wildcard);
 	admin_json_text(out, "owned_by", m->owned_by);
@@ -75,7 +74,6 @@ put_model(struct buf *out, const struct model *m)
 	admin_json_name(out, "targets");
 	buf_puts(out, "[");
 	for (size_t i = 0; i < m->target_count; i++) {
-		admin_json_next(out);
 		put_target(out, &m->targets[i]);
 	}
 	buf_puts(out, "]}");
@@ -87,7 +85,6 @@ put_models(struct buf *out, const struct snapshot *s)
 	admin_json_name(out, "models");
 	buf_puts(out, "[");
 	for (size_t i = 0; i < s->model_count + s->wildcard_count; i++) {
-		admin_json_next(out);
 		put_model(out, i < s->model_count ? &s->models[i] :
 		    &s->wildcards[i - s->model_count]);
 	}
@@ -100,7 +97,7 @@ tell_config(struct admin_job *j)
 	const struct conf *conf = j->snapshot->conf;
 	struct buf *out = &j->body;
 
-	buf_puts(out, "{");
+	admin_json_open(out);
 	admin_json_text_or_null(out, "file",
 	    conf->file[0] == '\0' ? NULL : conf->file);
 	admin_json_name(out, "settings");
@@ -109,7 +106,7 @@ tell_config(struct admin_job *j)
 	admin_json_integer(out, "unusable_providers",
 	    j->snapshot->roster.broken_count);
 	put_models(out, j->snapshot);
-	buf_puts(out, "}");
+	admin_json_close(out);
 	if (buf_len(out) > CONFIG_MAX_BYTES)
 		admin_fail(j, ERR_NO_MEMORY, NULL, NULL);
 }

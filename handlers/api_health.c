@@ -25,8 +25,7 @@ put_channel(struct buf *out, const struct snapshot *s,
 	struct channel_status status;
 
 	channel_read(c, now_ms, &status);
-	admin_json_next(out);
-	buf_puts(out, "{");
+	admin_json_open(out);
 	admin_json_text(out, "name", c->name);
 	admin_json_text(out, "provider", c->provider->name);
 	admin_json_text(out, "base_url", c->base_url);
@@ -39,7 +38,7 @@ put_channel(struct buf *out, const struct snapshot *s,
 	admin_json_integer(out, "in_flight", metrics_tries(counts, c->name));
 	admin_json_time(out, "last_end",
 	    (int64_t)(status.last_end_ms / 1000));
-	buf_puts(out, "}");
+	admin_json_close(out);
 }
 
 static void
@@ -63,15 +62,14 @@ put_process(void *arg, const struct state_process *p)
 {
 	struct buf *out = arg;
 
-	admin_json_next(out);
-	buf_puts(out, "{");
+	admin_json_open(out);
 	admin_json_integer(out, "slot", p->slot);
 	admin_json_integer(out, "pid", p->pid);
 	admin_json_time(out, "started_at",
 	    (int64_t)(p->start_wall_us / 1000000));
 	admin_json_bool(out, "alive", p->is_alive);
 	admin_json_bool(out, "leads", p->leads);
-	buf_puts(out, "}");
+	admin_json_close(out);
 }
 
 /* ---- On the thread pool: files. ---- */
@@ -99,7 +97,7 @@ api_health_handle(struct exchange *x)
 	if (job == NULL)
 		return;
 	out = &job->body;
-	buf_puts(out, "{");
+	admin_json_open(out);
 	admin_json_text(out, "status",
 	    job->snapshot->roster.broken_count > 0 ? "degraded" : "ok");
 	put_channels(out, job->snapshot, state);

@@ -161,10 +161,9 @@ put_record(void *job, const struct keys_record *record)
 {
 	struct admin_job *j = job;
 
-	admin_json_next(&j->body);
-	buf_puts(&j->body, "{");
+	admin_json_open(&j->body);
 	key_answer_put(&j->body, record);
-	buf_puts(&j->body, "}");
+	admin_json_close(&j->body);
 }
 
 /* SECRET, unless NULL, is shown with the record of NAME, this once. */
@@ -176,7 +175,7 @@ answer_with(struct admin_job *j, const char *name, const char *secret)
 		return;
 	j->body.end--;			/* the brace */
 	admin_json_text(&j->body, "key", secret);
-	buf_puts(&j->body, "}");
+	admin_json_close(&j->body);
 }
 
 /* What can be no name is the name of none. True: END is KEYS_DONE. */
@@ -242,7 +241,7 @@ put_used(struct admin_job *j)
 	j->body.end--;			/* the brace */
 	key_answer_put_used(&j->body, j->app->state, shown->id,
 	    shown->is_limited, now_s());
-	buf_puts(&j->body, "}");
+	admin_json_close(&j->body);
 }
 
 static void

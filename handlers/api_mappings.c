@@ -4,8 +4,8 @@
 
 #include <inttypes.h>
 
+#include "handlers/admin_json.h"
 #include "handlers/api_managed.h"
-#include "handlers/json_put.h"
 
 enum { CHANNEL_ID, BACKEND_MODEL_NAME, WEIGHT, MEMBERS };
 
@@ -25,23 +25,19 @@ put_mapping(void *arg, const struct managed_mapping *m)
 	struct admin_job *job = arg;
 	struct buf *out = &job->body;
 
-	json_put_comma(out, job->state);
-	buf_puts(out, "{");
-	json_put_number(out, "id", m->id, ",");
-	json_put_number(out, "model_id", m->model_id, ",");
-	json_put_number(out, "channel_id", m->channel_id, ",");
-	json_put_text(out, "backend_model_name",
-	    m->backend_model_name, ",");
-	json_put_number(out, "weight", m->weight, ",");
-	json_put_time(out, "created_at", m->created, "}");
+	admin_json_open(out);
+	admin_json_id(out, "id", m->id);
+	admin_json_id(out, "model_id", m->model_id);
+	admin_json_id(out, "channel_id", m->channel_id);
+	admin_json_text(out, "backend_model_name", m->backend_model_name);
+	admin_json_integer(out, "weight", m->weight);
+	admin_json_time(out, "created_at", m->created);
+	admin_json_close(out);
 }
 
 static void
 show(struct admin_job *job, int64_t model, int64_t channel)
 {
-	size_t	 count = 0;
-
-	job->state = &count;
 	api_managed_is_done(job, managed_models_mappings(job->db, model,
 	    channel, put_mapping, job));
 }

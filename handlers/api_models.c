@@ -2,8 +2,8 @@
 
 #include "handlers/api_models.h"
 
+#include "handlers/admin_json.h"
 #include "handlers/api_managed.h"
-#include "handlers/json_put.h"
 
 enum { NAME, MEMBERS };
 
@@ -17,21 +17,18 @@ put_model(void *arg, const struct managed_model *m)
 	struct admin_job *job = arg;
 	struct buf *out = &job->body;
 
-	json_put_comma(out, job->state);
-	buf_puts(out, "{");
-	json_put_number(out, "id", m->id, ",");
-	json_put_text(out, "name", m->name, ",");
-	json_put_number(out, "channels_count", m->channels_count, ",");
-	json_put_time(out, "created_at", m->created, ",");
-	json_put_time(out, "updated_at", m->updated, "}");
+	admin_json_open(out);
+	admin_json_id(out, "id", m->id);
+	admin_json_text(out, "name", m->name);
+	admin_json_integer(out, "channels_count", m->channels_count);
+	admin_json_time(out, "created_at", m->created);
+	admin_json_time(out, "updated_at", m->updated);
+	admin_json_close(out);
 }
 
 static void
 show(struct admin_job *job, int64_t id)
 {
-	size_t	 count = 0;
-
-	job->state = &count;
 	api_managed_is_done(job,
 	    managed_models_each(job->db, id, put_model, job));
 }

@@ -94,19 +94,7 @@ put_one(void *arg, const struct prompts_record *r)
 {
 	struct admin_job *j = arg;
 
-	if (j->err == ERR_NONE &&
-	    prompts_print_record(&j->body, r) != ERR_NONE)
-		admin_fail(j, ERR_NO_MEMORY, NULL, NULL);
-}
-
-static void
-put_item(void *arg, const struct prompts_record *r)
-{
-	struct admin_job *j = arg;
-
-	if (j->err == ERR_NONE && buf_len(&j->body) > 1)
-		buf_puts(&j->body, ",");
-	put_one(arg, r);
+	prompts_print_record(&j->body, r);
 }
 
 static void
@@ -115,11 +103,10 @@ list_all(struct admin_job *j)
 	enum prompts_end end;
 
 	buf_puts(&j->body, "[");
-	end = prompts_each(j->db, put_item, j);
+	end = prompts_each(j->db, put_one, j);
+	buf_puts(&j->body, "]");
 	if (end != PROMPTS_DONE)
 		fail(j, end);
-	else if (buf_puts(&j->body, "]") != ERR_NONE)
-		admin_fail(j, ERR_NO_MEMORY, NULL, NULL);
 }
 
 static void

@@ -68,8 +68,7 @@ put_entry(struct buf *out, const struct entry *e, struct names *names,
 {
 	const struct live_request *r = &e->request;
 
-	admin_json_next(out);
-	buf_puts(out, "{");
+	admin_json_open(out);
 	admin_json_text(out, "id", r->id);
 	admin_json_time(out, "since", (int64_t)(r->since_us / 1000000));
 	admin_json_integer(out, "age_ms",
@@ -85,7 +84,7 @@ put_entry(struct buf *out, const struct entry *e, struct names *names,
 	admin_json_text_or_null(out, "provider", null_if_empty(r->provider));
 	admin_json_bool(out, "stream", r->stream != 0);
 	admin_json_integer(out, "pid", e->pid);
-	buf_puts(out, "}");
+	admin_json_close(out);
 }
 
 static void

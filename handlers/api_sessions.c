@@ -70,8 +70,7 @@ put_entry(struct buf *out, const struct entry *e, struct names *names)
 {
 	const struct session *s = &e->session;
 
-	admin_json_next(out);
-	buf_puts(out, "{");
+	admin_json_open(out);
 	admin_json_integer(out, "id", sessions_id(e->caller));
 	put_number(out, "user_id", names_user_id(names, s->key_id));
 	put_number(out, "channel_id", names_channel_id(names, s->channel));
@@ -81,7 +80,7 @@ put_entry(struct buf *out, const struct entry *e, struct names *names)
 	admin_json_text(out, "model", s->model);
 	admin_json_time(out, "last_used_at", (int64_t)(e->last_ms / 1000));
 	admin_json_time(out, "created_at", (int64_t)(s->created_ms / 1000));
-	buf_puts(out, "}");
+	admin_json_close(out);
 }
 
 /* One whose caller has another salt since has been deleted. */

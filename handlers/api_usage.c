@@ -83,7 +83,7 @@ put_row(void *arg, const struct usage_sum *sum)
 		a->rows = ROWS_MAX + 1;
 		return;
 	}
-	buf_puts(a->out, a->rows == 1 ? "{" : ",{");
+	admin_json_open(a->out);
 	if ((by & (USAGE_BY_HOUR | USAGE_BY_DAY)) != 0)
 		admin_json_time(a->out, "time", sum->time_s);
 	if ((by & USAGE_BY_KEY) != 0)
@@ -92,7 +92,7 @@ put_row(void *arg, const struct usage_sum *sum)
 	admin_json_next(a->out);
 	usage_print_members(a->out, sum, by &
 	    ~(unsigned)(USAGE_BY_HOUR | USAGE_BY_DAY));
-	buf_puts(a->out, "}");
+	admin_json_close(a->out);
 	usage_print_add(&a->total, sum);
 }
 

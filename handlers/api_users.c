@@ -22,14 +22,13 @@ put_user(void *job, const struct users_record *user)
 {
 	struct buf *out = &((struct admin_job *)job)->body;
 
-	admin_json_next(out);
-	buf_puts(out, "{");
-	admin_json_integer(out, "id", (uint64_t)user->id);
+	admin_json_open(out);
+	admin_json_id(out, "id", user->id);
 	admin_json_text(out, "api_key", user->hint);
 	admin_json_text(out, "name", user->name);
 	admin_json_time(out, "created_at", user->created);
 	admin_json_time(out, "updated_at", user->updated);
-	buf_puts(out, "}");
+	admin_json_close(out);
 }
 
 static bool

@@ -12,8 +12,8 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "conf/provider.h"
+#include "handlers/admin_json.h"
 #include "handlers/command_store.h"
-#include "handlers/json_put.h"
 #include "handlers/table.h"
 
 enum { EXIT_USAGE = 2, LINE_MAX_BYTES = 1 << 20, NUMBER_MAX = 1000000 };
@@ -296,19 +296,20 @@ put_object(void *arg, const struct managed_record *r)
 	struct buf b;
 
 	buf_init(&b, LINE_MAX_BYTES);
-	buf_puts(&b, "{");
-	json_put_number(&b, "id", r->id, ",");
-	json_put_text(&b, "name", r->name, ",");
-	json_put_text(&b, "kind", r->kind, ",");
-	json_put_text(&b, "base_url", r->base_url, ",");
-	json_put_text(&b, "api_key", r->hint, ",");
-	json_put_text(&b, "api_key_env", r->api_key_env, ",");
-	json_put_number(&b, "weight", r->weight, ",");
-	json_put_number(&b, "priority", r->priority, ",");
-	json_put_bool(&b, "enabled", r->enabled, ",");
-	json_put_time(&b, "created_at", r->created, ",");
-	json_put_time(&b, "updated_at", r->updated, "}\n");
-	fwrite(buf_data(&b), 1, buf_len(&b), c->out);
+	admin_json_open(&b);
+	admin_json_id(&b, "id", r->id);
+	admin_json_text(&b, "name", r->name);
+	admin_json_text(&b, "kind", r->kind);
+	admin_json_text(&b, "base_url", r->base_url);
+	admin_json_text(&b, "api_key", r->hint);
+	admin_json_text(&b, "api_key_env", r->api_key_env);
+	admin_json_integer(&b, "weight", r->weight);
+	admin_json_integer(&b, "priority", r->priority);
+	admin_json_bool(&b, "enabled", r->enabled);
+	admin_json_time(&b, "created_at", r->created);
+	admin_json_time(&b, "updated_at", r->updated);
+	admin_json_close(&b);
+	admin_json_print(&b, c->out);
 	buf_fini(&b);
 }
 

@@ -25,8 +25,8 @@ static const struct {
 	[KEYS_BROKEN] = { ERR_STORE, NULL },
 };
 
-static void
-put_limits(struct buf *out, const struct keys_limits *limits)
+void
+key_answer_put_limits(struct buf *out, const struct keys_limits *limits)
 {
 	for (enum keys_limit i = 0; i < KEYS__LIMITS; i++) {
 		uint64_t value = keys_limits_get(limits, i);
@@ -58,7 +58,7 @@ key_answer_put(struct buf *out, const struct keys_record *r)
 		admin_json_null(out, "remote_user");
 	else
 		admin_json_text(out, "remote_user", r->remote_user);
-	put_limits(out, &r->limits);
+	key_answer_put_limits(out, &r->limits);
 }
 
 /* Named as the limits are. */
@@ -70,14 +70,14 @@ put_spent(struct buf *out, const struct limits_spent *spent)
 	};
 
 	admin_json_name(out, "spent");
-	buf_puts(out, "{");
+	admin_json_open(out);
 	for (size_t i = 0; i < LIMITS__PERIODS; i++) {
 		admin_json_integer(out, keys_limits_name(tokens[i]),
 		    spent->periods[i].tokens);
 		admin_json_money(out, keys_limits_name(tokens[i] + 1),
 		    spent->periods[i].cost_nano);
 	}
-	buf_puts(out, "}");
+	admin_json_close(out);
 }
 
 void

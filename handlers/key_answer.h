@@ -6,6 +6,9 @@
 #include "handlers/admin.h"
 #include "store/store.h"
 
+/* A member for each limit, null where there is none. */
+void	key_answer_put_limits(struct buf *, const struct keys_limits *);
+
 /* The members of a record, without its braces. */
 void	key_answer_put(struct buf *, const struct keys_record *);
 

@@ -2,14 +2,14 @@
 
 #include "handlers/keys_print.h"
 
-#include <inttypes.h>
 #include <stdbool.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/buf.h"
-#include "base/json.h"
 #include "gateway/cost.h"
+#include "handlers/admin_json.h"
+#include "handlers/key_answer.h"
 
 enum { LINE_MAX_BYTES = 1 << 20, TIME_SIZE = 32 };
 
@@ -169,54 +169,23 @@ keys_print_table(struct db *db, int64_t now_s, FILE *out)
 
 /* ---- JSON. ---- */
 
+/* In seconds since 1970; 0 is null. */
 static void
-put_text(struct buf *b, const char *name, const char *text)
-{
-	buf_printf(b, "\"%s\":", name);
-	json_write_string(b, text, strlen(text));
-	buf_puts(b, ",");
-}
-
-static void
-put_list(struct buf *b, const char *name, const char *list)
-{
-	buf_printf(b, "\"%s\":[", name);
-	while (*list != '\0') {
-		size_t	 n = strcspn(list, "\n");
-
-		json_write_string(b, list, n);
-		list += n + (list[n] == '\n');
-		if (*list != '\0')
-			buf_puts(b, ",");
-	}
-	buf_puts(b, "],");
-}
-
-static void
-put_time(struct buf *b, const char *name, int64_t time_s, const char *end)
+put_time(struct buf *b, const char *name, int64_t time_s)
 {
 	if (time_s == 0)
-		buf_printf(b, "\"%s\":null%s", name, end);
+		admin_json_null(b, name);
 	else
-		buf_printf(b, "\"%s\":%" PRId64 "%s", name, time_s, end);
+		admin_json_integer(b, name, (uint64_t)time_s);
 }
 
 static void
 put_limits(struct buf *b, const struct keys_limits *limits)
 {
-	buf_puts(b, "\"limits\":{");
-	for (int i = 0; i < KEYS__LIMITS; i++) {
-		enum keys_limit limit = (enum keys_limit)i;
-		uint64_t amount = keys_limits_get(limits, limit);
-
-		buf_printf(b, "%s\"%s\":", i > 0 ? "," : "",
-		    keys_limits_name(limit));
-		if (amount == 0)
-			buf_puts(b, "null");
-		else
-			put_amount(b, limit, amount);
-	}
-	buf_puts(b, "},");
+	admin_json_name(b, "limits");
+	admin_json_open(b);
+	key_answer_put_limits(b, limits);
+	admin_json_close(b);
 }
 
 static void
@@ -226,21 +195,22 @@ put_object(void *arg, const struct keys_record *r)
 	struct buf b;
 
 	buf_init(&b, LINE_MAX_BYTES);
-	buf_puts(&b, "{");
-	put_text(&b, "name", r->name);
-	put_text(&b, "id", r->id);
-	put_text(&b, "hint", r->hint);
-	put_text(&b, "owner", r->owner);
-	put_text(&b, "remote_user", r->remote_user);
-	put_text(&b, "state", state_of(p, r));
-	put_list(&b, "models", r->models);
-	put_list(&b, "endpoints", r->endpoints);
+	admin_json_open(&b);
+	admin_json_text(&b, "name", r->name);
+	admin_json_text(&b, "id", r->id);
+	admin_json_text(&b, "hint", r->hint);
+	admin_json_text(&b, "owner", r->owner);
+	admin_json_text(&b, "remote_user", r->remote_user);
+	admin_json_text(&b, "state", state_of(p, r));
+	admin_json_lines(&b, "models", r->models);
+	admin_json_lines(&b, "endpoints", r->endpoints);
 	put_limits(&b, &r->limits);
-	put_time(&b, "created", r->created, ",");
-	put_time(&b, "expires", r->expires, ",");
-	put_time(&b, "rotated", r->rotated, ",");
-	put_time(&b, "old_until", r->old_until, "}\n");
-	fwrite(buf_data(&b), 1, buf_len(&b), p->out);
+	put_time(&b, "created", r->created);
+	put_time(&b, "expires", r->expires);
+	put_time(&b, "rotated", r->rotated);
+	put_time(&b, "old_until", r->old_until);
+	admin_json_close(&b);
+	admin_json_print(&b, p->out);
 	buf_fini(&b);
 }
 

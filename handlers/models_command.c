@@ -8,8 +8,8 @@
 #include <time.h>
 
 #include "base/buf.h"
+#include "handlers/admin_json.h"
 #include "handlers/command_store.h"
-#include "handlers/json_put.h"
 #include "handlers/table.h"
 
 enum { EXIT_USAGE = 2, OPERANDS_MAX = 2, LINE_MAX_BYTES = 1 << 20 };
@@ -174,7 +174,6 @@ struct listing {
 	struct command	*command;
 	struct table	 table;
 	struct buf	 line;
-	size_t		 count;		/* of the model's mappings */
 	enum managed_end end;
 };
 
@@ -209,13 +208,12 @@ put_mapping(void *arg, const struct managed_mapping *m)
 {
 	struct listing *l = arg;
 
-	json_put_comma(&l->line, &l->count);
-	buf_puts(&l->line, "{");
-	json_put_text(&l->line, "channel", m->channel, ",");
-	json_put_number(&l->line, "channel_id", m->channel_id, ",");
-	json_put_text(&l->line, "backend_model_name", m->backend_model_name,
-	    ",");
-	json_put_number(&l->line, "weight", m->weight, "}");
+	admin_json_open(&l->line);
+	admin_json_text(&l->line, "channel", m->channel);
+	admin_json_id(&l->line, "channel_id", m->channel_id);
+	admin_json_text(&l->line, "backend_model_name", m->backend_model_name);
+	admin_json_integer(&l->line, "weight", m->weight);
+	admin_json_close(&l->line);
 }
 
 static void
@@ -223,19 +221,19 @@ put_object(void *arg, const struct managed_model *m)
 {
 	struct listing *l = arg;
 
-	l->count = 0;
-	buf_puts(&l->line, "{");
-	json_put_number(&l->line, "id", m->id, ",");
-	json_put_text(&l->line, "name", m->name, ",");
-	buf_puts(&l->line, "\"channels\":[");
+	admin_json_open(&l->line);
+	admin_json_id(&l->line, "id", m->id);
+	admin_json_text(&l->line, "name", m->name);
+	admin_json_name(&l->line, "channels");
+	buf_puts(&l->line, "[");
 	if (m->channels_count > 0)
 		l->end = managed_models_mappings(l->command->store.db, m->id,
 		    0, put_mapping, l);
-	buf_puts(&l->line, "],");
-	json_put_time(&l->line, "created_at", m->created, ",");
-	json_put_time(&l->line, "updated_at", m->updated, "}\n");
-	fwrite(buf_data(&l->line), 1, buf_len(&l->line), l->command->out);
-	buf_consume(&l->line, buf_len(&l->line));
+	buf_puts(&l->line, "]");
+	admin_json_time(&l->line, "created_at", m->created);
+	admin_json_time(&l->line, "updated_at", m->updated);
+	admin_json_close(&l->line);
+	admin_json_print(&l->line, l->command->out);
 }
 
 static enum managed_end

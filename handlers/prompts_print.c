@@ -5,49 +5,24 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/json.h"
 #include "base/when.h"
+#include "handlers/admin_json.h"
 
 enum { LINE_MAX_BYTES = 1 << 20 };
 
-static enum err
-put_name(struct buf *out, const struct prompts_record *r)
-{
-	return r->scope == PROMPTS_GLOBAL ? buf_puts(out, "null") :
-	    json_write_string(out, r->name, strlen(r->name));
-}
-
-static enum err
-put_text(struct buf *out, const char *text)
-{
-	enum err err = buf_puts(out, ",\"text\":");
-
-	return err != ERR_NONE ? err :
-	    json_write_string(out, text, strlen(text));
-}
-
-static enum err
-put_times(struct buf *out, const struct prompts_record *r)
-{
-	char	 created[WHEN_TEXT_SIZE], updated[WHEN_TEXT_SIZE];
-
-	when_format(r->created, created);
-	when_format(r->updated, updated);
-	return buf_printf(out, ",\"created_at\":\"%s\",\"updated_at\":\"%s\"}",
-	    created, updated);
-}
-
-enum err
+void
 prompts_print_record(struct buf *out, const struct prompts_record *r)
 {
-	enum err err = buf_printf(out, "{\"scope\":\"%s\",\"name\":",
-		    prompts_scope_name(r->scope));
-
-	if (err == ERR_NONE)
-		err = put_name(out, r);
-	if (err == ERR_NONE)
-		err = put_text(out, r->text);
-	return err == ERR_NONE ? put_times(out, r) : err;
+	admin_json_open(out);
+	admin_json_text(out, "scope", prompts_scope_name(r->scope));
+	if (r->scope == PROMPTS_GLOBAL)
+		admin_json_null(out, "name");
+	else
+		admin_json_text(out, "name", r->name);
+	admin_json_text(out, "text", r->text);
+	admin_json_time(out, "created_at", r->created);
+	admin_json_time(out, "updated_at", r->updated);
+	admin_json_close(out);
 }
 
 void
@@ -56,8 +31,8 @@ prompts_print_line(const struct prompts_record *r, FILE *out)
 	struct buf line;
 
 	buf_init(&line, LINE_MAX_BYTES);
-	if (prompts_print_record(&line, r) == ERR_NONE)
-		fprintf(out, "%.*s\n", (int)buf_len(&line), buf_data(&line));
+	prompts_print_record(&line, r);
+	admin_json_print(&line, out);
 	buf_fini(&line);
 }
 

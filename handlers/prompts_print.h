@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "store/store.h"
 
-/* Append the prompt as an object. ERR_NO_MEMORY when OUT is at its ceiling. */
-enum err prompts_print_record(struct buf *out, const struct prompts_record *);
+/* Append the prompt as an object. */
+void	prompts_print_record(struct buf *out, const struct prompts_record *);
 
 /* That on a line of its own. */
 void	prompts_print_line(const struct prompts_record *, FILE *);
