@@ -29,7 +29,7 @@ enum {
 	LAYOUT_ACCOUNTS = 120000,	/* of keys that have limits */
 	LAYOUT_ACCOUNT_PLACES = 262144,	/* a power of 2 */
 	LAYOUT_ACCOUNT_ID = 16,
-	LAYOUT_CHUNKS = 131072,		/* for all banks, and accounts */
+	LAYOUT_CHUNKS = 40960,		/* for all banks, and accounts: 80 MB of addresses */
 	LAYOUT_BASE_CHUNKS = 1024,
 	LAYOUT_GROW_CHUNKS = 256,	/* at a time */
 	LAYOUT_CHUNK_CELLS = 256,
