@@ -6,8 +6,9 @@
 #include "handlers/exchange.h"
 
 /*
- * May this client see it? ERR_NONE or ERR_INVALID_API_KEY. The call's key_id
- * tells whether it has shown the admin key.
+ * May this client see it? ERR_NONE, ERR_INVALID_API_KEY or, after too many wrong
+ * keys, ERR_ADMIN_LOCKED. The call's key_id tells whether it has shown the admin
+ * key.
  */
 enum err metrics_check(struct exchange *);
 

@@ -157,6 +157,23 @@ def test_who_shows_ten_wrong_keys_waits(make_server, kind):
         assert server.client().get("/v1/models").status == 200
 
 
+def test_metrics_are_no_place_to_guess_at(server):
+    """Its answers tell of the admin key as well; who shows none is no guesser."""
+    guesser, right = From(server), [("AdminKey", ADMIN)]
+    for _ in range(2 * FAILURES):
+        assert guesser.get("/metrics").status == 401
+    assert guesser.get("/metrics", headers=right).status == 200
+    for number in range(FAILURES):
+        reply = guesser.get("/metrics", headers=[
+            ("AdminKey", WRONG) if number % 2 else
+            ("Authorization", f"Bearer {WRONG}")])
+        assert (reply.status, reply.error["code"]) == (401, "invalid_api_key")
+    for path in ("/metrics", READS[0][1]):
+        reply = guesser.get(path, headers=right)
+        assert reply.status == 429, (path, str(reply))
+        assert int(reply.header("Retry-After")) >= 1
+
+
 # What is asked.
 
 @pytest.mark.parametrize("method, pattern", WITH_BODY,
