@@ -174,6 +174,17 @@ read_object(struct reading *r, struct field_value *values,
 	    check_required(r, values, fields, count) : err;
 }
 
+/* A backslash that another one escapes begins nothing. */
+static bool
+has_nul_escape(const char *json)
+{
+	for (const char *p = json; (p = strchr(p, '\\')) != NULL &&
+	    p[1] != '\0'; p += 2)
+		if (strncmp(p + 1, "u0000", 5) == 0)
+			return true;
+	return false;
+}
+
 enum err
 fields_read(struct field_value *values, const struct field *fields,
     size_t count, struct arena *arena, const char *json, size_t n,
@@ -185,7 +196,7 @@ fields_read(struct field_value *values, const struct field *fields,
 	enum err err;
 
 	memset(values, 0, count * sizeof *values);
-	if (strlen(text) < n || strstr(text, "\\u0000") != NULL)
+	if (strlen(text) < n || has_nul_escape(text))
 		return fail(&r, ERR_JSON_SYNTAX, NULL,
 		    "The request body must not contain NUL characters.");
 	tree = yajl_tree_parse(text, NULL, 0);

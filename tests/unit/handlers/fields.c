@@ -154,6 +154,18 @@ a_member_may_not_appear_twice(void **state)
 	    "\"weight\":1}"), ERR_JSON_DUPLICATE);
 }
 
+/* "\\u0000" is a backslash with u0000 behind it. */
+static void
+only_what_stands_for_nul_is_refused(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_int_equal(read_body(x, "{\"name\":\"a\\\\u0000\"}"), ERR_NONE);
+	assert_string_equal(x->values[0].text, "a\\u0000");
+	assert_int_equal(read_body(x, "{\"name\":\"a\\\\\\u0000\"}"),
+	    ERR_JSON_SYNTAX);
+}
+
 static void
 what_is_no_object_is_refused(void **state)
 {
@@ -180,6 +192,7 @@ main(void)
 		TEST(an_unknown_member_is_named),
 		TEST(what_is_wrong_is_named),
 		TEST(a_member_may_not_appear_twice),
+		TEST(only_what_stands_for_nul_is_refused),
 		TEST(what_is_no_object_is_refused),
 	};
 
