@@ -230,6 +230,20 @@ keys_delete(struct db *db, const char *name)
 	return end != KEYS_DONE ? end : keys_run(stmt, KEYS_NOT_FOUND);
 }
 
+/* Nothing was rotated: there is no such key, or the secret was another's. */
+static enum keys_end
+explain_unrotated(struct db *db, const char *name)
+{
+	sqlite3_stmt *stmt;
+	enum keys_end end = keys_prepare(&stmt, db,
+	    "SELECT 1 FROM keys WHERE name = ?1", name);
+
+	if (end == KEYS_DONE)
+		end = keys_run(stmt, KEYS_NOT_FOUND);
+	return end == KEYS_DONE ? KEYS_SECRET_TAKEN : end;
+}
+
+/* Of two entries of one secret, nobody could say which one counts. */
 enum keys_end
 keys_rotate(struct db *db, const char *name, const char *secret,
     int64_t grace_s, int64_t now_s)
@@ -244,14 +258,18 @@ keys_rotate(struct db *db, const char *name, const char *secret,
 	end = keys_prepare(&stmt, db, "UPDATE keys SET "
 	    "old_hash = CASE WHEN ?3 > ?4 THEN hash END, "
 	    "old_until = CASE WHEN ?3 > ?4 THEN ?3 END, "
-	    "rotated = ?4, hash = ?2, hint = ?5 WHERE name = ?1 RETURNING 1", name);
+	    "rotated = ?4, hash = ?2, hint = ?5 WHERE name = ?1 "
+	    "AND NOT EXISTS (SELECT 1 FROM keys WHERE hash = ?2) "
+	    "AND NOT EXISTS (SELECT 1 FROM keys WHERE old_hash = ?2 "
+	    "AND name <> ?1) RETURNING 1", name);
 	if (end != KEYS_DONE)
 		return end;
 	bind_hash(stmt, 2, secret);
 	sqlite3_bind_int64(stmt, 3, now_s + grace_s);
 	sqlite3_bind_int64(stmt, 4, now_s);
 	bind_hint(stmt, 5, secret);
-	return keys_run(stmt, KEYS_NOT_FOUND);
+	end = keys_run(stmt, KEYS_NOT_FOUND);
+	return end == KEYS_NOT_FOUND ? explain_unrotated(db, name) : end;
 }
 
 /* ---- Reading. ---- */

@@ -154,7 +154,7 @@ every_field_is_judged(void **state)
 {
 	struct fixture *x = *state;
 	static char long_name[KEYS_NAME_MAX + 2], long_secret[KEYS_SECRET_MAX
-	    + 2], long_user[KEYS_REMOTE_USER_MAX + 2], many[2 * KEYS_PATTERNS_MAX + 2];
+	    + 2], long_user[KEYS_REMOTE_USER_MAX + 2], many[2 * KEYS_PATTERNS_MAX + 3];
 	const struct { const char *name, *secret; struct keys_change change;
 	    enum keys_end end; } cases[] = {
 		{ "", SECRET, nothing, KEYS_BAD_NAME },
@@ -293,6 +293,13 @@ a_key_is_rotated_to_none_that_is_known(void **state)
 	assert_int_equal(add(x, "b", "sk-two-two-two-two"), KEYS_DONE);
 	assert_int_equal(keys_rotate(x->db, "b", SECRET, 0, NOW),
 	    KEYS_SECRET_TAKEN);
+	assert_int_equal(keys_rotate(x->db, "a", SECRET, 60, NOW),
+	    KEYS_SECRET_TAKEN);
+	assert_int_equal(keys_rotate(x->db, "a", SECRET "2", 60, NOW),
+	    KEYS_DONE);
+	assert_int_equal(keys_rotate(x->db, "b", SECRET, 0, NOW),
+	    KEYS_SECRET_TAKEN);
+	assert_int_equal(keys_rotate(x->db, "a", SECRET, 60, NOW), KEYS_DONE);
 }
 
 static void
