@@ -157,8 +157,9 @@ def test_who_shows_ten_wrong_keys_waits(make_server, kind):
         assert server.client().get("/v1/models").status == 200
 
 
-def test_metrics_are_no_place_to_guess_at(server):
+def test_metrics_are_no_place_to_guess_at(make_server):
     """Its answers tell of the admin key as well; who shows none is no guesser."""
+    server = make_server("lighttpd", env=ENV)
     guesser, right = From(server), [("AdminKey", ADMIN)]
     for _ in range(2 * FAILURES):
         assert guesser.get("/metrics").status == 401
