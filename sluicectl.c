@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -32,10 +33,11 @@ struct options {
 	char		**words;	/* all of it, for a command that takes words */
 };
 
-struct command {
+struct entry {
 	const char	*name;
 	const char	*operands;
-	int		 (*run)(const struct options *);
+	int		 (*run)(const struct options *);	/* either this */
+	int		 (*run_words)(struct command *, char **words);	/* or this */
 	const char	*help;
 	void		 (*details)(FILE *);	/* of the operands, where they need more */
 	bool		 takes_file;
@@ -49,18 +51,11 @@ static int	print_settings(const struct options *);
 static int	import(const struct options *);
 static int	add(const struct options *);
 static int	tick(const struct options *);
-static int	keys(const struct options *);
-static int	prompts(const struct options *);
-static int	channels(const struct options *);
-static int	models(const struct options *);
-static int	usage(const struct options *);
-static int	backup(const struct options *);
-static int	restore(const struct options *);
 static int	print_routes(const struct options *);
 static int	print_version(const struct options *);
 static int	print_help(const struct options *);
 
-static const struct command commands[] = {
+static const struct entry commands[] = {
 	{ .name = "check", .operands = "[-c FILE]", .run = check,
 	  .takes_file = true,
 	  .help = "read the configuration and report every problem" },
@@ -80,34 +75,34 @@ static const struct command commands[] = {
 	  .run = add, .takes_words = true,
 	  .help = "write a new provider file; asks for what is not given" },
 	{ .name = "keys", .operands = "add|set|enable|disable|rotate|delete NAME "
-	  "[OPTION ...] | list [--json]; -c FILE", .run = keys,
-	  .details = keys_command_print_help, .takes_words = true,
+	  "[OPTION ...] | list [--json]; -c FILE",
+	  .run_words = keys_command_run, .details = keys_command_print_help,
 	  .help = "make, change and list the keys of clients" },
 	{ .name = "prompts", .operands = "list|show|set|delete [OPTION ...]; "
-	  "-c FILE", .run = prompts, .details = prompts_command_print_help,
-	  .takes_words = true,
+	  "-c FILE", .run_words = prompts_command_run,
+	  .details = prompts_command_print_help,
 	  .help = "put system prompts before those of clients" },
 	{ .name = "channels", .operands = "add|set|delete NAME [OPTION ...] | "
-	  "list [--json]; -c FILE", .run = channels,
-	  .details = channels_command_print_help, .takes_words = true,
+	  "list [--json]; -c FILE", .run_words = channels_command_run,
+	  .details = channels_command_print_help,
 	  .help = "make, change and list channels beside the provider files" },
 	{ .name = "models", .operands = "add|delete MODEL | map|unmap MODEL "
-	  "CHANNEL | list [--json]; -c FILE", .run = models,
-	  .details = models_command_print_help, .takes_words = true,
+	  "CHANNEL | list [--json]; -c FILE", .run_words = models_command_run,
+	  .details = models_command_print_help,
 	  .help = "make, map and list the models of channels" },
 	{ .name = "tick", .operands = "[-c FILE]", .run = tick,
 	  .takes_file = true,
 	  .help = "probe channels, import the journal and tidy up, where no pool "
 	  "does it" },
 	{ .name = "usage", .operands = "[-c FILE] [--from TIME] [--to TIME] "
-	  "[--by hour,day,key,model,provider] [--json]", .run = usage,
-	  .takes_words = true,
+	  "[--by hour,day,key,model,provider] [--json]",
+	  .run_words = usage_report_run,
 	  .help = "print what was consumed, as far as it is imported" },
 	{ .name = "backup", .operands = "FILE [-c FILE] [--force]",
-	  .run = backup, .takes_words = true,
+	  .run_words = backup_command_run,
 	  .help = "copy the database to FILE, while others work with it" },
-	{ .name = "restore", .operands = "FILE [-c FILE]", .run = restore,
-	  .takes_words = true,
+	{ .name = "restore", .operands = "FILE [-c FILE]",
+	  .run_words = backup_command_restore,
 	  .help = "make a backup the database's contents; keeps the old one" },
 	{ .name = "routes", .operands = "", .run = print_routes,
 	  .help = "list every route: method, path, what it is" },
@@ -125,10 +120,7 @@ report(void *arg, const struct err_at *at)
 	unsigned *problems = arg;
 
 	(*problems)++;
-	if (at->line == 0)
-		fprintf(stderr, "%s: %s\n", at->file, at->text);
-	else
-		fprintf(stderr, "%s:%u: %s\n", at->file, at->line, at->text);
+	err_at_print(at, stderr);
 }
 
 /* What is no mistake, but seldom what somebody wants. */
@@ -239,54 +231,6 @@ tick(const struct options *options)
 }
 
 static int
-keys(const struct options *options)
-{
-	return keys_command_run(options->words, options->file, stdin, stdout,
-	    stderr);
-}
-
-static int
-prompts(const struct options *options)
-{
-	return prompts_command_run(options->words, options->file, stdin,
-	    stdout, stderr);
-}
-
-static int
-channels(const struct options *options)
-{
-	return channels_command_run(options->words, options->file, stdin,
-	    stdout, stderr);
-}
-
-static int
-models(const struct options *options)
-{
-	return models_command_run(options->words, options->file, stdout,
-	    stderr);
-}
-
-static int
-usage(const struct options *options)
-{
-	return usage_report_run(options->words, options->file, stdout, stderr);
-}
-
-static int
-backup(const struct options *options)
-{
-	return backup_command_run(options->words, options->file, stdout,
-	    stderr);
-}
-
-static int
-restore(const struct options *options)
-{
-	return backup_command_restore(options->words, options->file, stdout,
-	    stderr);
-}
-
-static int
 print_routes(const struct options *options)
 {
 	(void)options;
@@ -308,7 +252,7 @@ static void
 print_usage(FILE *out)
 {
 	fputs("usage: sluicectl COMMAND\n", out);
-	for (const struct command *c = commands; c < commands + COMMAND_COUNT;
+	for (const struct entry *c = commands; c < commands + COMMAND_COUNT;
 	    c++)
 		fprintf(out, "  %-12s %s%s%s\n", c->name, c->operands,
 		    strlen(c->operands) > 10 ? "\n               " : "\t",
@@ -324,14 +268,14 @@ print_help(const struct options *options)
 	return EXIT_SUCCESS;
 }
 
-static const struct command *
+static const struct entry *
 command_find(const char *name)
 {
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
 	else if (strcmp(name, "--version") == 0)
 		name = "version";
-	for (const struct command *c = commands; c < commands + COMMAND_COUNT;
+	for (const struct entry *c = commands; c < commands + COMMAND_COUNT;
 	    c++)
 		if (strcmp(name, c->name) == 0)
 			return c;
@@ -340,11 +284,11 @@ command_find(const char *name)
 
 /* What stands behind the command's name. False: it does not belong there. */
 static bool
-options_parse(struct options *options, const struct command *command,
+options_parse(struct options *options, const struct entry *command,
     char **args)
 {
 	options->words = args;
-	if (command->takes_words)
+	if (command->takes_words || command->run_words != NULL)
 		return true;
 	for (; *args != NULL; args++)
 		if (command->takes_man && strcmp(*args, "--man") == 0)
@@ -357,11 +301,21 @@ options_parse(struct options *options, const struct command *command,
 	return true;
 }
 
+static int
+run(const struct entry *entry, const struct options *options)
+{
+	struct command command = { .in = stdin, .out = stdout, .err = stderr,
+		.file = options->file, .now_s = time(NULL) };
+
+	return entry->run_words == NULL ? entry->run(options) :
+	    entry->run_words(&command, options->words);
+}
+
 int
 main(int argc, char **argv)
 {
 	struct options options = { .file = conf_default_path() };
-	const struct command *command;
+	const struct entry *command;
 	int status;
 
 	if (argc < 2 || (command = command_find(argv[1])) == NULL) {
@@ -369,7 +323,7 @@ main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	status = options_parse(&options, command, argv + 2) ?
-	    command->run(&options) : EXIT_USAGE;
+	    run(command, &options) : EXIT_USAGE;
 	if (status == EXIT_USAGE) {
 		fprintf(stderr, "usage: sluicectl %s %s\n", command->name,
 		    command->operands);

@@ -159,3 +159,12 @@ err_get(enum err err)
 	assert((unsigned)err < ERR__MAX);
 	return &infos[err];
 }
+
+void
+err_at_print(const struct err_at *at, FILE *out)
+{
+	if (at->line == 0)
+		fprintf(out, "%s: %s\n", at->file, at->text);
+	else
+		fprintf(out, "%s:%u: %s\n", at->file, at->line, at->text);
+}

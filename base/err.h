@@ -2,6 +2,8 @@
 #ifndef BASE_ERR_H
 #define BASE_ERR_H
 
+#include <stdio.h>
+
 enum err {
 	ERR_NONE,
 	ERR_CLIENT_GONE,		/* a value, not a failure: nobody is left to tell */
@@ -84,4 +86,7 @@ struct err_at {
 	unsigned	 line;		/* 0 = the whole file */
 	char		 text[384];
 };
+
+/* "FILE:LINE: TEXT", on a line of OUT. */
+void	err_at_print(const struct err_at *, FILE *out);
 #endif

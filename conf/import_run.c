@@ -66,10 +66,7 @@ print_problem(void *arg, const struct err_at *at)
 {
 	struct call *c = arg;
 
-	if (at->line == 0)
-		fprintf(c->err, "%s: %s\n", at->file, at->text);
-	else
-		fprintf(c->err, "%s:%u: %s\n", at->file, at->line, at->text);
+	err_at_print(at, c->err);
 }
 
 /* An import_note_fn. */

@@ -2,128 +2,98 @@
 
 #include "handlers/backup_command.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/log.h"
-#include "conf/conf.h"
-#include "store/store.h"
-
-enum { EXIT_USAGE = 2 };
-
-struct command {
-	FILE		*out, *err;
-	const char	*config;
-	const char	*file;		/* the backup */
-	bool		 takes_force, force;
-};
+enum { FORCE = COMMAND_OWN };
 
 static bool
-parse_words(struct command *c, char **words)
+take_force(struct command *c, const char *name, const char *value)
 {
-	for (; *words != NULL; words++)
-		if (strcmp(*words, "-c") == 0 && words[1] != NULL)
-			c->config = *++words;
-		else if (c->takes_force && strcmp(*words, "--force") == 0)
-			c->force = true;
-		else if (words[0][0] != '-' && c->file == NULL)
-			c->file = *words;
-		else
-			return false;
-	return c->file != NULL && c->file[0] != '\0' && c->config[0] != '\0';
-}
+	bool	*force = c->state;
 
-/* A conf_report_fn. */
-static void
-report_problem(void *arg, const struct err_at *at)
-{
-	struct command *c = arg;
-
-	if (at->line == 0)
-		fprintf(c->err, "%s: %s\n", at->file, at->text);
-	else
-		fprintf(c->err, "%s:%u: %s\n", at->file, at->line, at->text);
+	(void)name;
+	(void)value;
+	return *force = true;
 }
 
 static int
-tell_failure(struct command *c, const char *path, enum backup_end end)
+check_file(struct command *c)
 {
-	fprintf(c->err, "sluicectl: %s: %s\n", path, backup_end_text(end));
-	return EXIT_FAILURE;
+	return c->operands[0][0] == '\0' ? COMMAND_EXIT_USAGE : EXIT_SUCCESS;
 }
 
 static int
-back_up(struct command *c, const struct conf *conf, struct db *db)
+back_up(struct command *c)
 {
-	enum backup_end end = backup_make(db, c->file, c->force);
+	const bool *force = c->state;
+	struct db *db = c->store.db;
+	const char *file = c->operands[0];
+	enum backup_end end = backup_make(db, file, *force);
 
 	if (end == BACKUP_TAKEN || end == BACKUP_NO_FILE ||
 	    end == BACKUP_UNWRITABLE)
-		return tell_failure(c, c->file, end);
+		return command_fail(c, file, backup_end_text(end));
 	if (end != BACKUP_DONE)
-		return tell_failure(c, db_path(db), end);
-	fprintf(c->out, "%s is a copy of %s\n", c->file, db_path(db));
+		return command_fail(c, db_path(db), backup_end_text(end));
+	fprintf(c->out, "%s is a copy of %s\n", file, db_path(db));
 	fprintf(c->out, "note: the journal (%s) is not in it\n",
-	    conf->log.dir);
+	    c->store.conf->log.dir);
 	fprintf(c->out, "note: %s/seal.key is not in it; without that file "
 	    "the keys of providers that are kept in the database cannot be "
-	    "opened\n", conf->state_dir);
+	    "opened\n", c->store.conf->state_dir);
 	return EXIT_SUCCESS;
 }
 
 static int
-restore(struct command *c, const struct conf *conf, struct db *db)
+restore(struct command *c)
 {
+	struct db *db = c->store.db;
+	const char *file = c->operands[0];
 	char	 kept[BACKUP_KEPT_SIZE];
-	enum backup_end end = backup_restore(db, c->file, kept);
+	enum backup_end end = backup_restore(db, file, kept);
 
 	if (end == BACKUP_BUSY || end == BACKUP_UNWRITABLE)
-		return tell_failure(c, db_path(db), end);
+		return command_fail(c, db_path(db), backup_end_text(end));
 	if (end != BACKUP_DONE)
-		return tell_failure(c, c->file, end);
-	fprintf(c->out, "%s has the contents of %s\n", db_path(db), c->file);
+		return command_fail(c, file, backup_end_text(end));
+	fprintf(c->out, "%s has the contents of %s\n", db_path(db), file);
 	if (kept[0] != '\0')
 		fprintf(c->out, "note: what it was before is %s\n", kept);
 	fprintf(c->out, "note: what the journal (%s) has beyond that is "
-	    "imported again\n", conf->log.dir);
+	    "imported again\n", c->store.conf->log.dir);
 	return EXIT_SUCCESS;
 }
 
-static int
-run(struct command *c, char **words, int (*work)(struct command *,
-    const struct conf *, struct db *))
-{
-	struct conf *conf;
-	struct db *db;
-	int	 status = EXIT_FAILURE;
+static const struct command_option option = {
+	"--force", FORCE, false, take_force
+};
 
-	if (!parse_words(c, words))
-		return EXIT_USAGE;
-	conf = conf_load(c->config, NULL, report_problem, c);
-	log_open(NULL, LOG_LEVEL_WARN);
-	if (conf != NULL) {
-		db = db_create(conf->state_dir);
-		status = work(c, conf, db);
-		db_free(db);
-	}
-	conf_free(conf);
-	return status;
+static const struct command_verb copying = {
+	.operands_min = 1, .operands_max = 1, .groups = FORCE,
+	.prepare = check_file, .run = back_up,
+}, restoring = {
+	.operands_min = 1, .operands_max = 1,
+	.prepare = check_file, .run = restore,
+};
+
+static const struct command_words backup_words = {
+	.verbs = &copying, .verb_count = 1,
+	.options = &option, .option_count = 1,
+}, restore_words = {
+	.verbs = &restoring, .verb_count = 1,
+};
+
+int
+backup_command_run(struct command *c, char **words)
+{
+	bool	 force = false;
+
+	c->state = &force;
+	return command_run(c, &backup_words, words);
 }
 
 int
-backup_command_run(char **words, const char *file, FILE *out, FILE *err)
+backup_command_restore(struct command *c, char **words)
 {
-	struct command c = { .out = out, .err = err, .config = file,
-		.takes_force = true };
-
-	return run(&c, words, back_up);
-}
-
-int
-backup_command_restore(char **words, const char *file, FILE *out, FILE *err)
-{
-	struct command c = { .out = out, .err = err, .config = file };
-
-	return run(&c, words, restore);
+	return command_run(c, &restore_words, words);
 }

@@ -2,15 +2,13 @@
 #ifndef HANDLERS_BACKUP_COMMAND_H
 #define HANDLERS_BACKUP_COMMAND_H
 
-#include <stdio.h>
+#include "handlers/command.h"
 
 /*
  * Copy the database to the file that WORDS (a NULL ends them) name, or back from
  * it. What was done is told on OUT, problems on ERR. FILE is the configuration
  * unless the words name one. Returns the exit status; 2: the words are wrong.
  */
-int	backup_command_run(char **words, const char *file, FILE *out,
-	    FILE *err);
-int	backup_command_restore(char **words, const char *file, FILE *out,
-	    FILE *err);
+int	backup_command_run(struct command *, char **words);
+int	backup_command_restore(struct command *, char **words);
 #endif

@@ -2,213 +2,165 @@
 
 #include "handlers/channels_command.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sodium.h>
 
-#include "base/arena.h"
 #include "base/buf.h"
 #include "conf/provider.h"
 #include "handlers/admin_json.h"
-#include "handlers/command_store.h"
 #include "handlers/table.h"
 
-enum { EXIT_USAGE = 2, LINE_MAX_BYTES = 1 << 20, NUMBER_MAX = 1000000 };
+enum { LINE_MAX_BYTES = 1 << 20 };
 
-struct verb;
-
-struct command {
-	FILE		*in, *out;
-	const char	*file;
-	const struct verb *verb;
-	const char	*name;		/* of the channel */
+struct call {
 	struct managed_change change;
 	bool		 is_given;	/* the key is on standard input */
-	bool		 is_json;
 	const char	*models[MANAGED_MODELS_MAX];
 	size_t		 model_count;
-	int64_t		 now_s;
-	struct arena	 arena;
-	struct command_store store;
 };
-
-/* Which options a verb has; bits. */
-enum {
-	OPTION_FIELDS = 1, OPTION_MODELS = 2, OPTION_NAME = 4, OPTION_JSON = 8
-};
-
-#define FIELDS	"[--kind openai|azure|anthropic] " \
-		"[--api-key-env VARIABLE | --stdin] [--weight N] " \
-		"[--priority N] [--enable | --disable]"
-
-static int	run_add(struct command *);
-static int	run_set(struct command *);
-static int	run_delete(struct command *);
-static int	run_list(struct command *);
-
-static const struct verb {
-	const char	*name;
-	const char	*operands;
-	bool		 takes_name;
-	unsigned	 options;
-	int		(*run)(struct command *);
-} verbs[] = {
-	{ "add", "NAME --base-url URL [--models MODEL,...] " FIELDS, true,
-	  OPTION_FIELDS | OPTION_MODELS, run_add },
-	{ "set", "NAME [--name NAME] [--base-url URL] " FIELDS, true,
-	  OPTION_FIELDS | OPTION_NAME, run_set },
-	{ "delete", "NAME", true, 0, run_delete },
-	{ "list", "[--json]", false, OPTION_JSON, run_list },
-};
-enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
-
-void
-channels_command_print_help(FILE *out)
-{
-	for (const struct verb *v = verbs; v < verbs + VERB_COUNT; v++)
-		fprintf(out, "  channels %s %s\n", v->name, v->operands);
-}
 
 /* ---- What the words say. ---- */
 
-static bool
-parse_number(const char *text, bool *has, unsigned *number)
-{
-	char	*end;
-	long	 n = strtol(text, &end, 10);
-
-	*has = true;
-	*number = (unsigned)n;
-	return end != text && *end == '\0' && n >= 0 && n <= NUMBER_MAX;
-}
+enum { FIELDS = COMMAND_OWN, MODELS = FIELDS * 2, NAME = MODELS * 2 };
 
 /* "a,b" */
 static bool
-parse_models(struct command *c, const char *value)
+take_models(struct command *c, const char *name, const char *value)
 {
+	struct call *call = c->state;
 	size_t	 n;
 
+	(void)name;
 	for (;; value += n + 1) {
 		n = strcspn(value, ",");
-		if (n == 0 || c->model_count == MANAGED_MODELS_MAX)
+		if (n == 0 || call->model_count == MANAGED_MODELS_MAX)
 			return false;
-		c->models[c->model_count++] = arena_strndup(&c->arena, value,
-		    n);
+		call->models[call->model_count++] = arena_strndup(&c->arena,
+		    value, n);
 		if (value[n] == '\0')
 			return true;
 	}
 }
 
 static bool
-parse_field(struct command *c, const char *name, const char *value)
+take_text(struct command *c, const char *name, const char *value)
 {
-	struct managed_change *change = &c->change;
+	struct managed_change *change = &((struct call *)c->state)->change;
 
-	if (strcmp(name, "--base-url") == 0)
+	if (strcmp(name, "--name") == 0)
+		change->name = value;
+	else if (strcmp(name, "--base-url") == 0)
 		change->base_url = value;
 	else if (strcmp(name, "--kind") == 0)
 		change->kind = value;
-	else if (strcmp(name, "--api-key-env") == 0)
-		change->api_key_env = value;
-	else if (strcmp(name, "--weight") == 0)
-		return parse_number(value, &change->has_weight,
-		    &change->weight);
 	else
-		return strcmp(name, "--priority") == 0 && parse_number(value,
-		    &change->has_priority, &change->priority);
+		change->api_key_env = value;
 	return true;
 }
 
 static bool
-parse_option(struct command *c, const char *name, const char *value)
+take_weight(struct command *c, const char *name, const char *value)
 {
-	unsigned options = c->verb->options;
+	struct managed_change *change = &((struct call *)c->state)->change;
 
-	if (strcmp(name, "-c") == 0) {
-		c->file = value;
-		return value[0] != '\0';
-	}
-	if ((options & OPTION_MODELS) && strcmp(name, "--models") == 0)
-		return parse_models(c, value);
-	if ((options & OPTION_NAME) && strcmp(name, "--name") == 0) {
-		c->change.name = value;
-		return true;
-	}
-	return (options & OPTION_FIELDS) && parse_field(c, name, value);
+	(void)name;
+	change->has_weight = true;
+	return command_parse_number(value, MANAGED_WEIGHT_MAX,
+	    &change->weight);
 }
 
 static bool
-parse_flag(struct command *c, const char *word)
+take_priority(struct command *c, const char *name, const char *value)
 {
-	unsigned options = c->verb->options;
+	struct managed_change *change = &((struct call *)c->state)->change;
 
-	if ((options & OPTION_JSON) && strcmp(word, "--json") == 0)
-		return c->is_json = true;
-	if ((options & OPTION_FIELDS) == 0)
-		return false;
-	if (strcmp(word, "--stdin") == 0)
-		return c->is_given = true;
-	if (strcmp(word, "--enable") != 0 && strcmp(word, "--disable") != 0)
-		return false;
-	c->change.enabled = strcmp(word, "--enable") == 0;
-	return c->change.has_enabled = true;
+	(void)name;
+	change->has_priority = true;
+	return command_parse_number(value, MANAGED_PRIORITY_MAX,
+	    &change->priority);
 }
 
 static bool
-parse_words(struct command *c, char **words)
+take_stdin(struct command *c, const char *name, const char *value)
 {
-	for (const struct verb *v = verbs; v < verbs + VERB_COUNT; v++)
-		if (*words != NULL && strcmp(*words, v->name) == 0)
-			c->verb = v;
-	if (c->verb == NULL)
-		return false;
-	for (words++; *words != NULL; words++) {
-		if (parse_flag(c, *words))
-			continue;
-		if (words[0][0] != '-') {
-			if (!c->verb->takes_name || c->name != NULL)
-				return false;
-			c->name = *words;
-		} else if (words[1] == NULL ||
-		    !parse_option(c, words[0], words[1]))
-			return false;
-		else
-			words++;
-	}
-	return (!c->verb->takes_name || c->name != NULL) &&
-	    !(c->is_given && c->change.api_key_env != NULL);
+	struct call *call = c->state;
+
+	(void)name;
+	(void)value;
+	return call->is_given = true;
+}
+
+static bool
+take_enabled(struct command *c, const char *name, const char *value)
+{
+	struct managed_change *change = &((struct call *)c->state)->change;
+
+	(void)value;
+	change->enabled = strcmp(name, "--enable") == 0;
+	return change->has_enabled = true;
+}
+
+static const struct command_option options[] = {
+	{ "--base-url", FIELDS, true, take_text },
+	{ "--kind", FIELDS, true, take_text },
+	{ "--api-key-env", FIELDS, true, take_text },
+	{ "--stdin", FIELDS, false, take_stdin },
+	{ "--weight", FIELDS, true, take_weight },
+	{ "--priority", FIELDS, true, take_priority },
+	{ "--enable", FIELDS, false, take_enabled },
+	{ "--disable", FIELDS, false, take_enabled },
+	{ "--models", MODELS, true, take_models },
+	{ "--name", NAME, true, take_text },
+};
+
+/* A channel has one key. */
+static int
+check_key(struct command *c)
+{
+	const struct call *call = c->state;
+
+	return call->is_given && call->change.api_key_env != NULL ?
+	    COMMAND_EXIT_USAGE : EXIT_SUCCESS;
 }
 
 /* ---- What they do. ---- */
+
+static int
+end(struct command *c, enum managed_end end)
+{
+	return end == MANAGED_DONE ? EXIT_SUCCESS : command_fail(c,
+	    end == MANAGED_BROKEN ? db_path(c->store.db) : NULL,
+	    managed_end_text(end));
+}
 
 /* Seal the key on standard input. */
 static int
 take_key(struct command *c)
 {
+	struct call *call = c->state;
 	char	 secret[SEAL_SECRET_MAX + 3];	/* one too long shows as such */
 	struct seal seal;
-	enum managed_end end = MANAGED_DONE;
+	enum managed_end how = MANAGED_DONE;
 
-	if (!c->is_given)
+	if (!call->is_given)
 		return EXIT_SUCCESS;
 	if (!command_store_load_seal(&c->store, &seal))
 		return EXIT_FAILURE;
 	command_store_read_line(c->in, secret, sizeof secret);
-	if (!managed_channels_seal(&c->change, &seal, secret))
-		end = MANAGED_BAD_SECRET;
+	if (!managed_channels_seal(&call->change, &seal, secret))
+		how = MANAGED_BAD_SECRET;
 	sodium_memzero(secret, sizeof secret);
 	seal_forget(&seal);
-	return command_store_end(&c->store, end);
+	return end(c, how);
 }
 
 /* A file's name wins: the channel would never be in use. */
 static int
 check_name(struct command *c, const char *name)
 {
-	return command_store_end(&c->store, name != NULL &&
+	return end(c, name != NULL &&
 	    provider_is_known(c->store.conf, name) ? MANAGED_NAME_TAKEN :
 	    MANAGED_DONE);
 }
@@ -216,42 +168,44 @@ check_name(struct command *c, const char *name)
 static int
 run_add(struct command *c)
 {
+	struct call *call = c->state;
 	int64_t	 id;
 
-	c->change.name = c->name;
-	if (check_name(c, c->name) != EXIT_SUCCESS ||
+	call->change.name = c->operands[0];
+	if (check_name(c, c->operands[0]) != EXIT_SUCCESS ||
 	    take_key(c) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
-	return command_store_end(&c->store, managed_channels_add(c->store.db,
-	    &c->change, c->models, c->model_count, c->now_s, &id));
+	return end(c, managed_channels_add(c->store.db, &call->change,
+	    call->models, call->model_count, c->now_s, &id));
 }
 
 static int
 run_set(struct command *c)
 {
+	struct call *call = c->state;
 	int64_t	 id;
-	enum managed_end end = managed_channels_find(c->store.db, c->name,
-		    &id);
+	enum managed_end how = managed_channels_find(c->store.db,
+		    c->operands[0], &id);
 
-	if (end == MANAGED_DONE && (check_name(c, c->change.name) !=
-	    EXIT_SUCCESS || take_key(c) != EXIT_SUCCESS))
+	if (how != MANAGED_DONE)
+		return end(c, how);
+	if (check_name(c, call->change.name) != EXIT_SUCCESS ||
+	    take_key(c) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
-	if (end == MANAGED_DONE)
-		end = managed_channels_set(c->store.db, id, &c->change,
-		    c->now_s);
-	return command_store_end(&c->store, end);
+	return end(c, managed_channels_set(c->store.db, id, &call->change,
+	    c->now_s));
 }
 
 static int
 run_delete(struct command *c)
 {
 	int64_t	 id;
-	enum managed_end end = managed_channels_find(c->store.db, c->name,
-		    &id);
+	enum managed_end how = managed_channels_find(c->store.db,
+		    c->operands[0], &id);
 
-	if (end == MANAGED_DONE)
-		end = managed_channels_delete(c->store.db, id);
-	return command_store_end(&c->store, end);
+	if (how == MANAGED_DONE)
+		how = managed_channels_delete(c->store.db, id);
+	return end(c, how);
 }
 
 /* ---- Printing. ---- */
@@ -316,25 +270,42 @@ put_object(void *arg, const struct managed_record *r)
 static int
 run_list(struct command *c)
 {
-	return command_store_end(&c->store, c->is_json ?
+	return end(c, c->is_json ?
 	    managed_channels_each(c->store.db, 0, put_object, c) :
 	    print_table(c));
 }
 
-int
-channels_command_run(char **words, const char *file, FILE *in, FILE *out,
-    FILE *err)
-{
-	struct command c = { .in = in, .out = out, .file = file,
-		.now_s = time(NULL) };
-	int	 status = EXIT_USAGE;
+#define FIELDS_HELP "[--kind openai|azure|anthropic] "			\
+		"[--api-key-env VARIABLE | --stdin] [--weight N] "	\
+		"[--priority N] [--enable | --disable]"
 
-	arena_init(&c.arena, 1024);
-	if (parse_words(&c, words)) {
-		status = command_store_open(&c.store, c.file, err) ?
-		    c.verb->run(&c) : EXIT_FAILURE;
-		command_store_close(&c.store);
-	}
-	arena_fini(&c.arena);
-	return status;
+static const struct command_verb verbs[] = {
+	{ "add", "NAME --base-url URL [--models MODEL,...] " FIELDS_HELP, 1, 1,
+	  FIELDS | MODELS, check_key, run_add },
+	{ "set", "NAME [--name NAME] [--base-url URL] " FIELDS_HELP, 1, 1,
+	  FIELDS | NAME, check_key, run_set },
+	{ "delete", "NAME", 1, 1, 0, NULL, run_delete },
+	{ "list", "[--json]", 0, 0, COMMAND_JSON, NULL, run_list },
+};
+
+static const struct command_words channels = {
+	.name = "channels", .is_owner = true,
+	.verbs = verbs, .verb_count = sizeof verbs / sizeof verbs[0],
+	.options = options,
+	.option_count = sizeof options / sizeof options[0],
+};
+
+void
+channels_command_print_help(FILE *out)
+{
+	command_print_help(&channels, out);
+}
+
+int
+channels_command_run(struct command *c, char **words)
+{
+	struct call call = { .is_given = false };
+
+	c->state = &call;
+	return command_run(c, &channels, words);
 }

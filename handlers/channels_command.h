@@ -2,15 +2,14 @@
 #ifndef HANDLERS_CHANNELS_COMMAND_H
 #define HANDLERS_CHANNELS_COMMAND_H
 
-#include <stdio.h>
+#include "handlers/command.h"
 
 /*
  * Make, change or list channels as WORDS (a NULL ends them) say. A provider's
  * key is read from IN. FILE is the configuration unless the words name one.
  * Returns the exit status; 2: the words are wrong.
  */
-int	channels_command_run(char **words, const char *file, FILE *in,
-	    FILE *out, FILE *err);
+int	channels_command_run(struct command *, char **words);
 
 /* What words there are. */
 void	channels_command_print_help(FILE *);

@@ -2,7 +2,6 @@
 
 #include "handlers/command_store.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include <sodium.h>
@@ -16,10 +15,7 @@ report_problem(void *arg, const struct err_at *at)
 {
 	struct command_store *s = arg;
 
-	if (at->line == 0)
-		fprintf(s->err, "%s: %s\n", at->file, at->text);
-	else
-		fprintf(s->err, "%s:%u: %s\n", at->file, at->line, at->text);
+	err_at_print(at, s->err);
 }
 
 bool
@@ -30,9 +26,14 @@ command_store_open(struct command_store *s, const char *file, FILE *err)
 	log_open(NULL, LOG_LEVEL_WARN);
 	if (sodium_init() < 0 || s->conf == NULL)
 		return false;
-	owner_become(s->conf->state_dir);
 	s->db = db_create(s->conf->state_dir);
 	return true;
+}
+
+void
+command_store_become_owner(struct command_store *s)
+{
+	owner_become(s->conf->state_dir);
 }
 
 void
@@ -56,19 +57,6 @@ command_store_load_seal(struct command_store *s, struct seal *seal)
 	fprintf(s->err, "sluicectl: the key cannot be sealed: %s\n",
 	    seal->why);
 	return false;
-}
-
-int
-command_store_end(struct command_store *s, enum managed_end end)
-{
-	if (end == MANAGED_DONE)
-		return EXIT_SUCCESS;
-	if (end == MANAGED_BROKEN)
-		fprintf(s->err, "sluicectl: %s: %s\n", db_path(s->db),
-		    managed_end_text(end));
-	else
-		fprintf(s->err, "sluicectl: %s\n", managed_end_text(end));
-	return EXIT_FAILURE;
 }
 
 void

@@ -1,4 +1,4 @@
-/* command_store.h - what commands that change the database have in common. */
+/* command_store.h - the configuration and the database that a command works on. */
 #ifndef HANDLERS_COMMAND_STORE_H
 #define HANDLERS_COMMAND_STORE_H
 
@@ -15,18 +15,20 @@ struct command_store {
 };
 
 /*
- * Read the configuration FILE, and become the owner of its database: one made by
- * root could not be opened by the responders. False: it cannot be read, which
- * ERR was told; the store is to be closed all the same.
+ * Read the configuration FILE. False: it cannot be read, which ERR was told; the
+ * store is to be closed all the same.
  */
 bool	command_store_open(struct command_store *, const char *file, FILE *err);
 void	command_store_close(struct command_store *);
 
+/*
+ * Become the owner of the database: one made by root could not be opened by the
+ * responders.
+ */
+void	command_store_become_owner(struct command_store *);
+
 /* The key that seals. False: there is none, which ERR was told. */
 bool	command_store_load_seal(struct command_store *, struct seal *);
-
-/* The exit status that END is; what went wrong is told to ERR. */
-int	command_store_end(struct command_store *, enum managed_end);
 
 /*
  * The first line of IN, without its end, into SECRET of SIZE bytes. What is too

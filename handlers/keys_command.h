@@ -2,7 +2,7 @@
 #ifndef HANDLERS_KEYS_COMMAND_H
 #define HANDLERS_KEYS_COMMAND_H
 
-#include <stdio.h>
+#include "handlers/command.h"
 
 /*
  * Make, change or list keys as WORDS (a NULL ends them) say. A key that was made
@@ -10,8 +10,7 @@
  * Problems go to ERR. FILE is the configuration unless the words name one.
  * Returns the exit status; 2: the words are wrong.
  */
-int	keys_command_run(char **words, const char *file, FILE *in, FILE *out,
-	    FILE *err);
+int	keys_command_run(struct command *, char **words);
 
 /* What words there are. */
 void	keys_command_print_help(FILE *);

@@ -2,165 +2,111 @@
 
 #include "handlers/models_command.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 #include "base/buf.h"
 #include "handlers/admin_json.h"
-#include "handlers/command_store.h"
 #include "handlers/table.h"
 
-enum { EXIT_USAGE = 2, OPERANDS_MAX = 2, LINE_MAX_BYTES = 1 << 20 };
+enum { LINE_MAX_BYTES = 1 << 20 };
 
-struct verb;
-
-struct command {
-	FILE		*out;
-	const char	*file;
-	const struct verb *verb;
-	const char	*operands[OPERANDS_MAX];	/* the model, the channel */
-	size_t		 count;
+struct call {
 	const char	*target;	/* NULL: the model's own name */
 	unsigned	 weight;	/* 0: as usual */
-	bool		 is_json;
-	int64_t		 now_s;
-	struct command_store store;
 };
-
-/* Which options a verb has; bits. */
-enum { OPTION_MAP = 1, OPTION_JSON = 2 };
-
-static enum managed_end	run_add(struct command *);
-static enum managed_end	run_delete(struct command *);
-static enum managed_end	run_map(struct command *);
-static enum managed_end	run_unmap(struct command *);
-static enum managed_end	run_list(struct command *);
-
-static const struct verb {
-	const char	*name;
-	const char	*operands;
-	size_t		 count;		/* of operands */
-	unsigned	 options;
-	enum managed_end (*run)(struct command *);
-} verbs[] = {
-	{ "add", "MODEL", 1, 0, run_add },
-	{ "delete", "MODEL", 1, 0, run_delete },
-	{ "map", "MODEL CHANNEL [--as NAME] [--weight N]", 2, OPTION_MAP,
-	  run_map },
-	{ "unmap", "MODEL CHANNEL", 2, 0, run_unmap },
-	{ "list", "[--json]", 0, OPTION_JSON, run_list },
-};
-enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
-
-void
-models_command_print_help(FILE *out)
-{
-	for (const struct verb *v = verbs; v < verbs + VERB_COUNT; v++)
-		fprintf(out, "  models %s %s\n", v->name, v->operands);
-}
 
 /* ---- What the words say. ---- */
 
-static bool
-parse_weight(struct command *c, const char *value)
-{
-	char	*end;
-	long	 n = strtol(value, &end, 10);
+enum { MAP = COMMAND_OWN };
 
-	c->weight = (unsigned)n;
-	return end != value && *end == '\0' && n >= 0 &&
-	    n <= MANAGED_WEIGHT_MAX;
+static bool
+take_target(struct command *c, const char *name, const char *value)
+{
+	struct call *call = c->state;
+
+	(void)name;
+	call->target = value;
+	return true;
 }
 
 static bool
-parse_option(struct command *c, const char *name, const char *value)
+take_weight(struct command *c, const char *name, const char *value)
 {
-	if (strcmp(name, "-c") == 0) {
-		c->file = value;
-		return value[0] != '\0';
-	}
-	if ((c->verb->options & OPTION_MAP) == 0)
-		return false;
-	if (strcmp(name, "--weight") == 0)
-		return parse_weight(c, value);
-	c->target = value;
-	return strcmp(name, "--as") == 0;
+	struct call *call = c->state;
+
+	(void)name;
+	return command_parse_number(value, MANAGED_WEIGHT_MAX, &call->weight);
 }
 
-static bool
-parse_words(struct command *c, char **words)
+static const struct command_option options[] = {
+	{ "--as", MAP, true, take_target },
+	{ "--weight", MAP, true, take_weight },
+};
+
+/* ---- What they do: the operands are a model and a channel. ---- */
+
+static int
+end(struct command *c, enum managed_end end)
 {
-	for (const struct verb *v = verbs; v < verbs + VERB_COUNT; v++)
-		if (*words != NULL && strcmp(*words, v->name) == 0)
-			c->verb = v;
-	if (c->verb == NULL)
-		return false;
-	for (words++; *words != NULL; words++)
-		if ((c->verb->options & OPTION_JSON) &&
-		    strcmp(*words, "--json") == 0)
-			c->is_json = true;
-		else if (words[0][0] != '-' && c->count < c->verb->count)
-			c->operands[c->count++] = *words;
-		else if (words[0][0] != '-' || words[1] == NULL ||
-		    !parse_option(c, words[0], words[1]))
-			return false;
-		else
-			words++;
-	return c->count == c->verb->count;
+	return end == MANAGED_DONE ? EXIT_SUCCESS : command_fail(c,
+	    end == MANAGED_BROKEN ? db_path(c->store.db) : NULL,
+	    managed_end_text(end));
 }
 
-/* ---- What they do. ---- */
-
-static enum managed_end
+static int
 run_add(struct command *c)
 {
 	int64_t	 id;
 
-	return managed_models_add(c->store.db, c->operands[0], c->now_s, &id);
+	return end(c, managed_models_add(c->store.db, c->operands[0],
+	    c->now_s, &id));
 }
 
-static enum managed_end
+static int
 run_delete(struct command *c)
 {
 	int64_t	 id;
-	enum managed_end end = managed_models_find(c->store.db,
+	enum managed_end how = managed_models_find(c->store.db,
 		    c->operands[0], &id);
 
-	return end != MANAGED_DONE ? end :
-	    managed_models_delete(c->store.db, id);
+	if (how == MANAGED_DONE)
+		how = managed_models_delete(c->store.db, id);
+	return end(c, how);
 }
 
 static enum managed_end
 find_both(struct command *c, int64_t *model, int64_t *channel)
 {
-	enum managed_end end = managed_models_find(c->store.db,
+	enum managed_end how = managed_models_find(c->store.db,
 		    c->operands[0], model);
 
-	return end != MANAGED_DONE ? end : managed_channels_find(c->store.db,
+	return how != MANAGED_DONE ? how : managed_channels_find(c->store.db,
 	    c->operands[1], channel);
 }
 
-static enum managed_end
+static int
 run_map(struct command *c)
 {
+	const struct call *call = c->state;
 	int64_t	 model, channel;
-	enum managed_end end = find_both(c, &model, &channel);
+	enum managed_end how = find_both(c, &model, &channel);
 
-	return end != MANAGED_DONE ? end : managed_models_map(c->store.db,
-	    model, channel, c->target != NULL ? c->target : c->operands[0],
-	    c->weight, c->now_s);
+	if (how == MANAGED_DONE)
+		how = managed_models_map(c->store.db, model, channel,
+		    call->target != NULL ? call->target : c->operands[0],
+		    call->weight, c->now_s);
+	return end(c, how);
 }
 
-static enum managed_end
+static int
 run_unmap(struct command *c)
 {
 	int64_t	 model, channel;
-	enum managed_end end = find_both(c, &model, &channel);
+	enum managed_end how = find_both(c, &model, &channel);
 
-	return end != MANAGED_DONE ? end :
-	    managed_models_unmap(c->store.db, model, channel);
+	if (how == MANAGED_DONE)
+		how = managed_models_unmap(c->store.db, model, channel);
+	return end(c, how);
 }
 
 /* ---- Printing: a row for each mapping, or one for a model without. ---- */
@@ -236,36 +182,52 @@ put_object(void *arg, const struct managed_model *m)
 	admin_json_print(&l->line, l->command->out);
 }
 
-static enum managed_end
+static int
 run_list(struct command *c)
 {
 	struct listing l = { .command = c, .end = MANAGED_DONE };
-	enum managed_end end;
+	enum managed_end how;
 
 	table_init(&l.table, titles, COLUMNS);
 	buf_init(&l.line, LINE_MAX_BYTES);
-	end = managed_models_each(c->store.db, 0,
+	how = managed_models_each(c->store.db, 0,
 	    c->is_json ? put_object : put_rows, &l);
-	if (end == MANAGED_DONE)
-		end = l.end;
-	if (end == MANAGED_DONE && !c->is_json)
+	if (how == MANAGED_DONE)
+		how = l.end;
+	if (how == MANAGED_DONE && !c->is_json)
 		table_print(&l.table, c->out);
 	buf_fini(&l.line);
 	table_fini(&l.table);
-	return end;
+	return end(c, how);
+}
+
+static const struct command_verb verbs[] = {
+	{ "add", "MODEL", 1, 1, 0, NULL, run_add },
+	{ "delete", "MODEL", 1, 1, 0, NULL, run_delete },
+	{ "map", "MODEL CHANNEL [--as NAME] [--weight N]", 2, 2, MAP, NULL,
+	  run_map },
+	{ "unmap", "MODEL CHANNEL", 2, 2, 0, NULL, run_unmap },
+	{ "list", "[--json]", 0, 0, COMMAND_JSON, NULL, run_list },
+};
+
+static const struct command_words models = {
+	.name = "models", .is_owner = true,
+	.verbs = verbs, .verb_count = sizeof verbs / sizeof verbs[0],
+	.options = options,
+	.option_count = sizeof options / sizeof options[0],
+};
+
+void
+models_command_print_help(FILE *out)
+{
+	command_print_help(&models, out);
 }
 
 int
-models_command_run(char **words, const char *file, FILE *out, FILE *err)
+models_command_run(struct command *c, char **words)
 {
-	struct command c = { .out = out, .file = file, .now_s = time(NULL) };
-	int	 status = EXIT_USAGE;
+	struct call call = { .target = NULL };
 
-	if (!parse_words(&c, words))
-		return status;
-	status = EXIT_FAILURE;
-	if (command_store_open(&c.store, c.file, err))
-		status = command_store_end(&c.store, c.verb->run(&c));
-	command_store_close(&c.store);
-	return status;
+	c->state = &call;
+	return command_run(c, &models, words);
 }

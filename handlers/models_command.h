@@ -2,15 +2,14 @@
 #ifndef HANDLERS_MODELS_COMMAND_H
 #define HANDLERS_MODELS_COMMAND_H
 
-#include <stdio.h>
+#include "handlers/command.h"
 
 /*
  * Make, map or list models as WORDS (a NULL ends them) say. FILE is the
  * configuration unless the words name one. Returns the exit status; 2: the words
  * are wrong.
  */
-int	models_command_run(char **words, const char *file, FILE *out,
-	    FILE *err);
+int	models_command_run(struct command *, char **words);
 
 /* What words there are. */
 void	models_command_print_help(FILE *);

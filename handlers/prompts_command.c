@@ -3,161 +3,112 @@
 #include "handlers/prompts_command.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "handlers/command_store.h"
 #include "handlers/prompts_print.h"
 
-enum { EXIT_USAGE = 2 };
-
-struct verb;
-
-struct command {
-	FILE		*in, *out, *err;
-	const char	*file;
-	const struct verb *verb;
+struct call {
 	bool		 has_subject;
 	enum prompts_scope scope;
 	const char	*name;		/* of the key or model */
-	const char	*text_file;	/* NULL: standard input */
-	bool		 is_json;
-	char		 text[PROMPTS_TEXT_MAX + 3];	/* what is too long shows as such */
-	struct db	*db;
+	char		 text[PROMPTS_TEXT_MAX + 3];	/* one too long shows */
 };
-
-#define WHOSE	"--global|--key NAME|--model NAME"
-
-static enum prompts_end	run_list(struct command *);
-static enum prompts_end	run_show(struct command *);
-static enum prompts_end	run_set(struct command *);
-static enum prompts_end	run_delete(struct command *);
-
-static const struct verb {
-	const char	*name, *operands;
-	bool		 takes_subject, takes_text, takes_json;
-	enum prompts_end (*run)(struct command *);
-} verbs[] = {
-	{ .name = "list", .operands = "[--json]", .takes_json = true,
-	  .run = run_list },
-	{ .name = "show", .operands = WHOSE " [--json]",
-	  .takes_subject = true, .takes_json = true, .run = run_show },
-	{ .name = "set", .operands = WHOSE " [FILE]", .takes_subject = true,
-	  .takes_text = true, .run = run_set },
-	{ .name = "delete", .operands = WHOSE, .takes_subject = true,
-	  .run = run_delete },
-};
-enum { VERB_COUNT = sizeof verbs / sizeof verbs[0] };
-
-void
-prompts_command_print_help(FILE *out)
-{
-	for (const struct verb *v = verbs; v < verbs + VERB_COUNT; v++)
-		fprintf(out, "  prompts %s %s\n", v->name, v->operands);
-}
 
 /* ---- What the words say. ---- */
 
+enum { SUBJECT = COMMAND_OWN };
+
+static const struct {
+	const char	*option;
+	enum prompts_scope scope;
+} subjects[] = {
+	{ "--global", PROMPTS_GLOBAL }, { "--key", PROMPTS_KEY },
+	{ "--model", PROMPTS_MODEL },
+};
+
 static bool
-parse_subject(struct command *c, enum prompts_scope scope, const char *name)
+take_subject(struct command *c, const char *name, const char *value)
 {
-	if (!c->verb->takes_subject || c->has_subject)
+	struct call *call = c->state;
+	size_t	 i = 0;
+
+	if (call->has_subject)
 		return false;
-	c->has_subject = true;
-	c->scope = scope;
-	c->name = name;
-	return true;
+	while (strcmp(subjects[i].option, name) != 0)
+		i++;
+	call->scope = subjects[i].scope;
+	call->name = value == NULL ? "" : value;
+	return call->has_subject = true;
 }
 
-/* "--global", "--json", or the file with the text. */
-static bool
-parse_word(struct command *c, const char *word)
+static const struct command_option options[] = {
+	{ "--global", SUBJECT, false, take_subject },
+	{ "--key", SUBJECT, true, take_subject },
+	{ "--model", SUBJECT, true, take_subject },
+};
+
+static int
+check_subject(struct command *c)
 {
-	if (strcmp(word, "--global") == 0)
-		return parse_subject(c, PROMPTS_GLOBAL, "");
-	if (strcmp(word, "--json") == 0)
-		return c->is_json = c->verb->takes_json;
-	if (!c->verb->takes_text || c->text_file != NULL || word[0] == '-')
-		return false;
-	c->text_file = word;
-	return true;
+	const struct call *call = c->state;
+
+	return call->has_subject ? EXIT_SUCCESS : COMMAND_EXIT_USAGE;
 }
 
-static bool
-parse_option(struct command *c, const char *name, const char *value)
+/*
+ * From the file that is named, else from standard input. The last line's end is
+ * the editor's, not the text's. NUL would end it early.
+ */
+static int
+read_text(struct command *c)
 {
-	if (strcmp(name, "--key") == 0)
-		return parse_subject(c, PROMPTS_KEY, value);
-	if (strcmp(name, "--model") == 0)
-		return parse_subject(c, PROMPTS_MODEL, value);
-	c->file = value;
-	return value[0] != '\0';
+	struct call *call = c->state;
+	const char *name = c->operands[0];
+	FILE	*in = name == NULL ? c->in : fopen(name, "re");
+	size_t	 n;
+	bool	 ok;
+
+	if (in == NULL)
+		return command_fail(c, name, strerror(errno));
+	n = fread(call->text, 1, sizeof call->text - 1, in);
+	ok = !ferror(in) && memchr(call->text, '\0', n) == NULL;
+	if (in != c->in)
+		fclose(in);
+	if (!ok)
+		return command_fail(c, NULL, "the text cannot be read");
+	if (n > 0 && call->text[n - 1] == '\n')
+		n--;
+	if (n > 0 && call->text[n - 1] == '\r')
+		n--;
+	call->text[n] = '\0';
+	return EXIT_SUCCESS;
 }
 
-static bool
-takes_value(const char *word)
+/* As who calls: the database's owner might not read it. */
+static int
+prepare_set(struct command *c)
 {
-	return strcmp(word, "--key") == 0 || strcmp(word, "--model") == 0 ||
-	    strcmp(word, "-c") == 0;
-}
+	int	 status = check_subject(c);
 
-static bool
-parse_words(struct command *c, char **words)
-{
-	for (const struct verb *v = verbs; v < verbs + VERB_COUNT; v++)
-		if (*words != NULL && strcmp(*words, v->name) == 0)
-			c->verb = v;
-	if (c->verb == NULL)
-		return false;
-	for (words++; *words != NULL; words++) {
-		if (!takes_value(words[0])) {
-			if (!parse_word(c, words[0]))
-				return false;
-		} else if (words[1] == NULL ||
-		    !parse_option(c, words[0], words[1]))
-			return false;
-		else
-			words++;
-	}
-	return c->has_subject || !c->verb->takes_subject;
+	return status == EXIT_SUCCESS ? read_text(c) : status;
 }
 
 /* ---- What they do. ---- */
 
-/* The last line's end is the editor's, not the text's. NUL would end it early. */
-static bool
-read_text(struct command *c)
+static int
+end(struct command *c, enum prompts_end end)
 {
-	FILE	*in = c->text_file == NULL ? c->in : fopen(c->text_file, "re");
-	size_t	 n;
-	bool	 ok;
-
-	if (in == NULL) {
-		fprintf(c->err, "sluicectl: %s: %s\n", c->text_file,
-		    strerror(errno));
-		return false;
-	}
-	n = fread(c->text, 1, sizeof c->text - 1, in);
-	ok = !ferror(in) && memchr(c->text, '\0', n) == NULL;
-	if (in != c->in)
-		fclose(in);
-	if (!ok)
-		fputs("sluicectl: the text cannot be read\n", c->err);
-	if (n > 0 && c->text[n - 1] == '\n')
-		n--;
-	if (n > 0 && c->text[n - 1] == '\r')
-		n--;
-	c->text[n] = '\0';
-	return ok;
+	return end == PROMPTS_DONE ? EXIT_SUCCESS : command_fail(c,
+	    end == PROMPTS_BROKEN ? db_path(c->store.db) : NULL,
+	    prompts_end_text(end));
 }
 
-static enum prompts_end
+static int
 run_list(struct command *c)
 {
-	return c->is_json ? prompts_print_json(c->db, c->out) :
-	    prompts_print_table(c->db, c->out);
+	return end(c, (c->is_json ? prompts_print_json : prompts_print_table)
+	    (c->store.db, c->out));
 }
 
 static void
@@ -171,53 +122,60 @@ show(void *arg, const struct prompts_record *r)
 		fprintf(c->out, "%s\n", r->text);
 }
 
-static enum prompts_end
+static int
 run_show(struct command *c)
 {
-	return prompts_find(c->db, c->scope, c->name, show, c);
-}
+	const struct call *call = c->state;
 
-static enum prompts_end
-run_set(struct command *c)
-{
-	return prompts_set(c->db, c->scope, c->name, c->text, time(NULL));
-}
-
-static enum prompts_end
-run_delete(struct command *c)
-{
-	return prompts_delete(c->db, c->scope, c->name);
+	return end(c, prompts_find(c->store.db, call->scope, call->name, show,
+	    c));
 }
 
 static int
-run_verb(struct command *c)
+run_set(struct command *c)
 {
-	enum prompts_end end = c->verb->run(c);
+	const struct call *call = c->state;
 
-	if (end == PROMPTS_BROKEN)
-		fprintf(c->err, "sluicectl: %s: %s\n", db_path(c->db),
-		    prompts_end_text(end));
-	else if (end != PROMPTS_DONE)
-		fprintf(c->err, "sluicectl: %s\n", prompts_end_text(end));
-	return end == PROMPTS_DONE ? EXIT_SUCCESS : EXIT_FAILURE;
+	return end(c, prompts_set(c->store.db, call->scope, call->name,
+	    call->text, c->now_s));
+}
+
+static int
+run_delete(struct command *c)
+{
+	const struct call *call = c->state;
+
+	return end(c, prompts_delete(c->store.db, call->scope, call->name));
+}
+
+#define WHOSE	"--global|--key NAME|--model NAME"
+
+static const struct command_verb verbs[] = {
+	{ "list", "[--json]", 0, 0, COMMAND_JSON, NULL, run_list },
+	{ "show", WHOSE " [--json]", 0, 0, SUBJECT | COMMAND_JSON,
+	  check_subject, run_show },
+	{ "set", WHOSE " [FILE]", 0, 1, SUBJECT, prepare_set, run_set },
+	{ "delete", WHOSE, 0, 0, SUBJECT, check_subject, run_delete },
+};
+
+static const struct command_words prompts = {
+	.name = "prompts", .is_owner = true,
+	.verbs = verbs, .verb_count = sizeof verbs / sizeof verbs[0],
+	.options = options,
+	.option_count = sizeof options / sizeof options[0],
+};
+
+void
+prompts_command_print_help(FILE *out)
+{
+	command_print_help(&prompts, out);
 }
 
 int
-prompts_command_run(char **words, const char *file, FILE *in, FILE *out,
-    FILE *err)
+prompts_command_run(struct command *c, char **words)
 {
-	struct command c = { .in = in, .out = out, .err = err, .file = file };
-	struct command_store store;
-	int	 status = EXIT_FAILURE;
+	struct call call = { .has_subject = false };
 
-	if (!parse_words(&c, words))
-		return EXIT_USAGE;
-	if (c.verb->takes_text && !read_text(&c))
-		return EXIT_FAILURE;
-	if (command_store_open(&store, c.file, err)) {
-		c.db = store.db;
-		status = run_verb(&c);
-	}
-	command_store_close(&store);
-	return status;
+	c->state = &call;
+	return command_run(c, &prompts, words);
 }

@@ -2,7 +2,7 @@
 #ifndef HANDLERS_PROMPTS_COMMAND_H
 #define HANDLERS_PROMPTS_COMMAND_H
 
-#include <stdio.h>
+#include "handlers/command.h"
 
 /*
  * List, show, set or delete system prompts as WORDS (a NULL ends them) say. A
@@ -10,8 +10,7 @@
  * configuration unless the words name one. Returns the exit status; 2: the words
  * are wrong.
  */
-int	prompts_command_run(char **words, const char *file, FILE *in,
-	    FILE *out, FILE *err);
+int	prompts_command_run(struct command *, char **words);
 
 /* What words there are. */
 void	prompts_command_print_help(FILE *);

@@ -2,12 +2,12 @@
 #ifndef HANDLERS_USAGE_REPORT_H
 #define HANDLERS_USAGE_REPORT_H
 
-#include <stdio.h>
+#include "handlers/command.h"
 
 /*
  * Print what requests consumed, as WORDS (a NULL ends them) ask for it: a table
  * or JSON lines to OUT, problems to ERR. FILE is the configuration unless they
  * name one. Only reads. Returns the exit status; 2: the words are wrong.
  */
-int	usage_report_run(char **words, const char *file, FILE *out, FILE *err);
+int	usage_report_run(struct command *, char **words);
 #endif
