@@ -3,20 +3,13 @@
 
 #include "store/backup.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-#include <sodium.h>
-#include <sqlite3.h>
-
-#include "base/log.h"
 #include "store/keys.h"
 #include "store/watch.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 enum { ROUNDS = 40, KILL_US = 20000, MANY = 2000 };
 
@@ -50,8 +43,7 @@ tear_down(void **state)
 {
 	struct fixture *x = *state;
 
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }
@@ -67,20 +59,6 @@ add(struct fixture *x, const char *name)
 }
 
 static int64_t
-number_of(sqlite3 *sqlite, const char *sql)
-{
-	sqlite3_stmt *stmt;
-	int64_t	 n;
-
-	assert_int_equal(sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL),
-	    SQLITE_OK);
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	n = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
-	return n;
-}
-
-static int64_t
 keys_in(const char *path)
 {
 	sqlite3	*sqlite;
@@ -88,7 +66,7 @@ keys_in(const char *path)
 
 	assert_int_equal(sqlite3_open_v2(path, &sqlite, SQLITE_OPEN_READONLY,
 	    NULL), SQLITE_OK);
-	n = number_of(sqlite, "SELECT count(*) FROM keys");
+	n = database_number(sqlite, "SELECT count(*) FROM keys");
 	sqlite3_close(sqlite);
 	return n;
 }
@@ -97,7 +75,7 @@ static int64_t
 keys_of(struct fixture *x)
 {
 	assert_non_null(db_get(x->db));
-	return number_of(db_get(x->db), "SELECT count(*) FROM keys");
+	return database_number(db_get(x->db), "SELECT count(*) FROM keys");
 }
 
 static void
@@ -397,7 +375,7 @@ it_is_one_of_both_whoever_is_killed(void **state)
 		child_kill(child);
 		keys = keys_of(x);
 		assert_true(keys == 1 || keys == MANY);
-		assert_int_equal(number_of(db_get(x->db), "SELECT count(*) "
+		assert_int_equal(database_number(db_get(x->db), "SELECT count(*) "
 		    "FROM pragma_integrity_check WHERE integrity_check "
 		    "= 'ok'"), 1);
 	}

@@ -5,17 +5,11 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-#include <sqlite3.h>
-
-#include "base/log.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 /* Where SQLite keeps the lock of who has it open: sqlite.org/fileformat2.html. */
 #define SHARED_FIRST	(0x40000000 + 2)
@@ -31,9 +25,7 @@ set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
 
-	log_open(NULL, LOG_LEVEL_ERROR);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
+	x->db = database_make(&x->place);
 	*state = x;
 	return 0;
 }
@@ -43,8 +35,7 @@ tear_down(void **state)
 {
 	struct fixture *x = *state;
 
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }

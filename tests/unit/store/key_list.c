@@ -3,17 +3,10 @@
 
 #include "store/key_list.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-#include <sodium.h>
-#include <sqlite3.h>
-
-#include "base/log.h"
 #include "store/store.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 #define SECRET "sk-one-one-one-one"
 #define NOW 1777852800LL
@@ -32,11 +25,7 @@ set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
 
-	if (sodium_init() < 0)
-		return -1;
-	log_open(NULL, LOG_LEVEL_ERROR);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
+	x->db = database_make(&x->place);
 	x->watch = watch_create(x->db);
 	*state = x;
 	return 0;
@@ -49,8 +38,7 @@ tear_down(void **state)
 
 	key_list_unref(x->list);
 	watch_free(x->watch);
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }
@@ -94,12 +82,8 @@ static void
 run_sql(struct fixture *x, const char *sql)
 {
 	struct db *db = db_create(x->place->dir);
-	sqlite3	*sqlite = db_connect(db);
 
-	assert_non_null(sqlite);
-	assert_int_equal(sqlite3_exec(sqlite, sql, NULL, NULL, NULL),
-	    SQLITE_OK);
-	sqlite3_close(sqlite);
+	database_run(db, sql);
 	db_free(db);
 }
 

@@ -5,20 +5,15 @@
 
 #include <fcntl.h>
 #include <pthread.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include <cmocka.h>
-
-#include "base/log.h"
 #include "store/accounts.h"
 #include "store/journal.h"
 #include "store/journal_find.h"
 #include "store/layout.h"
 #include "store/segment.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/said.h"
 
 #define KEY "00112233445566778899aabbccddeeff"
 #define OTHER "ffeeddccbbaa99887766554433221100"
@@ -34,49 +29,10 @@ set_up(void **state)
 	return 0;
 }
 
-static int	 quiet_fd = -1;		/* the real stderr meanwhile */
-
-/* Warnings are wanted, for count_said. */
-static void
-listen_to_log(struct place *p)
-{
-	char	 path[80];
-	int	 fd;
-
-	snprintf(path, sizeof path, "%s/said", p->dir);
-	log_open(NULL, LOG_LEVEL_WARN);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0600);
-	assert_true(fd >= 0);
-	quiet_fd = dup(STDERR_FILENO);
-	dup2(fd, STDERR_FILENO);
-	close(fd);
-}
-
-/* How many lines with TEXT the log has got since listen_to_log. */
-static int
-count_said(struct place *p, const char *text)
-{
-	char	 path[80], line[1024];
-	int	 n = 0;
-	FILE	*f;
-
-	snprintf(path, sizeof path, "%s/said", p->dir);
-	f = fopen(path, "r");
-	assert_non_null(f);
-	while (fgets(line, sizeof line, f) != NULL)
-		n += strstr(line, text) != NULL;
-	fclose(f);
-	return n;
-}
-
 static int
 tear_down(void **state)
 {
-	if (quiet_fd >= 0) {
-		dup2(quiet_fd, STDERR_FILENO);
-		close(quiet_fd);
-		quiet_fd = -1;
-	}
+	let_log_be();
 	place_remove(*state);
 	return 0;
 }

@@ -3,17 +3,10 @@
 
 #include "store/managed_channels.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stddef.h>
 
-#include <cmocka.h>
-#include <sodium.h>
-#include <sqlite3.h>
-
-#include "base/log.h"
 #include "store/store.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 #define NOW 1777852800LL
 
@@ -35,11 +28,7 @@ set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
 
-	if (sodium_init() < 0)
-		return -1;
-	log_open(NULL, LOG_LEVEL_ERROR);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
+	x->db = database_make(&x->place);
 	memset(x->seal.key, 7, SEAL_KEY);
 	*state = x;
 	return 0;
@@ -50,8 +39,7 @@ tear_down(void **state)
 {
 	struct fixture *x = *state;
 
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }
@@ -84,11 +72,7 @@ assert_channel(struct fixture *x, int64_t id, const char *const texts[5])
 static int64_t
 number(struct fixture *x, const char *sql)
 {
-	int64_t	 n = -1;
-
-	assert_int_equal(managed_run(managed_prepare(db_get(x->db), sql),
-	    MANAGED_BROKEN, MANAGED_BROKEN, &n), MANAGED_DONE);
-	return n;
+	return database_number(db_get(x->db), sql);
 }
 
 static enum managed_end

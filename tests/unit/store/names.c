@@ -3,16 +3,9 @@
 
 #include "store/names.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-#include <sqlite3.h>
-
-#include "base/log.h"
-#include "store/db.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 struct fixture {
 	struct place	*place;
@@ -23,13 +16,9 @@ static int
 set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
-	sqlite3	*sqlite;
 
-	log_open(NULL, LOG_LEVEL_ERROR);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
-	sqlite = db_get(x->db);
-	assert_int_equal(sqlite3_exec(sqlite,
+	x->db = database_make(&x->place);
+	database_run(x->db,
 	    "INSERT INTO keys (id, hash, name, owner, enabled, created, "
 	    "models, endpoints) VALUES ('k1', x'01', 'alice', '', 1, 1, '', ''),"
 	    "('k2', x'02', 'bob', '', 1, 1, '', '');"
@@ -38,8 +27,7 @@ set_up(void **state)
 	    "INSERT INTO channels (id, name, kind, base_url, hint, weight, "
 	    "priority, enabled, created, updated) VALUES (3, 'lab', 'openai', "
 	    "'http://x', '', 10, 0, 1, 1, 1);"
-	    "INSERT INTO salts (caller, salt, updated) VALUES (-2, -3, 1)",
-	    NULL, NULL, NULL), SQLITE_OK);
+	    "INSERT INTO salts (caller, salt, updated) VALUES (-2, -3, 1)");
 	*state = x;
 	return 0;
 }
@@ -49,8 +37,7 @@ tear_down(void **state)
 {
 	struct fixture *x = *state;
 
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }

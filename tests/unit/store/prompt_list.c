@@ -3,16 +3,10 @@
 
 #include "store/prompt_list.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-#include <sodium.h>
-
-#include "base/log.h"
 #include "store/store.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 #define NOW 1777852800LL
 
@@ -28,11 +22,7 @@ set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
 
-	if (sodium_init() < 0)
-		return -1;
-	log_open(NULL, LOG_LEVEL_ERROR);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
+	x->db = database_make(&x->place);
 	x->watch = watch_create(x->db);
 	*state = x;
 	return 0;
@@ -45,8 +35,7 @@ tear_down(void **state)
 
 	prompt_list_unref(x->list);
 	watch_free(x->watch);
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }

@@ -3,16 +3,10 @@
 
 #include "store/prompts.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-#include <sodium.h>
-
-#include "base/log.h"
 #include "store/store.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 #define NOW 1777852800LL
 #define SECRET "sk-one-one-one-one"
@@ -30,11 +24,7 @@ set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
 
-	if (sodium_init() < 0)
-		return -1;
-	log_open(NULL, LOG_LEVEL_ERROR);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
+	x->db = database_make(&x->place);
 	assert_int_equal(keys_add(x->db, "alice", SECRET, &nothing, NOW),
 	    KEYS_DONE);
 	*state = x;
@@ -46,8 +36,7 @@ tear_down(void **state)
 {
 	struct fixture *x = *state;
 
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }

@@ -3,18 +3,10 @@
 
 #include "store/salts.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-#include <sodium.h>
-#include <sqlite3.h>
-
-#include "base/log.h"
-#include "store/db.h"
 #include "store/watch.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 struct fixture {
 	struct place	*place;
@@ -26,10 +18,7 @@ set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
 
-	log_open(NULL, LOG_LEVEL_ERROR);
-	assert_true(sodium_init() >= 0);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
+	x->db = database_make(&x->place);
 	assert_non_null(db_get(x->db));
 	*state = x;
 	return 0;
@@ -40,8 +29,7 @@ tear_down(void **state)
 {
 	struct fixture *x = *state;
 
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }

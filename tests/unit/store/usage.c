@@ -3,16 +3,9 @@
 
 #include "store/usage.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-#include <sqlite3.h>
-
-#include "base/log.h"
-#include "store/db.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 #define DAY 1777852800LL			/* 2026-05-04 00:00:00 UTC */
 
@@ -22,27 +15,14 @@ struct fixture {
 	char		 told[4096];
 };
 
-static void
-fill(struct fixture *x, const char *sql)
-{
-	sqlite3	*sqlite = db_connect(x->db);
-
-	assert_non_null(sqlite);
-	if (sqlite3_exec(sqlite, sql, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s", sqlite3_errmsg(sqlite));
-	sqlite3_close(sqlite);
-}
-
 /* In the table of days each number is ten times what it is in that of hours. */
 static int
 set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
 
-	log_open(NULL, LOG_LEVEL_ERROR);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
-	fill(x, "INSERT INTO usage_hours VALUES "
+	x->db = database_make(&x->place);
+	database_run(x->db, "INSERT INTO usage_hours VALUES "
 	    "(1777852800, 'k1', 'a', 'p', 1, 1, 1, 1, 1, 2, 3, 4, 5, 6),"
 	    "(1777856400, 'k2', 'a', 'p', 2, 0, 0, 0, 0, 0, 0, 0, 0, 10),"
 	    "(1777939200, 'k1', 'b', 'q', 4, 0, 0, 0, 0, 0, 0, 0, 0, 20);"
@@ -59,8 +39,7 @@ tear_down(void **state)
 {
 	struct fixture *x = *state;
 
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }
@@ -195,7 +174,7 @@ what_is_written_meanwhile_is_not_seen(void **state)
 	int	 count = 0;
 
 	assert_true(usage_each(u, &q, check_sum, &count));
-	fill(x, "DELETE FROM usage_hours");
+	database_run(x->db, "DELETE FROM usage_hours");
 	assert_true(usage_each(u, &q, check_sum, &count));
 	assert_int_equal(count, 2);
 	usage_close(u);
@@ -219,7 +198,7 @@ another_version_is_not_read(void **state)
 {
 	struct fixture *x = *state;
 
-	fill(x, "PRAGMA user_version = 1000");
+	database_run(x->db, "PRAGMA user_version = 1000");
 	assert_null(usage_open(x->db));
 }
 

@@ -3,16 +3,10 @@
 
 #include "store/usage_base.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <time.h>
 
-#include <cmocka.h>
-#include <sqlite3.h>
-
-#include "base/log.h"
 #include "store/limits.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 #define KEY "00112233445566778899aabbccddeeff"
 #define OTHER "ffeeddccbbaa99887766554433221100"
@@ -42,9 +36,7 @@ set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
 
-	log_open(NULL, LOG_LEVEL_ERROR);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
+	x->db = database_make(&x->place);
 	x->state = state_open(x->place->state_dir);
 	x->account = limits_find(x->state, KEY);
 	limits_each_new(x->state, note_birth, x);
@@ -59,21 +51,9 @@ tear_down(void **state)
 	struct fixture *x = *state;
 
 	state_close(x->state);
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
-}
-
-static void
-fill(struct fixture *x, const char *sql)
-{
-	sqlite3	*sqlite = db_connect(x->db);
-
-	assert_non_null(sqlite);
-	if (sqlite3_exec(sqlite, sql, NULL, NULL, NULL) != SQLITE_OK)
-		fail_msg("%s", sqlite3_errmsg(sqlite));
-	sqlite3_close(sqlite);
 }
 
 /* TOKENS in five kinds, which cost as much. */
@@ -90,7 +70,7 @@ add_row(struct fixture *x, const char *key, int64_t start_ms, int64_t end_ms,
 	    "duration_ms, tries) VALUES ('r%d', 0, %lld, '%s', 200, 0, 0, "
 	    "%d, 1, 1, 1, 1, %d, %lld, 1)", n++, (long long)start_ms, key,
 	    tokens - 4, tokens, (long long)(end_ms - start_ms));
-	fill(x, sql);
+	database_run(x->db, sql);
 }
 
 static void
@@ -101,7 +81,7 @@ add_day(struct fixture *x, const char *key, int64_t time_s, int tokens)
 	snprintf(sql, sizeof sql, "INSERT INTO usage_days VALUES (%lld, '%s', "
 	    "'m', 'p', 1, 0, 0, 0, %d, 1, 1, 1, 1, %d)", (long long)time_s,
 	    key, tokens - 4, tokens);
-	fill(x, sql);
+	database_run(x->db, sql);
 }
 
 static void

@@ -4,21 +4,14 @@
 #include "store/usage_import.h"
 
 #include <fcntl.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#include <cmocka.h>
-#include <sqlite3.h>
-
 #include "base/clock.h"
-#include "base/log.h"
 #include "store/backup.h"
-#include "store/db.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 #define NOON_MS 1777896000000			/* 2026-05-04 12:00:00 UTC */
 #define DAY_MS 86400000
@@ -57,8 +50,7 @@ tear_down(void **state)
 	struct fixture *x = *state;
 
 	usage_import_free(x->import);
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }
@@ -128,15 +120,8 @@ ask(struct fixture *x, const char *sql)
 {
 	struct db *db = db_create(x->place->state_dir);
 	sqlite3	*sqlite = db_connect(db);
-	sqlite3_stmt *stmt;
-	int64_t	 number;
+	int64_t	 number = database_number(sqlite, sql);
 
-	assert_non_null(sqlite);
-	if (sqlite3_prepare_v2(sqlite, sql, -1, &stmt, NULL) != SQLITE_OK)
-		fail_msg("%s: %s", sql, sqlite3_errmsg(sqlite));
-	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
-	number = sqlite3_column_int64(stmt, 0);
-	sqlite3_finalize(stmt);
 	sqlite3_close(sqlite);
 	db_free(db);
 	return number;

@@ -3,17 +3,9 @@
 
 #include "store/users.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 
-#include <cmocka.h>
-#include <sodium.h>
-#include <sqlite3.h>
-
-#include "base/log.h"
-#include "store/db.h"
-#include "tests/unit/store/children.h"
+#include "tests/unit/store/database.h"
 
 #define SECRET "sk-one-one-one-one"
 #define OTHER "sk-two-two-two-two"
@@ -31,11 +23,7 @@ set_up(void **state)
 {
 	struct fixture *x = calloc(1, sizeof *x);
 
-	if (sodium_init() < 0)
-		return -1;
-	log_open(NULL, LOG_LEVEL_ERROR);
-	x->place = place_make();
-	x->db = db_create(x->place->dir);
+	x->db = database_make(&x->place);
 	*state = x;
 	return 0;
 }
@@ -45,8 +33,7 @@ tear_down(void **state)
 {
 	struct fixture *x = *state;
 
-	db_free(x->db);
-	place_remove(x->place);
+	database_remove(x->place, x->db);
 	free(x);
 	return 0;
 }
@@ -59,13 +46,6 @@ add(struct fixture *x, const char *owner, const char *name,
 		.secret = secret, .is_only = true };
 
 	return users_add(x->db, &user, NOW, &x->id);
-}
-
-static void
-run_sql(struct fixture *x, const char *sql)
-{
-	assert_int_equal(sqlite3_exec(db_get(x->db), sql, NULL, NULL, NULL),
-	    SQLITE_OK);
 }
 
 static void
@@ -136,7 +116,7 @@ what_cannot_be_added_leaves_nothing(void **state)
 	assert_int_equal(add(x, "al", "b", SECRET), KEYS_SECRET_TAKEN);
 	assert_int_equal(add(x, "al", "b", "short"), KEYS_BAD_SECRET);
 	assert_int_equal(add(x, "two\nlines", "b", OTHER), KEYS_BAD_OWNER);
-	run_sql(x, "CREATE TRIGGER no BEFORE INSERT ON users "
+	database_run(x->db, "CREATE TRIGGER no BEFORE INSERT ON users "
 	    "BEGIN SELECT raise(ABORT, 'no'); END");
 	assert_int_equal(add(x, "al", "b", OTHER), KEYS_BROKEN);
 	assert_string_equal(all_keys(x), "al:a:sk...-one:1 ");
