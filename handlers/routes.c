@@ -1,0 +1,194 @@
+/* routes.c - the table of route.h. */
+#include "config.h"
+
+#include "handlers/route.h"
+
+#include "handlers/admin.h"
+#include "handlers/admin_keys.h"
+#include "handlers/api_channels.h"
+#include "handlers/api_keys.h"
+#include "handlers/api_llm_key.h"
+#include "handlers/api_mappings.h"
+#include "handlers/api_models.h"
+#include "handlers/api_prompts.h"
+#include "handlers/api_users.h"
+#include "handlers/api_config.h"
+#include "handlers/api_health.h"
+#include "handlers/api_log.h"
+#include "handlers/api_requests.h"
+#include "handlers/api_sessions.h"
+#include "handlers/api_usage.h"
+#include "handlers/docs.h"
+#include "handlers/echo.h"
+#include "handlers/health.h"
+#include "handlers/images.h"
+#include "handlers/metrics.h"
+#include "handlers/model_call.h"
+#include "handlers/models.h"
+#include "handlers/openapi.h"
+#include "handlers/passthrough.h"
+#include "handlers/responses.h"
+
+#define CALL(path, f, text) {						\
+	.method = "POST", .pattern = path, .key = ROUTE_KEY_CLIENT,	\
+	.body = ROUTE_BODY_MODEL, .handle = f, .help = text }
+#define ANTHROPIC(path, text) {						\
+	.method = "POST", .pattern = path, .key = ROUTE_KEY_CLIENT,	\
+	.body = ROUTE_BODY_MODEL, .is_anthropic = true,			\
+	.handle = model_call_handle, .help = text }
+#define BY_ID(m, text) {						\
+	.method = m, .pattern = "/v1/responses/*",			\
+	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY,		\
+	.handle = responses_handle_by_id, .help = text }
+#define ADMIN(m, path, f, text) {					\
+	.method = m, .pattern = path, .key = ROUTE_KEY_ADMIN,		\
+	.body = ROUTE_BODY_JSON_OR_NONE, .body_max = ADMIN_BODY_MAX,		\
+	.handle = f, .help = text }
+#define PROMPT(path, text)						\
+	ADMIN("GET", path, api_prompts_handle_get, text),		\
+	ADMIN("PUT", path, api_prompts_handle_put, "set " text),	\
+	ADMIN("DELETE", path, api_prompts_handle_delete, "delete " text)
+#define ECHO_ROUTE(m, path, b, f, text) {				\
+	.method = m, .pattern = path, .key = ROUTE_KEY_ECHO, .body = b,	\
+	.handle = f, .help = text }
+
+const struct route routes[] = {
+	CALL("/v1/chat/completions", model_call_handle,
+	    "chat, streamed or not"),
+	CALL("/v1/completions", model_call_handle,
+	    "text completion, streamed or not"),
+	CALL("/v1/embeddings", model_call_handle, "embeddings"),
+	CALL("/v1/moderations", model_call_handle, "moderation"),
+	CALL("/v1/rerank", model_call_handle, "reranking"),
+	CALL("/v1/audio/speech", model_call_handle, "speech, streamed"),
+	CALL("/v1/audio/transcriptions", model_call_handle,
+	    "transcription of an upload"),
+	CALL("/v1/audio/translations", model_call_handle,
+	    "translation of an upload"),
+	CALL("/v1/images/generations", images_handle_call, "new images"),
+	CALL("/v1/images/edits", images_handle_call,
+	    "changed images, from an upload"),
+	CALL("/v1/images/variations", images_handle_call,
+	    "varied images, from an upload"),
+	{ .method = "GET", .pattern = "/v1/images/data/*",
+	  .key = ROUTE_KEY_CLIENT, .handle = images_handle_data,
+	  .help = "an image that an answer linked to" },
+	CALL("/v1/responses", responses_handle_create,
+	    "responses, streamed or not"),
+	BY_ID("GET", "a response made before, or its input_items"),
+	BY_ID("DELETE", "forget a response"),
+	BY_ID("POST", "cancel a response"),
+	ANTHROPIC("/v1/messages", "Anthropic's own chat, streamed or not"),
+	ANTHROPIC("/v1/messages/count_tokens", "its count of tokens"),
+	{ .method = "GET", .pattern = "/v1/models", .key = ROUTE_KEY_MODELS,
+	  .handle = models_handle_list, .help = "the configured models" },
+	{ .method = "GET", .pattern = "/v1/models/*", .key = ROUTE_KEY_MODELS,
+	  .handle = models_handle_one,
+	  .help = "one model; its name may hold slashes" },
+	{ .method = "*", .pattern = "/v1/*", .key = ROUTE_KEY_CLIENT,
+	  .body = ROUTE_BODY_ANY, .handle = passthrough_handle,
+	  .help = "anything else: by the model it names, or passed through" },
+	{ .method = "GET", .pattern = "/health", .key = ROUTE_KEY_NONE,
+	  .handle = health_handle,
+	  .help = "always 200: ok, or degraded when a provider is unusable" },
+	{ .method = "GET", .pattern = "/health/*", .key = ROUTE_KEY_CLIENT,
+	  .is_uncounted = true, .handle = health_handle_model,
+	  .help = "asks every provider of one model: 200 or 503" },
+	{ .method = "GET", .pattern = "/metrics", .key = ROUTE_KEY_METRICS,
+	  .handle = metrics_handle,
+	  .help = "what was counted, for Prometheus" },
+	ADMIN("GET", "/api/usage", api_usage_handle,
+	    "what requests consumed, by time, key, model and provider"),
+	ADMIN("GET", "/api/config", api_config_handle,
+	    "the configuration in force, without secrets"),
+	ADMIN("GET", "/api/health", api_health_handle,
+	    "how channels, processes and files are"),
+	ADMIN("GET", "/api/requests", api_requests_handle,
+	    "what is being served just now, by all processes"),
+	ADMIN("GET", "/api/log", api_log_handle,
+	    "the newest lines of the journal"),
+	ADMIN("GET", "/api/sessions", api_sessions_list,
+	    "which sticky callers were sent where lately"),
+	ADMIN("DELETE", "/api/sessions/{id}", api_sessions_delete,
+	    "let a caller be sent elsewhere"),
+	{ .method = "GET", .pattern = "/docs", .key = ROUTE_KEY_NONE,
+	  .handle = docs_handle, .help = "these routes as a page for people" },
+	{ .method = "GET", .pattern = "/openapi.json", .key = ROUTE_KEY_NONE,
+	  .handle = openapi_handle,
+	  .help = "these routes as OpenAPI describes them" },
+	ADMIN("GET", "/api/keys", api_keys_list, "the keys of clients"),
+	ADMIN("POST", "/api/keys", api_keys_add,
+	    "a new key, which is shown this once"),
+	ADMIN("GET", "/api/keys/{name}", api_keys_show, "one of them"),
+	ADMIN("PUT", "/api/keys/{name}", api_keys_set,
+	    "change what is given of it"),
+	ADMIN("DELETE", "/api/keys/{name}", api_keys_delete,
+	    "end it at once"),
+	ADMIN("POST", "/api/keys/{name}/rotate", api_keys_rotate,
+	    "another key in its place, shown this once"),
+	ADMIN("GET", "/api/users", api_users_list, "users with a key each"),
+	ADMIN("POST", "/api/users", api_users_add, "a new user"),
+	ADMIN("GET", "/api/users/{id}", api_users_show, "one user"),
+	ADMIN("DELETE", "/api/users/{id}", api_users_delete,
+	    "end a user and the key"),
+	ADMIN("POST", "/admin/addapikey", admin_keys_add,
+	    "a user's key, brought along"),
+	ADMIN("POST", "/admin/removeapikey", admin_keys_remove,
+	    "end a user's key"),
+	ADMIN("GET", "/admin/listkeys", admin_keys_list,
+	    "all keys and their users"),
+	ADMIN("POST", "/admin/getquota", admin_keys_quota,
+	    "what today has cost"),
+	ADMIN("GET", "/api/prompts", api_prompts_handle_list,
+	    "all system prompts"),
+	PROMPT("/api/prompts/global", "the system prompt of all requests"),
+	PROMPT("/api/prompts/keys/{name}", "the system prompt of a key"),
+	PROMPT("/api/prompts/models/*", "the system prompt of a model"),
+	ADMIN("POST", "/admin/setprompt", api_prompts_handle_setprompt,
+	    "set the system prompt of all requests"),
+	ADMIN("GET", "/api/channels", api_channels_handle_list,
+	    "all channels made at run time, and how they do"),
+	ADMIN("POST", "/api/channels", api_channels_handle_create,
+	    "a new channel, and models for it"),
+	ADMIN("GET", "/api/channels/{id}", api_channels_handle_one,
+	    "one channel"),
+	ADMIN("PUT", "/api/channels/{id}", api_channels_handle_change,
+	    "change what is given of a channel"),
+	ADMIN("DELETE", "/api/channels/{id}", api_channels_handle_delete,
+	    "delete a channel and take it from its models"),
+	ADMIN("GET", "/api/models", api_models_handle_list,
+	    "all models made at run time"),
+	ADMIN("POST", "/api/models", api_models_handle_create, "a new model"),
+	ADMIN("GET", "/api/models/{id}", api_models_handle_one, "one model"),
+	ADMIN("PUT", "/api/models/{id}", api_models_handle_rename,
+	    "rename a model"),
+	ADMIN("DELETE", "/api/models/{id}", api_models_handle_delete,
+	    "delete a model"),
+	ADMIN("GET", "/api/models/{id}/channels", api_mappings_handle_list,
+	    "the channels that have a model"),
+	ADMIN("POST", "/api/models/{id}/channels", api_mappings_handle_create,
+	    "one more channel for a model"),
+	ADMIN("DELETE", "/api/models/{id}/channels/{channel_id}",
+	    api_mappings_handle_delete, "take a channel from a model"),
+	ADMIN("POST", "/admin/setllmkey", api_llm_key_handle_set,
+	    "give a provider file its key"),
+	ECHO_ROUTE("POST", "/echo/v1/chat/completions", ROUTE_BODY_JSON,
+	    echo_handle_chat, "the demo upstream: chat"),
+	ECHO_ROUTE("POST", "/echo/v1/completions", ROUTE_BODY_JSON,
+	    echo_handle_completion, "the demo upstream: text completion"),
+	ECHO_ROUTE("POST", "/echo/v1/embeddings", ROUTE_BODY_JSON,
+	    echo_handle_embedding, "the demo upstream: embeddings"),
+	ECHO_ROUTE("GET", "/echo/v1/models", ROUTE_BODY_NONE,
+	    echo_handle_models, "the demo upstream: models"),
+};
+
+const size_t route_count = sizeof routes / sizeof routes[0];
+
+const char *const route_roots[] = {
+	"v1", "health", "metrics", "docs", "openapi.json", "echo",
+	"api/channels", "api/users", "api/models", "api/sessions", "api/keys",
+	"api/prompts", "api/usage", "api/config", "api/health",
+	"api/requests", "api/log", "admin/setllmkey", "admin/addapikey",
+	"admin/removeapikey", "admin/listkeys", "admin/setprompt",
+	"admin/getquota", NULL
+};
