@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "gateway/gate.h"
 #include "handlers/background.h"
@@ -121,6 +122,18 @@ admin_fail(struct admin_job *j, enum err err, const char *param,
 	j->text = arena_strdup(&j->arena, text);
 }
 
+/* As a sentence: an answer's texts are. */
+void
+admin_refuse(struct admin_job *j, enum err err, const char *param,
+    const char *text)
+{
+	char	*sentence = arena_concat(&j->arena, text, ".", NULL);
+
+	if (sentence[0] >= 'a' && sentence[0] <= 'z')
+		sentence[0] = (char)(sentence[0] - 'a' + 'A');
+	admin_fail(j, err, param, sentence);
+}
+
 static void
 admin_tell(struct exchange *x, void *job)
 {
@@ -196,6 +209,12 @@ admin_query(struct admin_job *j, const char *name)
 			return decode(&j->arena, pair + len + 1, n - len - 1);
 	}
 	return NULL;
+}
+
+int64_t
+admin_now_s(void)
+{
+	return (int64_t)(clock_wall_us() / 1000000);
 }
 
 int64_t

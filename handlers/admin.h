@@ -67,6 +67,13 @@ void	admin_end(struct admin_job *);
 void	admin_fail(struct admin_job *, enum err, const char *param,
 	    const char *text);
 
+/* The same, where TEXT is what the store says: "there is no such key". */
+void	admin_refuse(struct admin_job *, enum err, const char *param,
+	    const char *text);
+
+/* Seconds since 1970. */
+int64_t	admin_now_s(void);
+
 /*
  * The value of NAME in the query, decoded, in the job's arena; NULL: it is not
  * there, or badly encoded.

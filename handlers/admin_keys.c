@@ -2,7 +2,6 @@
 
 #include "handlers/admin_keys.h"
 
-#include "base/clock.h"
 #include "gateway/cost.h"
 #include "handlers/admin.h"
 #include "handlers/admin_json.h"
@@ -17,12 +16,6 @@ static const struct field fields[MEMBERS] = {
 	    KEYS_SECRET_MAX },
 	[NAME] = { "name", FIELD_TEXT, true, 1, USERS_NAME_MAX },
 };
-
-static int64_t
-now_s(void)
-{
-	return (int64_t)(clock_wall_us() / 1000000);
-}
 
 /* What the other gateway answers where there is nothing to say. */
 static void
@@ -42,7 +35,7 @@ add(struct admin_job *j)
 		.secret = j->values[KEY].text, .is_only = true,
 	};
 	int64_t	 id;
-	enum keys_end end = users_add(j->db, &user, now_s(), &id);
+	enum keys_end end = users_add(j->db, &user, admin_now_s(), &id);
 
 	if (end == KEYS_NAME_TAKEN)
 		admin_fail(j, ERR_CONFLICT, "name",
@@ -81,7 +74,7 @@ static void
 list(struct admin_job *j)
 {
 	buf_puts(&j->body, "[");
-	key_answer_judge(j, users_each_key(j->db, now_s(), put_key, j), NULL);
+	key_answer_judge(j, users_each_key(j->db, admin_now_s(), put_key, j), NULL);
 	buf_puts(&j->body, "]");
 }
 
@@ -95,7 +88,7 @@ add_cost(void *cost_nano, const struct usage_sum *sum)
 static void
 tell_quota(struct admin_job *j)
 {
-	int64_t	 now = now_s(), cost_nano = 0;
+	int64_t	 now = admin_now_s(), cost_nano = 0;
 	struct usage_query query = { .from_s = now - now % USAGE_DAY_S,
 		.to_s = now - now % USAGE_DAY_S + USAGE_DAY_S };
 	struct usage *usage = db_get(j->db) == NULL ? NULL :

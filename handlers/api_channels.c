@@ -56,7 +56,7 @@ static struct admin_job *
 begin(struct exchange *x, const struct field *fields, size_t count)
 {
 	struct admin_job *job = admin_begin(x, fields, count);
-	uint64_t now_ms = (uint64_t)api_managed_now_s() * 1000;
+	uint64_t now_ms = (uint64_t)admin_now_s() * 1000;
 	struct channel_report *reports;
 	struct snapshot *s;
 
@@ -140,15 +140,6 @@ show(struct admin_job *job, int64_t id)
 	    managed_channels_each(job->db, id, put_channel, job));
 }
 
-/* The id in the path. False: it is none, and the job has failed. */
-static bool
-get_id(struct admin_job *job, int64_t *id)
-{
-	*id = admin_id(job, 0);
-	return api_managed_is_done(job,
-	    *id == 0 ? MANAGED_NO_CHANNEL : MANAGED_DONE);
-}
-
 static void
 list(struct admin_job *job)
 {
@@ -162,7 +153,7 @@ one(struct admin_job *job)
 {
 	int64_t	 id;
 
-	if (get_id(job, &id))
+	if (api_managed_get_id(job, MANAGED_NO_CHANNEL, &id))
 		show(job, id);
 }
 
@@ -236,7 +227,7 @@ create(struct admin_job *job)
 	if (!take_change(job, &change) || !has_a_key(job, &change))
 		return;
 	end = managed_channels_add(job->db, &change, models->texts,
-	    models->text_count, api_managed_now_s(), &id);
+	    models->text_count, admin_now_s(), &id);
 	if (end == MANAGED_BAD_MODEL)
 		admin_fail(job, ERR_FIELD_VALUE, "models",
 		    "'models' holds what cannot be the name of a model.");
@@ -254,9 +245,9 @@ change(struct admin_job *job)
 	struct managed_change change = { .name = NULL };
 	int64_t	 id;
 
-	if (!get_id(job, &id) || !take_change(job, &change) ||
-	    !api_managed_is_done(job, managed_channels_set(job->db, id,
-	    &change, api_managed_now_s())))
+	if (!api_managed_get_id(job, MANAGED_NO_CHANNEL, &id) ||
+	    !take_change(job, &change) || !api_managed_is_done(job,
+	    managed_channels_set(job->db, id, &change, admin_now_s())))
 		return;
 	job->audit = arena_printf(&job->arena, "channel %s changed",
 	    job->params[0]);
@@ -268,50 +259,40 @@ delete(struct admin_job *job)
 {
 	int64_t	 id;
 
-	if (!get_id(job, &id) || !api_managed_is_done(job,
-	    managed_channels_delete(job->db, id)))
+	if (!api_managed_get_id(job, MANAGED_NO_CHANNEL, &id) ||
+	    !api_managed_is_done(job, managed_channels_delete(job->db, id)))
 		return;
 	job->audit = arena_printf(&job->arena, "channel %s deleted",
 	    job->params[0]);
 	job->status = 204;
 }
 
-static void
-run(struct exchange *x, const struct field *fields, size_t count,
-    void (*work)(struct admin_job *))
-{
-	struct admin_job *job = begin(x, fields, count);
-
-	if (job != NULL)
-		admin_run(job, work);
-}
-
 void
 api_channels_handle_list(struct exchange *x)
 {
-	run(x, NULL, 0, list);
+	admin_run(begin(x, NULL, 0), list);
 }
 
 void
 api_channels_handle_one(struct exchange *x)
 {
-	run(x, NULL, 0, one);
+	admin_run(begin(x, NULL, 0), one);
 }
 
 void
 api_channels_handle_create(struct exchange *x)
 {
-	run(x, create_fields, MEMBERS, create);
+	admin_run(begin(x, create_fields, MEMBERS), create);
 }
 
 void
 api_channels_handle_change(struct exchange *x)
 {
-	run(x, change_fields, MODELS, change);
+	admin_run(begin(x, change_fields, MODELS), change);
 }
 
 void
 api_channels_handle_delete(struct exchange *x)
 {
-	run(x, NULL, 0, delete);
+	admin_run(begin(x, NULL, 0), delete);
 }

@@ -114,8 +114,5 @@ tell_config(struct admin_job *j)
 void
 api_config_handle(struct exchange *x)
 {
-	struct admin_job *job = admin_begin(x, NULL, 0);
-
-	if (job != NULL)
-		admin_run(job, tell_config);
+	admin_run(admin_begin(x, NULL, 0), tell_config);
 }

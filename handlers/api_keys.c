@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "base/when.h"
 #include "gateway/cost.h"
 #include "handlers/admin.h"
@@ -41,12 +40,6 @@ static const struct field rotate_fields[ROTATE__MEMBERS] = {
 	[ROTATE_KEY] = { "key", FIELD_TEXT, false, KEYS_SECRET_MIN,
 	    KEYS_SECRET_MAX },
 };
-
-static int64_t
-now_s(void)
-{
-	return (int64_t)(clock_wall_us() / 1000000);
-}
 
 /* ---- What the body says. ---- */
 
@@ -208,7 +201,7 @@ add(struct admin_job *j)
 	struct keys_change change;
 
 	if (!read_change(j, &change) || !key_answer_judge(j, keys_add(j->db,
-	    name, secret, &change, now_s()), "key"))
+	    name, secret, &change, admin_now_s()), "key"))
 		return;
 	note(j, name, "added");
 	j->status = 201;
@@ -240,7 +233,7 @@ put_used(struct admin_job *j)
 
 	j->body.end--;			/* the brace */
 	key_answer_put_used(&j->body, j->app->state, shown->id,
-	    shown->is_limited, now_s());
+	    shown->is_limited, admin_now_s());
 	admin_json_close(&j->body);
 }
 
@@ -273,7 +266,7 @@ rotate(struct admin_job *j)
 		    j->values[ROTATE_GRACE].integer : DEFAULT_GRACE_S;
 
 	if (!judge_named(j, keys_rotate(j->db, name, secret, grace_s,
-	    now_s())))
+	    admin_now_s())))
 		return;
 	note(j, name, "rotated");
 	answer_with(j, name, secret);

@@ -125,7 +125,7 @@ store_key(struct admin_job *job, const struct conf_provider *p)
 	if (!api_managed_load_seal(job, &seal))
 		return false;
 	end = secrets_set(job->db, p->api_key_env, key, &seal,
-	    api_managed_now_s());
+	    admin_now_s());
 	seal_forget(&seal);
 	return api_managed_is_done(job, end);
 }
@@ -146,8 +146,5 @@ set(struct admin_job *job)
 void
 api_llm_key_handle_set(struct exchange *x)
 {
-	struct admin_job *job = admin_begin(x, fields, MEMBERS);
-
-	if (job != NULL)
-		admin_run(job, set);
+	admin_run(admin_begin(x, fields, MEMBERS), set);
 }

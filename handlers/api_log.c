@@ -214,8 +214,5 @@ tell_log(struct admin_job *j)
 void
 api_log_handle(struct exchange *x)
 {
-	struct admin_job *job = admin_begin(x, NULL, 0);
-
-	if (job != NULL)
-		admin_run(job, tell_log);
+	admin_run(admin_begin(x, NULL, 0), tell_log);
 }

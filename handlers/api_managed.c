@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "conf/provider.h"
 
 /* By how it ended: the error, and the member at fault. */
@@ -28,28 +27,27 @@ static const struct {
 	[MANAGED_NO_CHANNEL] = { ERR_OBJECT_NOT_FOUND, NULL },
 	[MANAGED_NO_MODEL] = { ERR_OBJECT_NOT_FOUND, NULL },
 	[MANAGED_NO_MAPPING] = { ERR_OBJECT_NOT_FOUND, NULL },
-	[MANAGED_BROKEN] = { ERR_STORE, NULL },
 };
-
-/* "there is no such model" -> "There is no such model." */
-static const char *
-sentence(struct arena *arena, const char *text)
-{
-	char	*copy = arena_concat(arena, text, ".", NULL);
-
-	if (copy[0] >= 'a' && copy[0] <= 'z')
-		copy[0] = (char)(copy[0] - 'a' + 'A');
-	return copy;
-}
 
 bool
 api_managed_is_done(struct admin_job *job, enum managed_end end)
 {
 	if (end == MANAGED_DONE)
 		return true;
-	admin_fail(job, ends[end].err, ends[end].param, end == MANAGED_BROKEN ?
-	    NULL : sentence(&job->arena, managed_end_text(end)));
+	if (end == MANAGED_BROKEN)
+		admin_fail(job, ERR_STORE, NULL, NULL);
+	else
+		admin_refuse(job, ends[end].err, ends[end].param,
+		    managed_end_text(end));
 	return false;
+}
+
+bool
+api_managed_get_id(struct admin_job *job, enum managed_end missing,
+    int64_t *id)
+{
+	*id = admin_id(job, 0);
+	return api_managed_is_done(job, *id == 0 ? missing : MANAGED_DONE);
 }
 
 bool
@@ -73,12 +71,6 @@ bool
 api_managed_is_file(const struct admin_job *job, const char *name)
 {
 	return provider_is_known(job->snapshot->conf, name);
-}
-
-int64_t
-api_managed_now_s(void)
-{
-	return (int64_t)(clock_wall_us() / 1000000);
 }
 
 const char *

@@ -11,6 +11,10 @@
 /* True: END is a success. Else the job fails with what END means. */
 bool	api_managed_is_done(struct admin_job *, enum managed_end);
 
+/* The first id in the path. False: it is none, and the job failed as MISSING. */
+bool	api_managed_get_id(struct admin_job *, enum managed_end missing,
+	    int64_t *id);
+
 /*
  * The key that seals, made where there is none yet. False: the job has failed.
  * On the thread pool.
@@ -19,9 +23,6 @@ bool	api_managed_load_seal(struct admin_job *, struct seal *);
 
 /* Has a provider file of the job's configuration this name? */
 bool	api_managed_is_file(const struct admin_job *, const char *name);
-
-/* Seconds since 1970. */
-int64_t	api_managed_now_s(void);
 
 /* VALUE, NULL unless it is set and not empty: S3's clients leave empty what stays. */
 const char *api_managed_text(const struct field_value *value);

@@ -42,21 +42,12 @@ show(struct admin_job *job, int64_t model, int64_t channel)
 	    channel, put_mapping, job));
 }
 
-/* The model's id in the path. False: it is none, and the job has failed. */
-static bool
-get_model(struct admin_job *job, int64_t *id)
-{
-	*id = admin_id(job, 0);
-	return api_managed_is_done(job,
-	    *id == 0 ? MANAGED_NO_MODEL : MANAGED_DONE);
-}
-
 static void
 list(struct admin_job *job)
 {
 	int64_t	 model;
 
-	if (!get_model(job, &model))
+	if (!api_managed_get_id(job, MANAGED_NO_MODEL, &model))
 		return;
 	buf_puts(&job->body, "[");
 	show(job, model, 0);
@@ -69,10 +60,10 @@ create(struct admin_job *job)
 	const struct field_value *v = job->values;
 	int64_t	 model, channel = v[CHANNEL_ID].integer;
 
-	if (!get_model(job, &model) || !api_managed_is_done(job,
-	    managed_models_map(job->db, model, channel,
-	    v[BACKEND_MODEL_NAME].text, api_managed_weight(&v[WEIGHT]),
-	    api_managed_now_s())))
+	if (!api_managed_get_id(job, MANAGED_NO_MODEL, &model) ||
+	    !api_managed_is_done(job, managed_models_map(job->db, model,
+	    channel, v[BACKEND_MODEL_NAME].text, api_managed_weight(&v[WEIGHT]),
+	    admin_now_s())))
 		return;
 	job->audit = arena_printf(&job->arena, "model %" PRId64
 	    " mapped to channel %" PRId64, model, channel);
@@ -85,37 +76,29 @@ delete(struct admin_job *job)
 {
 	int64_t	 model, channel = admin_id(job, 1);
 
-	if (!get_model(job, &model) || !api_managed_is_done(job,
-	    managed_models_unmap(job->db, model, channel)))
+	if (!api_managed_get_id(job, MANAGED_NO_MODEL, &model) ||
+	    !api_managed_is_done(job, managed_models_unmap(job->db, model,
+	    channel)))
 		return;
 	job->audit = arena_printf(&job->arena, "model %" PRId64
 	    " unmapped from channel %" PRId64, model, channel);
 	job->status = 204;
 }
 
-static void
-run(struct exchange *x, size_t count, void (*work)(struct admin_job *))
-{
-	struct admin_job *job = admin_begin(x, fields, count);
-
-	if (job != NULL)
-		admin_run(job, work);
-}
-
 void
 api_mappings_handle_list(struct exchange *x)
 {
-	run(x, 0, list);
+	admin_run(admin_begin(x, NULL, 0), list);
 }
 
 void
 api_mappings_handle_create(struct exchange *x)
 {
-	run(x, MEMBERS, create);
+	admin_run(admin_begin(x, fields, MEMBERS), create);
 }
 
 void
 api_mappings_handle_delete(struct exchange *x)
 {
-	run(x, 0, delete);
+	admin_run(admin_begin(x, NULL, 0), delete);
 }

@@ -33,15 +33,6 @@ show(struct admin_job *job, int64_t id)
 	    managed_models_each(job->db, id, put_model, job));
 }
 
-/* The id in the path. False: it is none, and the job has failed. */
-static bool
-get_id(struct admin_job *job, int64_t *id)
-{
-	*id = admin_id(job, 0);
-	return api_managed_is_done(job,
-	    *id == 0 ? MANAGED_NO_MODEL : MANAGED_DONE);
-}
-
 static void
 list(struct admin_job *job)
 {
@@ -55,7 +46,7 @@ one(struct admin_job *job)
 {
 	int64_t	 id;
 
-	if (get_id(job, &id))
+	if (api_managed_get_id(job, MANAGED_NO_MODEL, &id))
 		show(job, id);
 }
 
@@ -66,7 +57,7 @@ create(struct admin_job *job)
 	int64_t	 id;
 
 	if (!api_managed_is_done(job, managed_models_add(job->db, name,
-	    api_managed_now_s(), &id)))
+	    admin_now_s(), &id)))
 		return;
 	job->audit = arena_printf(&job->arena, "model %s created", name);
 	job->status = 201;
@@ -79,8 +70,9 @@ rename_model(struct admin_job *job)
 	const char *name = job->values[NAME].text;
 	int64_t	 id;
 
-	if (!get_id(job, &id) || !api_managed_is_done(job,
-	    managed_models_rename(job->db, id, name, api_managed_now_s())))
+	if (!api_managed_get_id(job, MANAGED_NO_MODEL, &id) ||
+	    !api_managed_is_done(job, managed_models_rename(job->db, id, name,
+	    admin_now_s())))
 		return;
 	job->audit = arena_printf(&job->arena, "model %s renamed to %s",
 	    job->params[0], name);
@@ -92,49 +84,40 @@ delete(struct admin_job *job)
 {
 	int64_t	 id;
 
-	if (!get_id(job, &id) || !api_managed_is_done(job,
-	    managed_models_delete(job->db, id)))
+	if (!api_managed_get_id(job, MANAGED_NO_MODEL, &id) ||
+	    !api_managed_is_done(job, managed_models_delete(job->db, id)))
 		return;
 	job->audit = arena_printf(&job->arena, "model %s deleted",
 	    job->params[0]);
 	job->status = 204;
 }
 
-static void
-run(struct exchange *x, size_t count, void (*work)(struct admin_job *))
-{
-	struct admin_job *job = admin_begin(x, fields, count);
-
-	if (job != NULL)
-		admin_run(job, work);
-}
-
 void
 api_models_handle_list(struct exchange *x)
 {
-	run(x, 0, list);
+	admin_run(admin_begin(x, NULL, 0), list);
 }
 
 void
 api_models_handle_one(struct exchange *x)
 {
-	run(x, 0, one);
+	admin_run(admin_begin(x, NULL, 0), one);
 }
 
 void
 api_models_handle_create(struct exchange *x)
 {
-	run(x, MEMBERS, create);
+	admin_run(admin_begin(x, fields, MEMBERS), create);
 }
 
 void
 api_models_handle_rename(struct exchange *x)
 {
-	run(x, MEMBERS, rename_model);
+	admin_run(admin_begin(x, fields, MEMBERS), rename_model);
 }
 
 void
 api_models_handle_delete(struct exchange *x)
 {
-	run(x, 0, delete);
+	admin_run(admin_begin(x, NULL, 0), delete);
 }

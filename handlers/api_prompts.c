@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "base/clock.h"
 #include "handlers/admin.h"
 #include "handlers/prompts_print.h"
 #include "handlers/route.h"
@@ -140,7 +139,7 @@ set_text(struct admin_job *j)
 	const struct subject *s = j->state;
 	const char *text = j->values[TEXT].text;
 	enum prompts_end end = prompts_set(j->db, s->scope, s->name, text,
-		    (int64_t)(clock_wall_us() / 1000000));
+		    admin_now_s());
 
 	if (end != PROMPTS_DONE)
 		fail(j, end);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
 #include "handlers/admin.h"
 #include "handlers/admin_json.h"
 #include "store/sessions.h"
@@ -107,7 +106,7 @@ static void
 delete_sessions(struct admin_job *j)
 {
 	const struct list *l = j->state;
-	int64_t	 now_s = (int64_t)(clock_wall_us() / 1000000);
+	int64_t	 now_s = admin_now_s();
 	bool	 was_there = false, done;
 
 	for (size_t i = 0; i < l->count; i++) {

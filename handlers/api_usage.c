@@ -2,7 +2,6 @@
 
 #include "handlers/api_usage.h"
 
-#include "base/clock.h"
 #include "handlers/admin.h"
 #include "handlers/admin_json.h"
 #include "handlers/usage_print.h"
@@ -47,7 +46,7 @@ static bool
 read_query(struct admin_job *j, struct answer *a)
 {
 	struct usage_query *q = &a->query;
-	int64_t	 now_s = (int64_t)(clock_wall_us() / 1000000);
+	int64_t	 now_s = admin_now_s();
 	const char *by = admin_query(j, "by");
 
 	usage_words_init(q, now_s);
@@ -141,8 +140,5 @@ tell_usage(struct admin_job *j)
 void
 api_usage_handle(struct exchange *x)
 {
-	struct admin_job *job = admin_begin(x, NULL, 0);
-
-	if (job != NULL)
-		admin_run(job, tell_usage);
+	admin_run(admin_begin(x, NULL, 0), tell_usage);
 }

@@ -4,7 +4,6 @@
 
 #include <inttypes.h>
 
-#include "base/clock.h"
 #include "handlers/admin.h"
 #include "handlers/admin_json.h"
 #include "handlers/key_answer.h"
@@ -64,7 +63,7 @@ add(struct admin_job *j)
 	int64_t	 id;
 
 	if (!judge(j, users_add(j->db, &user,
-	    (int64_t)(clock_wall_us() / 1000000), &id)))
+	    admin_now_s(), &id)))
 		return;
 	note(j, id, "added");
 	j->status = 201;

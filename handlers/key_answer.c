@@ -22,7 +22,6 @@ static const struct {
 	[KEYS_REMOTE_USER_TAKEN] = { ERR_CONFLICT, "remote_user" },
 	[KEYS_SECRET_TAKEN] = { ERR_CONFLICT, NULL },
 	[KEYS_NOT_FOUND] = { ERR_OBJECT_NOT_FOUND, NULL },
-	[KEYS_BROKEN] = { ERR_STORE, NULL },
 };
 
 void
@@ -96,17 +95,6 @@ key_answer_put_used(struct buf *out, struct state *state, const char *id,
 	put_spent(out, &spent);
 }
 
-/* A sentence of the store's, as one of an answer. */
-static const char *
-sentence(struct admin_job *j, enum keys_end end)
-{
-	char	*text = arena_concat(&j->arena, keys_end_text(end), ".", NULL);
-
-	if (text[0] >= 'a' && text[0] <= 'z')
-		text[0] = (char)(text[0] - 'a' + 'A');
-	return text;
-}
-
 bool
 key_answer_judge(struct admin_job *j, enum keys_end end, const char *secret)
 {
@@ -116,7 +104,9 @@ key_answer_judge(struct admin_job *j, enum keys_end end, const char *secret)
 		return true;
 	if (end == KEYS_BAD_SECRET || end == KEYS_SECRET_TAKEN)
 		param = secret;
-	admin_fail(j, failures[end].err, param,
-	    end == KEYS_BROKEN ? NULL : sentence(j, end));
+	if (end == KEYS_BROKEN)
+		admin_fail(j, ERR_STORE, NULL, NULL);
+	else
+		admin_refuse(j, failures[end].err, param, keys_end_text(end));
 	return false;
 }
