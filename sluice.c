@@ -270,7 +270,10 @@ watch_signal(struct responder *r, uv_signal_t *handle, int number,
 	uv_unref((uv_handle_t *)handle);
 }
 
-/* A signal that comes before the loop can take it waits: libfcgi's own handlers would swallow it. */
+/*
+ * A signal that comes before the loop can take it waits: libfcgi's own handlers
+ * would swallow it.
+ */
 static void
 hold_signals(int how)
 {

@@ -8,7 +8,10 @@
 /* RFC 9110 section 15 reason phrase; "Status" for a number without one. Static. */
 const char *http_reason(int status);
 
-/* True for a field value that is safe to copy: no control characters but tab (RFC 9110 section 5.5). */
+/*
+ * True for a field value that is safe to copy: no control characters but tab
+ * (RFC 9110 section 5.5).
+ */
 bool	http_is_field_value(const char *, size_t n);
 
 /* True for a field name (RFC 9110 section 5.6.2, token). */

@@ -1,4 +1,5 @@
-/* multipart.h - find fields in a multipart/form-data body (RFC 7578, RFC 2046 section 5.1).
+/* multipart.h - find fields in a multipart/form-data body (RFC 7578, RFC 2046
+ * section 5.1).
  *
  * The body is checked as it arrives, in constant memory; the values of the
  * watched fields are noted as byte ranges, so that one can be replaced and

@@ -1,4 +1,5 @@
-/* keys.c - what it costs to find one of 100,000 keys, and to read them all: one JSON line. */
+/* keys.c - what it costs to find one of 100,000 keys, and to read them all: one
+ * JSON line. */
 #include "config.h"
 
 #include <stdint.h>

@@ -1,4 +1,5 @@
-/* limits.c - what limits add to a request, with 100,000 keys that have some: one JSON line. */
+/* limits.c - what limits add to a request, with 100,000 keys that have some:
+ * one JSON line. */
 #include "config.h"
 
 #include <stdint.h>

@@ -21,7 +21,10 @@ void	many_keys_close(struct many_keys *);
 /* Read all of them. In microseconds. */
 uint64_t many_keys_read(struct many_keys *);
 
-/* As a request with the key NUMBER comes in; one digit wrong unless EXPECTED is ERR_NONE. */
+/*
+ * As a request with the key NUMBER comes in; one digit wrong unless EXPECTED is
+ * ERR_NONE.
+ */
 void	many_keys_check(const struct many_keys *, struct call *,
 	    unsigned number, enum err expected);
 #endif

@@ -1,4 +1,5 @@
-/* plan.c - what choosing among 1,000 channels costs, and all that a request does to the state: one JSON line, in ns. */
+/* plan.c - what choosing among 1,000 channels costs, and all that a request
+ * does to the state: one JSON line, in ns. */
 #include "config.h"
 
 #include <inttypes.h>

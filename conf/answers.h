@@ -16,7 +16,7 @@ struct answers {
 	struct conf	*conf;		/* what is there already */
 	const char	*path;		/* of sluice.conf */
 	const char	*name, *kind, *base_url, *api_version, *key_env;
-					/* NULL: not known yet; key_env "": no key is sent */
+			/* NULL: not known yet; key_env "": no key is sent */
 	const char	*key;		/* the variable's value; NULL = leave it */
 	const char	*models[ANSWERS_MODELS_MAX];
 	size_t		 model_count;

@@ -42,8 +42,9 @@ struct key {
 	const char	*name;		/* dotted: "timeouts.idle" */
 	enum keys_scope	 scope;
 	enum keys_type	 type;
-	const char	*fallback;	/* as in a file, strings without quotes; "" = not set.
-					 * An empty string in a file means the same as no setting. */
+	/* As in a file, strings without quotes. "" = not set, which an empty
+	 * string in a file means, too. */
+	const char	*fallback;
 	double		 min, max;	/* numbers in the file's unit; STRINGS, GROUPS: most elements; other strings: most bytes */
 	const char *const *choices;	/* KEYS_CHOICE: NULL-terminated; a first "" is "not set" */
 	values_fn	*value;		/* strings: what is wrong with a value */

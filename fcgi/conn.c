@@ -321,8 +321,9 @@ conn_poll(struct conn *c, uv_poll_t *poll, int fd, bool *open, int *in_force,
 
 /*
  * FastCGI uses one descriptor. While a request is answered, its end is watched
- * for, and an abort record; once other bytes have come, reading stops. Until the hang-up watch is armed, what was
- * registered before simply stays, which saves two system calls.
+ * for, and an abort record; once other bytes have come, reading stops. Until the
+ * hang-up watch is armed, what was registered before simply stays, which saves
+ * two system calls.
  */
 static void
 conn_update_fastcgi(struct conn *c)

@@ -21,7 +21,10 @@ enum breaker_pass {
 /* A word of 0 is a closed breaker. Any word is possible: the memory may hold anything. */
 enum breaker_state breaker_state(uint64_t word);
 
-/* Would breaker_enter refuse at NOW_MS (wall clock)? A probe that another has under way counts. */
+/*
+ * Would breaker_enter refuse at NOW_MS (wall clock)? A probe that another has
+ * under way counts.
+ */
 bool	breaker_is_out(uint64_t word, uint64_t now_ms);
 
 /* Who has the probe under way; meaningful when half-open. */

@@ -34,7 +34,10 @@ struct call_attempt {
 	struct usage	 usage;		/* of a try whose answer was not passed on */
 };
 
-/* Upper bounds in ms of the gaps between two pieces of a stream; what is longer counts last. */
+/*
+ * Upper bounds in ms of the gaps between two pieces of a stream; what is longer
+ * counts last.
+ */
 enum { CALL_GAPS = 15 };
 extern const unsigned call_gap_bounds_ms[CALL_GAPS];
 

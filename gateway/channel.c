@@ -188,7 +188,10 @@ bucket_of(uint64_t ms)
 	return place < STATE_BUCKETS - 1 ? (unsigned)place : STATE_BUCKETS - 1;
 }
 
-/* One caller finds the count full and halves; who adds meanwhile loses nothing that matters. */
+/*
+ * One caller finds the count full and halves; who adds meanwhile loses nothing
+ * that matters.
+ */
 static void
 halve(_Atomic uint32_t *buckets, _Atomic uint32_t *count)
 {

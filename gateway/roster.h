@@ -1,4 +1,5 @@
-/* roster.h - who there is to ask: providers of files, and channels that were made at run time. */
+/* roster.h - who there is to ask: providers of files, and channels that were
+ * made at run time. */
 #ifndef GATEWAY_ROSTER_H
 #define GATEWAY_ROSTER_H
 

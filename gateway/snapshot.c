@@ -68,7 +68,10 @@ channel_name(struct arena *arena, const char *provider, const char *base_url)
 	    CHANNEL_NAME_MAX - CHANNEL_NAME_TAIL, name, channel_hash(name, n));
 }
 
-/* The channel of the provider at INDEX, for an endpoint with BASE_URL if that is another. */
+/*
+ * The channel of the provider at INDEX, for an endpoint with BASE_URL if that
+ * is another.
+ */
 static struct channel *
 snapshot_channel(struct snapshot *s, size_t index, const char *base_url)
 {

@@ -33,7 +33,10 @@ struct target {
 	struct cost_prices prices;
 };
 
-/* What choosing among many targets looks at: one for each of a model's, densely packed. */
+/*
+ * What choosing among many targets looks at: one for each of a model's, densely
+ * packed.
+ */
 struct lane {
 	uint64_t	 seed;		/* its channel's */
 	float		 cost;		/* 1 / (provider's weight x model's weight) */
@@ -108,7 +111,10 @@ void	snapshot_refresh(struct snapshot *, struct state *, uint64_t now_ms);
 void	snapshot_forget_changed(struct snapshot *s,
 	    const struct snapshot *before);
 
-/* The provider called NAME as a target of its own, for requests without a model; NULL: none. */
+/*
+ * The provider called NAME as a target of its own, for requests without a
+ * model; NULL: none.
+ */
 const struct target *snapshot_find_provider(const struct snapshot *,
 	    const char *name);
 

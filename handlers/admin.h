@@ -57,13 +57,19 @@ bool	admin_has_key(const struct exchange *);
 struct admin_job *admin_begin(struct exchange *, const struct field *fields,
 	    size_t count);
 
-/* Do WORK on the thread pool and send its answer. The job is given away; NULL: nothing is to be done. */
+/*
+ * Do WORK on the thread pool and send its answer. The job is given away; NULL:
+ * nothing is to be done.
+ */
 void	admin_run(struct admin_job *, void (*work)(struct admin_job *));
 
 /* For handlers that need no pool: send the answer now. The job is given away. */
 void	admin_end(struct admin_job *);
 
-/* For the work: fail with ERR, naming PARAM (NULL: none) and saying TEXT (NULL: as always). */
+/*
+ * For the work: fail with ERR, naming PARAM (NULL: none) and saying TEXT (NULL:
+ * as always).
+ */
 void	admin_fail(struct admin_job *, enum err, const char *param,
 	    const char *text);
 

@@ -1,4 +1,5 @@
-/* api_managed.h - what the routes of channels, models, mappings and providers' keys have in common. */
+/* api_managed.h - what the routes of channels, models, mappings and providers'
+ * keys have in common. */
 #ifndef HANDLERS_API_MANAGED_H
 #define HANDLERS_API_MANAGED_H
 

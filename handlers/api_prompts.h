@@ -1,4 +1,5 @@
-/* api_prompts.h - the routes /api/prompts... and /admin/setprompt: system prompts (P46). */
+/* api_prompts.h - the routes /api/prompts... and /admin/setprompt: system
+ * prompts (P46). */
 #ifndef HANDLERS_API_PROMPTS_H
 #define HANDLERS_API_PROMPTS_H
 

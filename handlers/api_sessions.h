@@ -1,4 +1,5 @@
-/* api_sessions.h - /api/sessions: which callers were sent where; to send one elsewhere. */
+/* api_sessions.h - /api/sessions: which callers were sent where; to send one
+ * elsewhere. */
 #ifndef HANDLERS_API_SESSIONS_H
 #define HANDLERS_API_SESSIONS_H
 

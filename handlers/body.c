@@ -37,7 +37,10 @@ body_has_model(const struct exchange *x)
 
 /* ---- Reading it back from the spool. ---- */
 
-/* The string MEMBER, at most MAX bytes, in the arena; NULL: it is none, or longer, or empty. */
+/*
+ * The string MEMBER, at most MAX bytes, in the arena; NULL: it is none, or
+ * longer, or empty.
+ */
 static const char *
 read_string(struct exchange *x, enum member member, size_t max)
 {
@@ -210,7 +213,10 @@ body_read(struct exchange *x, struct body *b)
 
 /* ---- Splicing. ---- */
 
-/* Room for MODEL, every byte of it escaped: its length is the configuration's business. */
+/*
+ * Room for MODEL, every byte of it escaped: its length is the configuration's
+ * business.
+ */
 static void
 text_init(struct buf *text, const char *model)
 {

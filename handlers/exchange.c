@@ -104,7 +104,10 @@ find_allowed_origin(const struct exchange *x)
 
 /* ---- Before the body. ---- */
 
-/* OPTIONS on a path that exists: what it allows, and CORS where configured (Fetch section 3.2.2). */
+/*
+ * OPTIONS on a path that exists: what it allows, and CORS where configured
+ * (Fetch section 3.2.2).
+ */
 static void
 answer_options(struct exchange *x)
 {
@@ -314,7 +317,10 @@ is_form(const char *content_type)
 	return strncasecmp(content_type, form, sizeof form - 1) == 0;
 }
 
-/* Is a body of CONTENT_TYPE taken for JSON? "curl -d" calls everything a form of its own. */
+/*
+ * Is a body of CONTENT_TYPE taken for JSON? "curl -d" calls everything a form
+ * of its own.
+ */
 static bool
 is_json(const char *content_type)
 {

@@ -38,7 +38,10 @@ struct app {
 	unsigned	 drains;	/* upstreams that are read to their end without a client */
 };
 
-/* Members of a request body that the gateway acts on; the first ones as form fields, too. */
+/*
+ * Members of a request body that the gateway acts on; the first ones as form
+ * fields, too.
+ */
 enum member {
 	MEMBER_MODEL, MEMBER_STREAM, MEMBER_STREAM_OPTIONS,
 	MEMBER_PROMPT_CACHE_KEY, MEMBER_USER, MEMBER_FORM__MAX,

@@ -5,7 +5,10 @@
 #include <stddef.h>
 #include <string.h>
 
-/* Apache renames the first where it redirects internally after it has asked for a password. */
+/*
+ * Apache renames the first where it redirects internally after it has asked for
+ * a password.
+ */
 static const char *const user_params[] = {
 	"REMOTE_USER", "REDIRECT_REMOTE_USER",
 };

@@ -19,7 +19,10 @@ enum { KEPT_SECONDS = 86400 };
 
 #define DATA_PATH "/v1/images/data/"
 
-/* One answer on its way to the client: its links are replaced one after another, from the last. */
+/*
+ * One answer on its way to the client: its links are replaced one after
+ * another, from the last.
+ */
 struct rewriting {
 	struct buf	*answer;
 	struct json_found found[JSON_FIND_MAX];
@@ -46,7 +49,10 @@ same_origin(const char *a, const char *b)
 	return len > 0 && len == origin_length(b) && strncmp(a, b, len) == 0;
 }
 
-/* Only characters that a URL may have (RFC 3986): what else it holds is not ours to mend. */
+/*
+ * Only characters that a URL may have (RFC 3986): what else it holds is not
+ * ours to mend.
+ */
 static bool
 is_plain(const char *url)
 {

@@ -35,7 +35,10 @@ list_add_field(struct list *l, const char *name, const char *value)
 	list_add(l, arena_concat(l->arena, name, ": ", value, NULL));
 }
 
-/* "HTTP_OPENAI_BETA" -> "openai-beta". False: no header of the client's, or too long a name. */
+/*
+ * "HTTP_OPENAI_BETA" -> "openai-beta". False: no header of the client's, or too
+ * long a name.
+ */
 static bool
 field_name(const char *pair, char name[NAME_MAX_BYTES], const char **value)
 {

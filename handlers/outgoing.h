@@ -30,7 +30,10 @@ const char *outgoing_url(struct arena *, const struct outgoing *);
 struct curl_slist *outgoing_fields(struct arena *, const struct conf *,
 	    const struct exchange *, const struct outgoing *);
 
-/* The client's spelling of what stands after /v1/, and its query ("" or "?..."). In the arena. */
+/*
+ * The client's spelling of what stands after /v1/, and its query ("" or
+ * "?..."). In the arena.
+ */
 const char *outgoing_client_path(struct exchange *);
 const char *outgoing_client_query(struct exchange *);
 

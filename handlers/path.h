@@ -25,6 +25,9 @@ struct path {
 enum err path_find(struct path *, struct arena *, const struct params *,
 	    const char *const *roots);
 
-/* Percent-decode N bytes (RFC 3986 section 2.1), in ARENA. NULL: broken, or a control character. */
+/*
+ * Percent-decode N bytes (RFC 3986 section 2.1), in ARENA. NULL: broken, or a
+ * control character.
+ */
 char	*path_decode(struct arena *, const char *raw, size_t n);
 #endif

@@ -289,7 +289,10 @@ relay_again(struct relay *relay)
 	relay_try(relay, step, false);
 }
 
-/* Remember what the client gets if nothing better comes: the first channel's last answer. */
+/*
+ * Remember what the client gets if nothing better comes: the first channel's
+ * last answer.
+ */
 static void
 relay_remember(struct relay *relay, struct try *t, enum retry_kind kind)
 {

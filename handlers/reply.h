@@ -14,7 +14,10 @@ void	reply_begin(struct exchange *, int status);
 /* Whose answer it is, and after how many tries: x-sluice-provider, x-sluice-attempts. */
 void	reply_provider(struct exchange *);
 
-/* Is a field of this name told of a limit of ours? A provider's own is not passed on, then. */
+/*
+ * Is a field of this name told of a limit of ours? A provider's own is not
+ * passed on, then.
+ */
 bool	reply_owns_field(const struct exchange *, const char *name, size_t n);
 
 /* The rest of a complete answer; BODY is emptied. */

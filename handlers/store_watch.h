@@ -24,6 +24,9 @@ void	store_watch_init(struct store_watch *, struct app *);
 /* The loop has ended. What the app had is given back. */
 void	store_watch_fini(struct store_watch *);
 
-/* Each second, and when it was this process that changed something: look, on the thread pool. */
+/*
+ * Each second, and when it was this process that changed something: look, on
+ * the thread pool.
+ */
 void	store_watch_look(struct store_watch *);
 #endif

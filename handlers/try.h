@@ -37,9 +37,15 @@ struct try;
 
 /* Who has started a try. */
 struct try_owner {
-	/* The answer may go to the client from now on: the try is chosen unless it is cancelled in here. */
+	/*
+	 * The answer may go to the client from now on: the try is chosen unless
+	 * it is cancelled in here.
+	 */
 	void	(*ready)(void *arg, struct try *);
-	/* N more bytes of a chosen answer's body. False: take no more until try_resume. */
+	/*
+	 * N more bytes of a chosen answer's body. False: take no more until
+	 * try_resume.
+	 */
 	bool	(*pass)(void *arg, const char *, size_t n);
 	/* Once, last; not after try_cancel. */
 	void	(*over)(void *arg, struct try *);
@@ -88,14 +94,20 @@ struct try *try_start(struct exchange *, struct plan_step *,
 /* The client can take more: of what is held, then of what comes. */
 void	try_resume(struct try *);
 
-/* Stop, for the reason that the record and the channel are told. Harmless when it is over. */
+/*
+ * Stop, for the reason that the record and the channel are told. Harmless when
+ * it is over.
+ */
 void	try_cancel(struct try *, enum err reason);
 
 /* What the try, which is over, came to; and what that says of the channel. */
 enum retry_kind try_kind(const struct try *);
 enum channel_verdict try_verdict(const struct try *);
 
-/* While it is not over: what its error event, or its status and what is held, would come to. */
+/*
+ * While it is not over: what its error event, or its status and what is held,
+ * would come to.
+ */
 enum retry_kind try_kind_of_told(const struct try *);
 enum retry_kind try_kind_of_status(const struct try *);
 
@@ -108,7 +120,10 @@ void	try_forget_answer(struct try *);
 /* What was consumed so far. */
 void	try_usage(const struct try *, struct usage *);
 
-/* No other try will want the request's body again, and this one has sent it: let it go. */
+/*
+ * No other try will want the request's body again, and this one has sent it:
+ * let it go.
+ */
 void	try_release_body(struct try *);
 
 void	try_free(struct try *);

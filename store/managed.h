@@ -1,4 +1,5 @@
-/* managed.h - what is made at run time beside the provider files: what may be stored, and how changing it ends.
+/* managed.h - what is made at run time beside the provider files: what may be
+ * stored, and how changing it ends.
  *
  * A channel is one upstream at one base URL. A model is a name that clients may
  * ask for. A mapping leads from a model to a channel that has it.

@@ -49,7 +49,10 @@ enum managed_end managed_channels_set(struct db *, int64_t id,
 	    const struct managed_change *, int64_t now_s);
 enum managed_end managed_channels_delete(struct db *, int64_t id);
 
-/* Call EACH for every channel, or the one with ID unless that is 0; the record is lent for the call. */
+/*
+ * Call EACH for every channel, or the one with ID unless that is 0; the record
+ * is lent for the call.
+ */
 enum managed_end managed_channels_each(struct db *, int64_t id,
 	    void (*each)(void *arg, const struct managed_record *), void *arg);
 

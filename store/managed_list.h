@@ -1,4 +1,5 @@
-/* managed_list.h - channels, models and secrets of the database as a process knows them: read whole, never changed.
+/* managed_list.h - channels, models and secrets of the database as a process
+ * knows them: read whole, never changed.
  *
  * Keys stay sealed in it: who compiles a configuration opens them.
  */

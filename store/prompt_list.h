@@ -1,4 +1,5 @@
-/* prompt_list.h - the system prompts as a process knows them: read whole, never changed. */
+/* prompt_list.h - the system prompts as a process knows them: read whole, never
+ * changed. */
 #ifndef STORE_PROMPT_LIST_H
 #define STORE_PROMPT_LIST_H
 

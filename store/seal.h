@@ -1,4 +1,5 @@
-/* seal.h - secrets in the database: nobody reads them there without a key of ours (libsodium secretbox). */
+/* seal.h - secrets in the database: nobody reads them there without a key of
+ * ours (libsodium secretbox). */
 #ifndef STORE_SEAL_H
 #define STORE_SEAL_H
 

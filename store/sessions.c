@@ -154,7 +154,10 @@ struct reading {
 	uint64_t	 caller, last_ms;
 };
 
-/* False: it is being written, or a process died at that. Texts may be anything but endless. */
+/*
+ * False: it is being written, or a process died at that. Texts may be anything
+ * but endless.
+ */
 static bool
 read_one(struct layout_sessions *set, unsigned i, struct reading *out)
 {

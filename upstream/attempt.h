@@ -84,7 +84,8 @@ struct attempt *attempt_start(struct client *, const struct attempt_request *,
 
 /*
  * Walk the answer's fields, from head on until they are dropped: *AT is 0 at
- * first. False at the end. NAME (NAME_LEN bytes) and VALUE (VALUE_LEN) are borrowed, not terminated.
+ * first. False at the end. NAME (NAME_LEN bytes) and VALUE (VALUE_LEN) are
+ * borrowed, not terminated.
  */
 bool	attempt_next_field(const struct attempt *, size_t *at,
 	    const char **name, size_t *name_len, const char **value,

@@ -50,7 +50,10 @@ void	meter_event(struct meter *, const char *data, size_t n);
 /* The last N bytes of an event that was too long to keep (sse.tail). */
 void	meter_event_tail(struct meter *, const char *tail, size_t n);
 
-/* N bytes of an answer that is no stream, in order. Keeps none but an open usage object's. */
+/*
+ * N bytes of an answer that is no stream, in order. Keeps none but an open
+ * usage object's.
+ */
 void	meter_feed(struct meter *, const char *bytes, size_t n);
 
 /*

@@ -1,4 +1,7 @@
-/* Whatever a body says, one with a prompt in it is JSON, and begins with that where it should. */
+/*
+ * Whatever a body says, one with a prompt in it is JSON, and begins with that
+ * where it should.
+ */
 #include "config.h"
 
 #include "handlers/prompt.h"

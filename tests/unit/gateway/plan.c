@@ -604,7 +604,10 @@ steps_are_taken_once(void **state)
 	assert_null(plan_take(&x->plan, x->state, now));
 }
 
-/* It was well when the plan was made, and another request has opened its breaker since. */
+/*
+ * It was well when the plan was made, and another request has opened its
+ * breaker since.
+ */
 static void
 a_channel_that_goes_out_is_passed_over(void **state)
 {

@@ -1,4 +1,7 @@
-/* The keys as a process knows them: found by hash, read again when they change, kept when they cannot be. */
+/*
+ * The keys as a process knows them: found by hash, read again when they change,
+ * kept when they cannot be.
+ */
 #include "config.h"
 
 #include "store/key_list.h"

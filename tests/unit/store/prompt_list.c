@@ -1,4 +1,7 @@
-/* The prompts as a process knows them: escaped, found by name, kept when they cannot be read. */
+/*
+ * The prompts as a process knows them: escaped, found by name, kept when they
+ * cannot be read.
+ */
 #include "config.h"
 
 #include "store/prompt_list.h"

@@ -1,4 +1,7 @@
-/* Users: that they and their keys come and go together, also when something stands in the way. */
+/*
+ * Users: that they and their keys come and go together, also when something
+ * stands in the way.
+ */
 #include "config.h"
 
 #include "store/users.h"
