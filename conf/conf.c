@@ -321,3 +321,11 @@ conf_getenv(const struct conf *conf, const char *name)
 {
 	return env_get(conf->env, name);
 }
+
+bool
+conf_is_own_secret(const struct conf *conf, const char *name)
+{
+	return strcmp(name, conf->auth.keys_env) == 0 ||
+	    strcmp(name, conf->auth.admin_key_env) == 0 ||
+	    strcmp(name, conf->auth.seal_key_env) == 0;
+}

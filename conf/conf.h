@@ -223,4 +223,7 @@ uint64_t conf_fingerprint(const struct conf *);
  * when not set or empty. Lives as long as the configuration.
  */
 const char *conf_getenv(const struct conf *, const char *name);
+
+/* Whether the variable NAME holds a secret of the gateway's own: no provider may get it. */
+bool	conf_is_own_secret(const struct conf *, const char *name);
 #endif

@@ -201,7 +201,11 @@ judge_channel(struct making *m, const struct managed_channel *c,
 		return "a provider file has its name";
 	if (c->key.bytes != NULL)
 		return open_key(m, e, &c->key);
-	return c->api_key_env == NULL ? NULL : find_key(m, e, c->api_key_env);
+	if (c->api_key_env == NULL)
+		return NULL;
+	return conf_is_own_secret(m->conf, c->api_key_env) ?
+	    "its variable holds a secret of the gateway" :
+	    find_key(m, e, c->api_key_env);
 }
 
 static void

@@ -15,6 +15,9 @@
 #include "handlers/store_watch.h"
 #include "store/throttle.h"
 
+/* Of the thread pool's, which are 4. */
+enum { AT_ONCE_MAX = 2 };
+
 enum { ANSWER_MAX_BYTES = 64 << 20, ID_DIGITS_MAX = 18 };
 
 /* ---- Who may. ---- */
@@ -172,14 +175,51 @@ admin_on_pool(struct db *db, void *job)
 	j->work(j);
 }
 
+static void admin_start(struct admin_job *);
+
+/* The next one's turn. */
+static void
+admin_on_done(void *job)
+{
+	struct admin_job *j = job;
+	struct admin_queue *q = &j->app->admin_queue;
+	struct admin_job *next = q->first;
+
+	admin_free(j);
+	q->running--;
+	if (next == NULL)
+		return;
+	q->first = next->next;
+	admin_start(next);
+}
+
+static void
+admin_start(struct admin_job *j)
+{
+	j->app->admin_queue.running++;
+	background_run(j->x, j, admin_on_pool, admin_tell, admin_on_done);
+}
+
+/* Who leaves is audited all the same: the exchange lasts until it is told. */
 void
 admin_run(struct admin_job *j, void (*work)(struct admin_job *))
 {
+	struct admin_queue *q;
+
 	if (j == NULL)
 		return;
+	q = &j->app->admin_queue;
 	j->work = work;
-	j->x->drains = true;		/* who leaves is audited all the same */
-	background_run(j->x, j, admin_on_pool, admin_tell, admin_free);
+	j->x->drains = true;
+	if (q->running < AT_ONCE_MAX) {
+		admin_start(j);
+		return;
+	}
+	if (q->first == NULL)
+		q->first = j;
+	else
+		q->last->next = j;
+	q->last = j;
 }
 
 /* ---- For the work. ---- */

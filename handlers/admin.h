@@ -26,6 +26,7 @@ struct admin_job {
 	struct snapshot	*snapshot;	/* a reference; the configuration of the request's time */
 	struct db	*db;
 	void		(*work)(struct admin_job *);
+	struct admin_job *next;		/* in the queue */
 	void		(*finish)(struct admin_job *);	/* after success, on the loop: what the state is to add; NULL: nothing */
 	const char	*params[ADMIN_PARAMS_MAX]; /* of the route, in order: "{id}" or "*"; NULL: it has none */
 	const char	*query;		/* behind the "?", undecoded; "" = none */

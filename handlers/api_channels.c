@@ -203,6 +203,12 @@ take_change(struct admin_job *job, struct managed_change *c)
 		    "A channel has either api_key or api_key_env.");
 		return false;
 	}
+	if (c->api_key_env != NULL &&
+	    conf_is_own_secret(job->snapshot->conf, c->api_key_env)) {
+		admin_fail(job, ERR_FIELD_VALUE, "api_key_env",
+		    "This variable holds a secret of the gateway itself.");
+		return false;
+	}
 	return key == NULL || seal_key(job, c, key);
 }
 

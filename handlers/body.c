@@ -73,14 +73,20 @@ read_number(struct exchange *x, enum member member, uint64_t *number)
 	return true;
 }
 
-/* The names of one thing, each newer than the one behind it or another API's. */
+/* The names of one thing; of several, who knows which one the provider goes by? */
 static void
 read_output(struct exchange *x, struct body *b)
 {
-	b->has_max_output =
-	    read_number(x, MEMBER_MAX_COMPLETION, &b->max_output) ||
-	    read_number(x, MEMBER_MAX_TOKENS, &b->max_output) ||
-	    read_number(x, MEMBER_MAX_OUTPUT, &b->max_output);
+	static const enum member names[] = { MEMBER_MAX_COMPLETION,
+		MEMBER_MAX_TOKENS, MEMBER_MAX_OUTPUT };
+	uint64_t number;
+
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (read_number(x, names[i], &number)) {
+			b->has_max_output = true;
+			if (number > b->max_output)
+				b->max_output = number;
+		}
 	read_number(x, MEMBER_N, &b->answers);
 }
 

@@ -19,6 +19,14 @@
 #include "store/state.h"
 #include "upstream/client.h"
 
+struct admin_job;
+
+/* Work for administrators: only a few at once, so that other work has its turn. */
+struct admin_queue {
+	unsigned	 running;
+	struct admin_job *first, *last;	/* those that wait */
+};
+
 /* What all requests of a process share. */
 struct app {
 	uv_loop_t	*loop;
@@ -35,6 +43,7 @@ struct app {
 	void		(*join)(struct app *);	/* compile the snapshot anew, with MANAGED; NULL: before there is one */
 	struct state	*state;
 	struct live	 live;		/* the requests that are being served */
+	struct admin_queue admin_queue;
 	unsigned	 drains;	/* upstreams that are read to their end without a client */
 };
 

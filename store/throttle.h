@@ -1,8 +1,8 @@
 /* throttle.h - who shows wrong secrets has to wait, in whichever process.
  *
  * Failures are counted by address in the state segment, from the first one for
- * THROTTLE_WINDOW_S seconds. Addresses may share a count: there are far more of
- * them than counts, and none is ever forgotten early.
+ * THROTTLE_WINDOW_S seconds; of IPv6 a /64 counts as one. Where very many fail at
+ * once some are forgotten early, but nobody waits for another's failures.
  */
 #ifndef STORE_THROTTLE_H
 #define STORE_THROTTLE_H

@@ -363,6 +363,8 @@ def test_one_of_many_gets_the_name(server):
     ({"api_key": "\u00e9"}, "api_key"), ({"api_key": "k" * 513}, "api_key"),
     ({"api_key_env": "UP_KEY"}, "api_key_env"),
     ({"api_key": None, "api_key_env": "HTTP_X"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "SLUICE_ADMIN_KEY"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "SLUICE_SEAL_KEY"}, "api_key_env"),
     ({"api_key": None, "api_key_env": "REMOTE_USER"}, "api_key_env"),
     ({"api_key": None, "api_key_env": "a-b"}, "api_key_env"),
     ({"weight": 1000001}, "weight"), ({"weight": 1.5}, "weight"),

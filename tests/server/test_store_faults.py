@@ -216,6 +216,27 @@ def test_others_are_answered_while_one_waits_for_the_database(start):
     assert "late" not in names(server)
 
 
+def test_administrators_who_wait_leave_room_for_others(start):
+    """What asks the database for a client needs a thread of the pool, too."""
+    server = start(procs=1)
+    assert write(server)[1] == 201
+    unlock = locked(server)
+
+    def overtakes():
+        waiting = [server.client(ADMIN).open("POST", "/api/keys",
+                                             {"name": f"late{i}"})
+                   for i in range(6)]
+        reply = server.client().get("/v1/responses/resp_none")
+        assert reply.status == 404, reply
+        came, _, _ = select.select([w.sock for w in waiting], [], [], 0)
+        assert {w.finish().status for w in waiting} == {503}
+        return not came
+    try:
+        until(overtakes, "an answer before all the others'")
+    finally:
+        unlock()
+
+
 def test_one_that_is_gone_is_told_once_and_not_made_anew(start):
     server = start()
     ctl(server, "keys", "add", "known")

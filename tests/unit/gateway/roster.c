@@ -248,6 +248,11 @@ other_problems_are_told(void **state)
 	assert_string_equal(s->roster.notes[1],
 	    "channel second is not in use: ROSTER_KEY is not set");
 	snapshot_unref(s);
+	x->channels[1].api_key_env = "ROSTER_SEAL";
+	s = load(x);
+	assert_string_equal(s->roster.notes[1], "channel second is not in use:"
+	    " its variable holds a secret of the gateway");
+	snapshot_unref(s);
 }
 
 int

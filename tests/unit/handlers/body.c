@@ -493,6 +493,8 @@ what_may_be_answered_is_read(void **state)
 		{ "{\"model\":\"m\",\"max_tokens\":0}", true, 0, 0 },
 		{ "{\"model\":\"m\",\"max_output_tokens\":1,\"max_tokens\":2,"
 		  "\"max_completion_tokens\":3}", true, 3, 0 },
+		{ "{\"model\":\"m\",\"max_completion_tokens\":1,"
+		  "\"max_tokens\":9}", true, 9, 0 },
 		{ "{\"model\":\"m\",\"max_completion_tokens\":null,"
 		  "\"max_output_tokens\":7}", true, 7, 0 },
 		{ "{\"model\":\"m\",\"max_tokens\":1.5,\"n\":-1}", false, 0,

@@ -93,10 +93,48 @@ a_window_of_the_future_does_not_lock(void **state)
 	_Atomic uint64_t *word = state_failures(x->state,
 		    hashes_make("a", 1));
 
+	fail_often(x, "a", 1000);
+	assert_int_equal(throttle_wait_s(x->state, "a", NOW - 1), 0);
 	atomic_store(word, UINT64_MAX);
 	assert_int_equal(throttle_wait_s(x->state, "a", NOW), 0);
 	throttle_note_failure(x->state, "a", NOW);
-	assert_int_equal(atomic_load(word), NOW << 16 | 1);
+	assert_int_equal(throttle_wait_s(x->state, "a", NOW), 0);
+}
+
+/* Far more addresses than there are counts. */
+static void
+nobody_waits_for_anothers_failures(void **state)
+{
+	struct fixture *x = *state;
+	char	 address[32];
+
+	for (int i = 0; i < 5000; i++) {
+		snprintf(address, sizeof address, "10.0.%d.%d", i / 250,
+		    i % 250);
+		assert_int_equal(throttle_wait_s(x->state, address, NOW), 0);
+		fail_often(x, address, THROTTLE_FAILURES_MAX);
+		assert_int_equal(throttle_wait_s(x->state, address, NOW), 60);
+	}
+}
+
+static void
+a_network_of_ipv6_is_one(void **state)
+{
+	struct fixture *x = *state;
+
+	fail_often(x, "2001:db8:1:2::1", 5);
+	fail_often(x, "2001:db8:1:2:3:4:5:6", 5);
+	assert_int_equal(throttle_wait_s(x->state, "2001:db8:1:2:ffff::", NOW),
+	    60);
+	assert_int_equal(throttle_wait_s(x->state, "2001:db8:1:3::1", NOW), 0);
+	fail_often(x, "2001:db8::1", 5);
+	fail_often(x, "2001:db8:0:0:1:2:3:4", 5);
+	assert_int_equal(throttle_wait_s(x->state, "2001:db8::", NOW), 60);
+	fail_often(x, "::ffff:192.0.2.1", THROTTLE_FAILURES_MAX);
+	assert_int_equal(throttle_wait_s(x->state, "::ffff:192.0.2.2", NOW),
+	    0);
+	fail_often(x, "::1", THROTTLE_FAILURES_MAX);
+	assert_int_equal(throttle_wait_s(x->state, "::1", NOW), 60);
 }
 
 int
@@ -108,6 +146,8 @@ main(void)
 		TEST(a_new_window_counts_from_one),
 		TEST(the_count_does_not_run_over),
 		TEST(a_window_of_the_future_does_not_lock),
+		TEST(nobody_waits_for_anothers_failures),
+		TEST(a_network_of_ipv6_is_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
