@@ -88,8 +88,8 @@ const struct key keys[] = {
 	  "commas" },
 	{ .name = "auth.admin_key_env", MAIN(auth.admin_key_env),
 	  ENV("SLUICE_ADMIN_KEY"),
-	  .help = "environment variable with the admin key, which opens "
-	  "/metrics; while it is not set there is none" },
+	  .help = "environment variable with the admin key, which opens /api, "
+	  "/admin and /metrics; while it is not set they are closed" },
 	{ .name = "auth.seal_key_env", MAIN(auth.seal_key_env),
 	  ENV("SLUICE_SEAL_KEY"),
 	  .help = "environment variable with the key that seals the providers' "
