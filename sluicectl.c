@@ -235,7 +235,7 @@ print_routes(const struct options *options)
 {
 	(void)options;
 	for (size_t i = 0; i < route_count; i++)
-		printf("%-4s %-26s %s\n", routes[i].method, routes[i].pattern,
+		printf("%-6s %-26s %s\n", routes[i].method, routes[i].pattern,
 		    routes[i].help);
 	return EXIT_SUCCESS;
 }
