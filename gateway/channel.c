@@ -111,9 +111,6 @@ channel_read(const struct channel *c, uint64_t now_ms,
 	out->breaker = breaker_state(load(&s->breaker));
 	out->is_out = channel_is_out(c, now_ms);
 	out->error_rate = average_faded(load(&s->error_rate), now_ms);
-	out->first_token_ms = average_get(load(&s->first_token)) *
-	    LATENCY_MAX_MS;
-	out->total_ms = average_get(load(&s->total)) * LATENCY_MAX_MS;
 	out->last_end_ms = load(&s->last_end_ms);
 }
 

@@ -41,7 +41,6 @@ struct channel_status {
 	enum breaker_state breaker;
 	bool		 is_out;	/* its breaker is open, or it asked for a pause */
 	double		 error_rate;	/* 0 to 1, faded by age */
-	double		 first_token_ms, total_ms;	/* decayed averages */
 	uint64_t	 last_end_ms;	/* wall clock; 0 = never */
 };
 

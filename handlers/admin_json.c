@@ -124,6 +124,16 @@ admin_json_number(struct buf *out, const char *name, double value)
 }
 
 void
+admin_json_ms(struct buf *out, const char *name, double ms)
+{
+	admin_json_name(out, name);
+	if (ms < 0)
+		buf_puts(out, "null");
+	else
+		buf_printf(out, "%.0f", ms);
+}
+
+void
 admin_json_print(struct buf *line, FILE *out)
 {
 	fwrite(buf_data(line), 1, buf_len(line), out);

@@ -43,6 +43,9 @@ void	admin_json_text_or_null(struct buf *out, const char *name,
 
 void	admin_json_number(struct buf *out, const char *name, double);
 
+/* Whole milliseconds; below 0: nothing is known, null. */
+void	admin_json_ms(struct buf *out, const char *name, double ms);
+
 /* Print LINE as a line, and empty it. */
 void	admin_json_print(struct buf *line, FILE *out);
 #endif

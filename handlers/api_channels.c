@@ -86,16 +86,6 @@ find_report(const struct admin_job *job, const char *name)
 /* ---- The answer. ---- */
 
 static void
-put_ms(struct buf *out, const char *name, double ms)
-{
-	admin_json_name(out, name);
-	if (ms < 0)
-		buf_puts(out, "null");
-	else
-		buf_printf(out, "%.0f", ms);
-}
-
-static void
 put_health(struct buf *out, const struct channel_report *report)
 {
 	static const struct channel_report unknown = {
@@ -105,8 +95,8 @@ put_health(struct buf *out, const struct channel_report *report)
 	if (report == NULL)
 		report = &unknown;
 	admin_json_text(out, "health", healths[report->health]);
-	put_ms(out, "latency_ms", report->total_ms);
-	put_ms(out, "first_token_ms", report->first_token_ms);
+	admin_json_ms(out, "latency_ms", report->total_ms);
+	admin_json_ms(out, "first_token_ms", report->first_token_ms);
 	admin_json_name(out, "error_rate");
 	buf_printf(out, "%.3f", report->error_rate);
 }

@@ -23,8 +23,10 @@ put_channel(struct buf *out, const struct snapshot *s,
 	const struct roster_entry *entry = roster_find(&s->roster,
 	    c->provider->name);
 	struct channel_status status;
+	struct channel_report report;
 
 	channel_read(c, now_ms, &status);
+	channel_report(c, now_ms, &report);
 	admin_json_open(out);
 	admin_json_text(out, "name", c->name);
 	admin_json_text(out, "provider", c->provider->name);
@@ -33,8 +35,8 @@ put_channel(struct buf *out, const struct snapshot *s,
 	admin_json_text(out, "breaker", breakers[status.breaker]);
 	admin_json_bool(out, "is_out", status.is_out);
 	admin_json_number(out, "error_rate", status.error_rate);
-	admin_json_number(out, "first_token_ms", status.first_token_ms);
-	admin_json_number(out, "total_ms", status.total_ms);
+	admin_json_ms(out, "first_token_ms", report.first_token_ms);
+	admin_json_ms(out, "total_ms", report.total_ms);
 	admin_json_integer(out, "in_flight", metrics_tries(counts, c->name));
 	admin_json_time(out, "last_end",
 	    (int64_t)(status.last_end_ms / 1000));

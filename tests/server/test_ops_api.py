@@ -246,7 +246,9 @@ def test_health_of_channels(server, admin, upstream):
     assert (more["provider"], more["base_url"]) == ("more", upstream.url)
     assert more["breaker"] == "closed" and more["is_out"] is False
     assert more["error_rate"] == 0 and more["has_key"] is True
-    assert more["total_ms"] >= 0 and more["last_end"].endswith("Z")
+    assert isinstance(more["total_ms"], int) and more["total_ms"] >= 0
+    assert isinstance(more["first_token_ms"], int)
+    assert more["last_end"].endswith("Z")
     assert more["in_flight"] == 0
 
 
@@ -264,6 +266,7 @@ def test_health_of_a_channel_in_trouble(make_server, upstream):
     until(lambda: held, "the request")
     one = got(admin, "/api/health")["channels"][0]
     assert one["in_flight"] == 1 and one["last_end"] is None
+    assert (one["first_token_ms"], one["total_ms"]) == (None, None)
     reply.close()
     upstream.clear()
     upstream.script = lambda x: x.json({}, 500, [("Retry-After", "0")])

@@ -659,13 +659,10 @@ what_is_known_is_told(void **state)
 
 	channel_read(&x->channel, now, &s);
 	assert_true(s.breaker == BREAKER_CLOSED && !s.is_out &&
-	    s.error_rate == 0 && s.first_token_ms == 0 && s.total_ms == 0 &&
-	    s.last_end_ms == 0);
+	    s.error_rate == 0 && s.last_end_ms == 0);
 	leave(x, now, &(struct channel_end){ .verdict = CHANNEL_WELL,
 	    .first_token_ms = 500, .total_ms = 2000, .retry_after_ms = -1 });
 	channel_read(&x->channel, now, &s);
-	assert_near(s.first_token_ms, 500, 1);
-	assert_near(s.total_ms, 2000, 1);
 	assert_true(s.last_end_ms == now && s.error_rate == 0);
 	for (int i = 0; i < 3; i++)
 		leave(x, now, &(struct channel_end){ .retry_after_ms = -1,
