@@ -38,7 +38,7 @@ accounts_record(struct layout *map, uint32_t account)
 	chunk = atomic_load_explicit(
 	    &map->account_chunks[number / LAYOUT_CHUNK_ACCOUNTS],
 	    memory_order_acquire) - 1;
-	if (chunk >= LAYOUT_CHUNKS)
+	if (!segment_has_chunk(map, chunk))
 		return NULL;
 	return &map->chunks[chunk].accounts[number % LAYOUT_CHUNK_ACCOUNTS];
 }

@@ -18,6 +18,15 @@
 
 enum { WAIT_STEP_MS = 1, WAIT_MAX_MS = 5000, PATH_SIZE = 4160 };
 
+/*
+ * All that a file may ever have is mapped at once; but what it has not yet may
+ * not be touched, lest somebody looks through all readable memory (valgrind
+ * does). How much may be is in a page of our own before the mapping.
+ */
+struct own_page {
+	_Atomic uint32_t chunks;
+};
+
 static const char magic[8] = "sluice\n";
 
 enum found {
@@ -155,6 +164,41 @@ fill_holes(int fd, const struct stat *st)
 	    fallocate(fd, 0, 0, st->st_size) == 0 || errno != ENOSPC;
 }
 
+static size_t
+page_size(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static struct own_page *
+own_page(struct layout *map)
+{
+	return (struct own_page *)((char *)map - page_size());
+}
+
+/* Of the file FD, or -1: of memory. NULL, with errno. */
+static struct layout *
+reserve(int fd)
+{
+	size_t	 page = page_size();
+	char	*all = mmap(NULL, page + sizeof(struct layout), PROT_NONE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (all == MAP_FAILED)
+		return NULL;
+	if (mprotect(all, page, PROT_READ | PROT_WRITE) == 0 && (fd < 0 ||
+	    mmap(all + page, sizeof(struct layout), PROT_NONE,
+	    MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED) &&
+	    mprotect(all + page, layout_bytes(LAYOUT_BASE_CHUNKS),
+	    PROT_READ | PROT_WRITE) == 0) {
+		atomic_store(&((struct own_page *)all)->chunks,
+		    LAYOUT_BASE_CHUNKS);
+		return (struct layout *)(all + page);
+	}
+	munmap(all, page + sizeof(struct layout));
+	return NULL;
+}
+
 static enum found
 map_file(struct segment *s, int fd)
 {
@@ -175,9 +219,8 @@ map_file(struct segment *s, int fd)
 		return found;
 	if (!fill_holes(fd, &st))
 		return FOUND_UNUSABLE;
-	s->map = mmap(NULL, sizeof(struct layout), PROT_READ | PROT_WRITE,
-	    MAP_SHARED, fd, 0);
-	if (s->map == MAP_FAILED)
+	s->map = reserve(fd);
+	if (s->map == NULL)
 		return FOUND_UNUSABLE;
 	guard_open(s->map, sizeof(struct layout));
 	s->fd = fd;
@@ -270,11 +313,9 @@ void
 segment_open_private(struct segment *s)
 {
 	*s = (struct segment){ .fd = -1 };
-	s->map = mmap(NULL, sizeof(struct layout), PROT_READ | PROT_WRITE,
-	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (s->map == MAP_FAILED)
+	s->map = reserve(-1);
+	if (s->map == NULL)
 		abort();
-	atomic_store(&s->map->more_chunks, LAYOUT_CHUNKS - LAYOUT_BASE_CHUNKS);
 }
 
 void
@@ -291,7 +332,7 @@ segment_unmap(struct layout *map)
 	if (map == NULL)
 		return;
 	guard_close(map);
-	munmap(map, sizeof *map);
+	munmap(own_page(map), page_size() + sizeof *map);
 }
 
 static bool
@@ -322,12 +363,26 @@ segment_is_whole(const struct segment *s)
 }
 
 unsigned
-segment_chunks(const struct layout *map)
+segment_chunks(struct layout *map)
 {
-	uint32_t more = atomic_load(&map->more_chunks);
+	_Atomic uint32_t *open = &own_page(map)->chunks;
+	uint32_t more = atomic_load(&map->more_chunks),
+		 count = more > LAYOUT_CHUNKS - LAYOUT_BASE_CHUNKS ?
+		     LAYOUT_CHUNKS : LAYOUT_BASE_CHUNKS + more;
 
-	return more > LAYOUT_CHUNKS - LAYOUT_BASE_CHUNKS ? LAYOUT_CHUNKS :
-	    LAYOUT_BASE_CHUNKS + more;
+	if (count <= atomic_load(open))
+		return count;
+	if (mprotect(map, layout_bytes(count), PROT_READ | PROT_WRITE) != 0)
+		return atomic_load(open);
+	atomic_store(open, count);
+	return count;
+}
+
+bool
+segment_has_chunk(struct layout *map, uint32_t chunk)
+{
+	return chunk < atomic_load_explicit(&own_page(map)->chunks,
+	    memory_order_relaxed) || chunk < segment_chunks(map);
 }
 
 /*
@@ -338,7 +393,7 @@ segment_chunks(const struct layout *map)
 static bool
 extend(const struct segment *s, unsigned count)
 {
-	int	 failed = !segment_is_whole(s) ? EIO :
+	int	 failed = s->fd < 0 ? 0 : !segment_is_whole(s) ? EIO :
 	    posix_fallocate(s->fd, (off_t)layout_bytes(count),
 	    (off_t)(layout_bytes(LAYOUT_GROW_CHUNKS) - layout_bytes(0)));
 
@@ -355,10 +410,12 @@ segment_grow(const struct segment *s, unsigned count)
 	bool	 done;
 	int	 saved;
 
-	if (s->fd < 0 || count + LAYOUT_GROW_CHUNKS > LAYOUT_CHUNKS) {
+	if (count + LAYOUT_GROW_CHUNKS > LAYOUT_CHUNKS) {
 		errno = ENOSPC;
 		return false;
 	}
+	if (s->fd < 0)
+		return extend(s, count);
 	if (!segment_lock(s, LAYOUT_LOCK_GROW))
 		return false;
 	done = segment_chunks(s->map) > count || extend(s, count);

@@ -40,8 +40,11 @@ void	segment_unmap(struct layout *);		/* may be NULL */
 /* Whether the file in DIR is still the one that is mapped, and all of it. */
 bool	segment_is_current(const struct segment *, const char *dir);
 
-/* How many chunks the file has; no more than LAYOUT_CHUNKS. */
-unsigned segment_chunks(const struct layout *);
+/* How many chunks the file has; these may be touched from now on. */
+unsigned segment_chunks(struct layout *);
+
+/* Whether CHUNK may be touched. Any thread. */
+bool	segment_has_chunk(struct layout *, uint32_t chunk);
 
 /*
  * Make the file LAYOUT_GROW_CHUNKS longer, unless it has more than COUNT chunks
