@@ -77,6 +77,13 @@ def everywhere(server, model, provider, status=200):
           f"{status} of {provider} for {model} from every process")
 
 
+def has_read(server, count):
+    """Every process has said that it knows COUNT channels; so many ask few."""
+    until(lambda: all(f"sluice[{pid}]: channels read: {count} of"
+                      in server.logs() for pid in server.responders()),
+          f"every process to read {count} channels")
+
+
 def asked(upstream):
     """What it was asked, but for health probes."""
     return [x for x in upstream.requests if x.method == "POST"]
@@ -495,6 +502,7 @@ def test_a_bad_seal_file_is_told(make_server, a, fault, text):
     server = make_server("lighttpd", env=ENV)
     made = create(server)
     everywhere(server, "m", "new")
+    has_read(server, 1)
     fault(f"{server.tmp}/state/seal.key")
     reply = admin(server, "POST", "/api/channels", wanted("second"), 503)
     assert text in reply.error["message"]
@@ -603,6 +611,7 @@ def test_a_locked_database_stops_no_channel(make_server, a):
     server = make_server("lighttpd", env=ENV)
     made = create(server)
     everywhere(server, "m", "new")
+    has_read(server, 1)
     with locked(server):
         for method, path, body in (
                 ("POST", "/api/channels", wanted("second")),
@@ -618,6 +627,7 @@ def test_a_read_only_database_stops_no_channel(make_server, a):
     server = make_server("lighttpd", env=ENV)
     made = create(server)
     everywhere(server, "m", "new")
+    has_read(server, 1)
     server._end_processes()
     os.chmod(f"{server.tmp}/state/sluice.db", 0o444)
     server.start()
@@ -635,6 +645,7 @@ def test_a_database_that_is_gone_stops_no_channel(make_server, a):
     server = make_server("lighttpd", env=ENV)
     create(server)
     everywhere(server, "m", "new")
+    has_read(server, 1)
     for path in glob.glob(f"{server.tmp}/state/sluice.db*"):
         os.unlink(path)
         os.mkdir(path)
