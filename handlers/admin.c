@@ -2,6 +2,7 @@
 
 #include "handlers/admin.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -71,16 +72,17 @@ admin_create(struct exchange *x)
 	if (j == NULL)
 		abort();
 	j->x = x;
+	j->route = x->route;
 	j->app = x->app;
 	j->db = x->app->db;
 	j->snapshot = snapshot_ref(x->call.snapshot);
-	j->status = 200;
+	j->status = j->route->status == 0 ? 200 : j->route->status;
 	arena_init(&j->arena, 1024);
 	buf_init(&j->body, ANSWER_MAX_BYTES);
 	j->query = arena_strndup(&j->arena, query + (*query == '?'),
 	    strcspn(query + (*query == '?'), "#"));
 	for (size_t i = 0; i < ADMIN_PARAMS_MAX; i++)
-		j->params[i] = route_param(x->route, x->call.path, i,
+		j->params[i] = route_param(j->route, x->call.path, i,
 		    &j->arena);
 	return j;
 }
@@ -96,9 +98,12 @@ read_body(struct admin_job *j, struct exchange *x, size_t *n)
 }
 
 struct admin_job *
-admin_begin(struct exchange *x, const struct field *fields, size_t count)
+admin_begin(struct exchange *x)
 {
+	static const struct form no_members;
 	struct admin_job *j = admin_create(x);
+	const struct form *form = j->route->form == NULL ? &no_members :
+		    j->route->form;
 	struct field_problem problem = { NULL, NULL };
 	const char *json;
 	size_t	 n;
@@ -107,8 +112,8 @@ admin_begin(struct exchange *x, const struct field *fields, size_t count)
 	json = read_body(j, x, &n);
 	exchange_forget_scan(x);
 	if (json != NULL)
-		err = fields_read(j->values, fields, count, &j->arena, json, n,
-		    &problem);
+		err = fields_read(j->values, form->fields, form->count,
+		    &j->arena, json, n, &problem);
 	if (err == ERR_NONE)
 		return j;
 	admin_fail(j, err, problem.name, problem.text);
@@ -236,11 +241,21 @@ decode(struct arena *arena, const char *text, size_t n)
 	return path_decode(arena, spaced, n);
 }
 
+static bool
+is_listed(const struct route_query *query, const char *name)
+{
+	while (query != NULL && query->name != NULL &&
+	    strcmp(query->name, name) != 0)
+		query++;
+	return query != NULL && query->name != NULL;
+}
+
 const char *
 admin_query(struct admin_job *j, const char *name)
 {
 	size_t	 len = strlen(name), n;
 
+	assert(is_listed(j->route->query, name));
 	for (const char *pair = j->query; *pair != '\0'; pair += n) {
 		pair += *pair == '&';
 		n = strcspn(pair, "&");

@@ -1,9 +1,9 @@
 /* admin.h - what all routes for administrators have in common.
  *
- * A handler says which members its body may have and what is to be done on the
- * thread pool:
+ * The row of the route says which members the body may have and what the query
+ * may say. The handler says what is to be done on the thread pool:
  *
- *	admin_run(admin_begin(x, fields, FIELD__MAX), add_channel);
+ *	admin_run(admin_begin(x), add_channel);
  *
  * The work reads the job's values, and either puts the answer's JSON into its
  * body and a sentence for the audit, or fails.
@@ -23,6 +23,7 @@ struct admin_job {
 	struct arena	 arena;
 	struct exchange	*x;		/* on the loop only */
 	struct app	*app;
+	const struct route *route;
 	struct snapshot	*snapshot;	/* a reference; the configuration of the request's time */
 	struct db	*db;
 	void		(*work)(struct admin_job *);
@@ -34,7 +35,7 @@ struct admin_job {
 	void		*state;		/* the handler's own, in the arena */
 
 	/* The answer, from the work. */
-	int		 status;	/* of success: 200 unless it says otherwise */
+	int		 status;	/* of success: the route's unless it says otherwise */
 	struct buf	 body;		/* JSON; empty with 204 */
 	enum err	 err;		/* ERR_NONE: success */
 	const char	*text, *param;	/* of a failure: a sentence (NULL: the error's own), the member at fault */
@@ -52,11 +53,10 @@ enum err admin_check(struct exchange *);
 bool	admin_has_key(const struct exchange *);
 
 /*
- * Read the body by FIELDS (COUNT of them, at most FIELDS_MAX). NULL: it was
- * refused, which the client has been told.
+ * Read the body by the form of the route. NULL: it was refused, which the client
+ * has been told.
  */
-struct admin_job *admin_begin(struct exchange *, const struct field *fields,
-	    size_t count);
+struct admin_job *admin_begin(struct exchange *);
 
 /*
  * Do WORK on the thread pool and send its answer. The job is given away; NULL:
@@ -82,8 +82,8 @@ void	admin_refuse(struct admin_job *, enum err, const char *param,
 int64_t	admin_now_s(void);
 
 /*
- * The value of NAME in the query, decoded, in the job's arena; NULL: it is not
- * there, or badly encoded.
+ * The value of NAME, which the route's row must list, in the query: decoded, in
+ * the job's arena. NULL: it is not there, or badly encoded.
  */
 const char *admin_query(struct admin_job *, const char *name);
 

@@ -17,11 +17,12 @@ static const struct field fields[MEMBERS] = {
 	[NAME] = { "name", FIELD_TEXT, true, 1, USERS_NAME_MAX },
 };
 
+const struct form admin_keys_form = { fields, MEMBERS };
+
 /* What the other gateway answers where there is nothing to say. */
 static void
-answer_null(struct admin_job *j, int status, const char *what)
+answer_null(struct admin_job *j, const char *what)
 {
-	j->status = status;
 	buf_puts(&j->body, "null");
 	j->audit = arena_printf(&j->arena, "key %s of %s %s",
 	    j->values[NAME].text, j->values[USER].text, what);
@@ -41,7 +42,7 @@ add(struct admin_job *j)
 		admin_fail(j, ERR_CONFLICT, "name",
 		    "This user has a key of this name.");
 	else if (key_answer_judge(j, end, "key"))
-		answer_null(j, 201, "added");
+		answer_null(j, "added");
 }
 
 static void
@@ -54,7 +55,7 @@ delete(struct admin_job *j)
 		admin_fail(j, ERR_OBJECT_NOT_FOUND, NULL,
 		    "There is no such key of this user and name.");
 	else if (key_answer_judge(j, end, "key"))
-		answer_null(j, 200, "deleted");
+		answer_null(j, "deleted");
 }
 
 static void
@@ -104,23 +105,23 @@ tell_quota(struct admin_job *j)
 void
 admin_keys_add(struct exchange *x)
 {
-	admin_run(admin_begin(x, fields, MEMBERS), add);
+	admin_run(admin_begin(x), add);
 }
 
 void
 admin_keys_remove(struct exchange *x)
 {
-	admin_run(admin_begin(x, fields, MEMBERS), delete);
+	admin_run(admin_begin(x), delete);
 }
 
 void
 admin_keys_list(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), list);
+	admin_run(admin_begin(x), list);
 }
 
 void
 admin_keys_quota(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), tell_quota);
+	admin_run(admin_begin(x), tell_quota);
 }

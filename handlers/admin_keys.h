@@ -3,6 +3,10 @@
 #define HANDLERS_ADMIN_KEYS_H
 
 struct exchange;
+struct form;
+
+/* What a body may say. */
+extern const struct form admin_keys_form;
 
 void	admin_keys_add(struct exchange *);
 void	admin_keys_remove(struct exchange *);

@@ -41,6 +41,9 @@ static const struct field change_fields[MODELS] = {
 	COMMON,
 };
 
+const struct form api_channels_create_form = { create_fields, MEMBERS };
+const struct form api_channels_change_form = { change_fields, MODELS };
+
 static const char *const healths[] = {
 	[CHANNEL_HEALTH_UNKNOWN] = "unknown", [CHANNEL_HEALTHY] = "healthy",
 	[CHANNEL_UNHEALTHY] = "unhealthy",
@@ -53,9 +56,9 @@ static const char *const healths[] = {
  * of the roster. NULL: it was refused.
  */
 static struct admin_job *
-begin(struct exchange *x, const struct field *fields, size_t count)
+begin(struct exchange *x)
 {
-	struct admin_job *job = admin_begin(x, fields, count);
+	struct admin_job *job = admin_begin(x);
 	uint64_t now_ms = (uint64_t)admin_now_s() * 1000;
 	struct channel_report *reports;
 	struct snapshot *s;
@@ -230,7 +233,6 @@ create(struct admin_job *job)
 	else if (api_managed_is_done(job, end)) {
 		job->audit = arena_printf(&job->arena, "channel %s created",
 		    change.name);
-		job->status = 201;
 		show(job, id);
 	}
 }
@@ -260,35 +262,34 @@ delete(struct admin_job *job)
 		return;
 	job->audit = arena_printf(&job->arena, "channel %s deleted",
 	    job->params[0]);
-	job->status = 204;
 }
 
 void
 api_channels_handle_list(struct exchange *x)
 {
-	admin_run(begin(x, NULL, 0), list);
+	admin_run(begin(x), list);
 }
 
 void
 api_channels_handle_one(struct exchange *x)
 {
-	admin_run(begin(x, NULL, 0), one);
+	admin_run(begin(x), one);
 }
 
 void
 api_channels_handle_create(struct exchange *x)
 {
-	admin_run(begin(x, create_fields, MEMBERS), create);
+	admin_run(begin(x), create);
 }
 
 void
 api_channels_handle_change(struct exchange *x)
 {
-	admin_run(begin(x, change_fields, MODELS), change);
+	admin_run(begin(x), change);
 }
 
 void
 api_channels_handle_delete(struct exchange *x)
 {
-	admin_run(begin(x, NULL, 0), delete);
+	admin_run(begin(x), delete);
 }

@@ -4,6 +4,12 @@
 
 #include "handlers/exchange.h"
 
+struct form;
+
+/* What bodies may say. */
+extern const struct form api_channels_create_form;
+extern const struct form api_channels_change_form;
+
 void	api_channels_handle_list(struct exchange *);
 void	api_channels_handle_one(struct exchange *);
 void	api_channels_handle_create(struct exchange *);

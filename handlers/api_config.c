@@ -114,5 +114,5 @@ tell_config(struct admin_job *j)
 void
 api_config_handle(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), tell_config);
+	admin_run(admin_begin(x), tell_config);
 }

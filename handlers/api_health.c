@@ -92,7 +92,7 @@ tell_files(struct admin_job *j)
 void
 api_health_handle(struct exchange *x)
 {
-	struct admin_job *job = admin_begin(x, NULL, 0);
+	struct admin_job *job = admin_begin(x);
 	struct state *state = x->app->state;
 	struct buf *out;
 

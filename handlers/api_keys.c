@@ -18,6 +18,12 @@ enum key_member {
 	LIMITS, NAME = LIMITS + KEYS__LIMITS, KEY, MEMBERS
 };
 
+#define COUNT(limit, name, max, member)					\
+	[LIMITS + (limit)] = { name, FIELD_INTEGER, false, 1, max },
+#define COST(limit, name, max_nano, member)				\
+	[LIMITS + (limit)] = { name, FIELD_MONEY, false, 0,		\
+	    (max_nano) / COST_UNIT },
+
 static const struct field add_fields[MEMBERS] = {
 	[OWNER] = { "owner", FIELD_TEXT, false, 0, KEYS_OWNER_MAX },
 	[ENABLED] = { "enabled", FIELD_BOOL, false, 0, 0 },
@@ -27,6 +33,7 @@ static const struct field add_fields[MEMBERS] = {
 	    KEYS_PATTERNS_MAX },
 	[REMOTE_USER] = { "remote_user", FIELD_TEXT, false, 1,
 	    KEYS_REMOTE_USER_MAX },
+	KEYS_LIMITS_ROWS(COUNT, COST)
 	[NAME] = { "name", FIELD_TEXT, true, 1, KEYS_NAME_MAX },
 	[KEY] = { "key", FIELD_TEXT, false, KEYS_SECRET_MIN,
 	    KEYS_SECRET_MAX },
@@ -41,22 +48,11 @@ static const struct field rotate_fields[ROTATE__MEMBERS] = {
 	    KEYS_SECRET_MAX },
 };
 
+const struct form api_keys_add_form = { add_fields, MEMBERS };
+const struct form api_keys_set_form = { add_fields, NAME };
+const struct form api_keys_rotate_form = { rotate_fields, ROTATE__MEMBERS };
+
 /* ---- What the body says. ---- */
-
-/* The first COUNT of add_fields, with the limits. */
-static struct admin_job *
-begin(struct exchange *x, size_t count)
-{
-	struct field fields[MEMBERS];
-
-	memcpy(fields, add_fields, sizeof fields);
-	for (enum keys_limit i = 0; i < KEYS__LIMITS; i++)
-		fields[LIMITS + i] = (struct field){ keys_limits_name(i),
-			keys_limits_is_cost(i) ? FIELD_MONEY : FIELD_INTEGER,
-			false, 1, (int64_t)(keys_limits_is_cost(i) ?
-			keys_limits_max(i) / COST_UNIT : keys_limits_max(i)) };
-	return admin_begin(x, fields, count);
-}
 
 /* NULL: not given; null and [] are "", which is no text of a client's. */
 static const char *
@@ -204,7 +200,6 @@ add(struct admin_job *j)
 	    name, secret, &change, admin_now_s()), "key"))
 		return;
 	note(j, name, "added");
-	j->status = 201;
 	answer_with(j, name, secret);
 }
 
@@ -278,7 +273,6 @@ delete(struct admin_job *j)
 	if (!judge_named(j, keys_delete(j->db, j->params[0])))
 		return;
 	note(j, j->params[0], "deleted");
-	j->status = 204;
 }
 
 /* ---- The routes. ---- */
@@ -286,35 +280,35 @@ delete(struct admin_job *j)
 void
 api_keys_list(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), list);
+	admin_run(admin_begin(x), list);
 }
 
 void
 api_keys_add(struct exchange *x)
 {
-	admin_run(begin(x, MEMBERS), add);
+	admin_run(admin_begin(x), add);
 }
 
 void
 api_keys_show(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), show);
+	admin_run(admin_begin(x), show);
 }
 
 void
 api_keys_set(struct exchange *x)
 {
-	admin_run(begin(x, NAME), set);
+	admin_run(admin_begin(x), set);
 }
 
 void
 api_keys_rotate(struct exchange *x)
 {
-	admin_run(admin_begin(x, rotate_fields, ROTATE__MEMBERS), rotate);
+	admin_run(admin_begin(x), rotate);
 }
 
 void
 api_keys_delete(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), delete);
+	admin_run(admin_begin(x), delete);
 }

@@ -15,6 +15,8 @@ static const struct field fields[MEMBERS] = {
 	  .max = MANAGED_NAME_MAX },
 };
 
+const struct form api_llm_key_form = { fields, MEMBERS };
+
 /* Provider files, in use or waiting for their keys. */
 static size_t
 file_count(const struct conf *conf)
@@ -146,5 +148,5 @@ set(struct admin_job *job)
 void
 api_llm_key_handle_set(struct exchange *x)
 {
-	admin_run(admin_begin(x, fields, MEMBERS), set);
+	admin_run(admin_begin(x), set);
 }

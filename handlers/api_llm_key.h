@@ -4,5 +4,10 @@
 
 #include "handlers/exchange.h"
 
+struct form;
+
+/* What a body may say. */
+extern const struct form api_llm_key_form;
+
 void	api_llm_key_handle_set(struct exchange *);
 #endif

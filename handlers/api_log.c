@@ -31,6 +31,16 @@ static const char *const names[PART_COUNT] = {
 	[PART_RESPONSE_CUT] = "response_cut",
 };
 
+const struct route_query api_log_query[] = {
+	{ "lines", "how many lines at most, from 1 to 1000; 100" },
+	{ "key", "lines of one key alone, by its name or id" },
+	{ "model", "lines of one model alone, as it was asked for" },
+	{ "status", "lines with this status alone" },
+	{ "outcome", "lines with this outcome alone" },
+	{ "bodies", "true: with the bodies that were captured" },
+	{ NULL, NULL }
+};
+
 struct question {
 	unsigned	 lines;
 	bool		 has_bodies;
@@ -214,5 +224,5 @@ tell_log(struct admin_job *j)
 void
 api_log_handle(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), tell_log);
+	admin_run(admin_begin(x), tell_log);
 }

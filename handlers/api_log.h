@@ -3,6 +3,10 @@
 #define HANDLERS_API_LOG_H
 
 #include "handlers/exchange.h"
+#include "handlers/route.h"
+
+/* What the query may say. */
+extern const struct route_query api_log_query[];
 
 void	api_log_handle(struct exchange *);
 #endif

@@ -19,6 +19,8 @@ static const struct field fields[MEMBERS] = {
 	  .max = MANAGED_WEIGHT_MAX },
 };
 
+const struct form api_mappings_form = { fields, MEMBERS };
+
 static void
 put_mapping(void *arg, const struct managed_mapping *m)
 {
@@ -67,7 +69,6 @@ create(struct admin_job *job)
 		return;
 	job->audit = arena_printf(&job->arena, "model %" PRId64
 	    " mapped to channel %" PRId64, model, channel);
-	job->status = 201;
 	show(job, model, channel);
 }
 
@@ -82,23 +83,22 @@ delete(struct admin_job *job)
 		return;
 	job->audit = arena_printf(&job->arena, "model %" PRId64
 	    " unmapped from channel %" PRId64, model, channel);
-	job->status = 204;
 }
 
 void
 api_mappings_handle_list(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), list);
+	admin_run(admin_begin(x), list);
 }
 
 void
 api_mappings_handle_create(struct exchange *x)
 {
-	admin_run(admin_begin(x, fields, MEMBERS), create);
+	admin_run(admin_begin(x), create);
 }
 
 void
 api_mappings_handle_delete(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), delete);
+	admin_run(admin_begin(x), delete);
 }

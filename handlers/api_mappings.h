@@ -4,6 +4,11 @@
 
 #include "handlers/exchange.h"
 
+struct form;
+
+/* What a body may say. */
+extern const struct form api_mappings_form;
+
 void	api_mappings_handle_list(struct exchange *);
 void	api_mappings_handle_create(struct exchange *);
 void	api_mappings_handle_delete(struct exchange *);

@@ -11,6 +11,8 @@ static const struct field fields[MEMBERS] = {
 	[NAME] = { "name", FIELD_TEXT, true, 1, MANAGED_MODEL_MAX },
 };
 
+const struct form api_models_form = { fields, MEMBERS };
+
 static void
 put_model(void *arg, const struct managed_model *m)
 {
@@ -60,7 +62,6 @@ create(struct admin_job *job)
 	    admin_now_s(), &id)))
 		return;
 	job->audit = arena_printf(&job->arena, "model %s created", name);
-	job->status = 201;
 	show(job, id);
 }
 
@@ -89,35 +90,34 @@ delete(struct admin_job *job)
 		return;
 	job->audit = arena_printf(&job->arena, "model %s deleted",
 	    job->params[0]);
-	job->status = 204;
 }
 
 void
 api_models_handle_list(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), list);
+	admin_run(admin_begin(x), list);
 }
 
 void
 api_models_handle_one(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), one);
+	admin_run(admin_begin(x), one);
 }
 
 void
 api_models_handle_create(struct exchange *x)
 {
-	admin_run(admin_begin(x, fields, MEMBERS), create);
+	admin_run(admin_begin(x), create);
 }
 
 void
 api_models_handle_rename(struct exchange *x)
 {
-	admin_run(admin_begin(x, fields, MEMBERS), rename_model);
+	admin_run(admin_begin(x), rename_model);
 }
 
 void
 api_models_handle_delete(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), delete);
+	admin_run(admin_begin(x), delete);
 }

@@ -4,6 +4,11 @@
 
 #include "handlers/exchange.h"
 
+struct form;
+
+/* What a body may say. */
+extern const struct form api_models_form;
+
 void	api_models_handle_list(struct exchange *);
 void	api_models_handle_one(struct exchange *);
 void	api_models_handle_create(struct exchange *);

@@ -18,6 +18,9 @@ static const struct field setprompt_fields[FIELDS] = {
 	[TEXT] = { "prompt", FIELD_LONG_TEXT, true, 0, PROMPTS_TEXT_MAX },
 };
 
+const struct form api_prompts_put_form = { put_fields, FIELDS };
+const struct form api_prompts_setprompt_form = { setprompt_fields, FIELDS };
+
 /* Whose prompt the route is about; what is none of these is about that of all. */
 static const struct {
 	const char	*begins;	/* of the pattern */
@@ -52,13 +55,13 @@ struct subject {
 };
 
 static struct subject *
-make_subject(struct admin_job *j, const struct route *route)
+make_subject(struct admin_job *j)
 {
 	struct subject *s = arena_alloc(&j->arena, sizeof *s);
 	const char *name = j->params[0] == NULL ? "" : j->params[0];
 	size_t	 i = 0;
 
-	while (strncmp(subjects[i].begins, route->pattern,
+	while (strncmp(subjects[i].begins, j->route->pattern,
 	    strlen(subjects[i].begins)) != 0)
 		i++;
 	*s = (struct subject){ .scope = subjects[i].scope, .name = name,
@@ -68,15 +71,13 @@ make_subject(struct admin_job *j, const struct route *route)
 }
 
 static void
-begin(struct exchange *x, const struct field *fields, size_t count,
-    void (*work)(struct admin_job *))
+begin(struct exchange *x, void (*work)(struct admin_job *))
 {
-	const struct route *route = x->route;
-	struct admin_job *j = admin_begin(x, fields, count);
+	struct admin_job *j = admin_begin(x);
 
 	if (j == NULL)
 		return;
-	j->state = make_subject(j, route);
+	j->state = make_subject(j);
 	admin_run(j, work);
 }
 
@@ -122,13 +123,13 @@ find_one(struct admin_job *j)
 void
 api_prompts_handle_list(struct exchange *x)
 {
-	begin(x, NULL, 0, list_all);
+	begin(x, list_all);
 }
 
 void
 api_prompts_handle_get(struct exchange *x)
 {
-	begin(x, NULL, 0, find_one);
+	begin(x, find_one);
 }
 
 /* ---- Changing. ---- */
@@ -177,24 +178,23 @@ delete_one(struct admin_job *j)
 		fail(j, end);
 		return;
 	}
-	j->status = 204;
 	j->audit = arena_printf(&j->arena, "prompt of %s deleted", s->whose);
 }
 
 void
 api_prompts_handle_put(struct exchange *x)
 {
-	begin(x, put_fields, FIELDS, put_text);
+	begin(x, put_text);
 }
 
 void
 api_prompts_handle_delete(struct exchange *x)
 {
-	begin(x, NULL, 0, delete_one);
+	begin(x, delete_one);
 }
 
 void
 api_prompts_handle_setprompt(struct exchange *x)
 {
-	begin(x, setprompt_fields, FIELDS, set_prompt);
+	begin(x, set_prompt);
 }

@@ -4,6 +4,11 @@
 #define HANDLERS_API_PROMPTS_H
 
 struct exchange;
+struct form;
+
+/* What bodies may say. */
+extern const struct form api_prompts_put_form;
+extern const struct form api_prompts_setprompt_form;
 
 /* All of them. */
 void	api_prompts_handle_list(struct exchange *);

@@ -109,7 +109,7 @@ tell_requests(struct admin_job *j)
 void
 api_requests_handle(struct exchange *x)
 {
-	struct admin_job *job = admin_begin(x, NULL, 0);
+	struct admin_job *job = admin_begin(x);
 	struct list *l;
 
 	if (job == NULL)

@@ -121,14 +121,13 @@ delete_sessions(struct admin_job *j)
 		admin_fail(j, ERR_OBJECT_NOT_FOUND, NULL, NULL);
 		return;
 	}
-	j->status = 204;
 	j->audit = arena_printf(&j->arena, "session %s deleted", j->params[0]);
 }
 
 void
 api_sessions_list(struct exchange *x)
 {
-	struct admin_job *job = admin_begin(x, NULL, 0);
+	struct admin_job *job = admin_begin(x);
 
 	if (job == NULL)
 		return;
@@ -139,7 +138,7 @@ api_sessions_list(struct exchange *x)
 void
 api_sessions_delete(struct exchange *x)
 {
-	struct admin_job *job = admin_begin(x, NULL, 0);
+	struct admin_job *job = admin_begin(x);
 	int64_t	 id = job == NULL ? 0 : admin_id(job, 0);
 
 	if (job == NULL)

@@ -9,6 +9,17 @@
 
 enum { ROWS_MAX = 100000, ROWS_MAX_BYTES = 48 << 20 };
 
+const struct route_query api_usage_query[] = {
+	{ "from", "a time, such as 2026-01-31, 2026-01-31T10:00:00Z, seconds "
+	    "since 1970, or 7d: so long ago" },
+	{ "to", "a time likewise, which is no longer part of it" },
+	{ "by", "some of hour, day, key, model and provider, with commas" },
+	{ "key", "one key alone, by its name or id" },
+	{ "model", "one model alone" },
+	{ "provider", "one provider alone" },
+	{ NULL, NULL }
+};
+
 struct answer {
 	struct buf	*out;
 	struct usage_query query;
@@ -140,5 +151,5 @@ tell_usage(struct admin_job *j)
 void
 api_usage_handle(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), tell_usage);
+	admin_run(admin_begin(x), tell_usage);
 }

@@ -16,6 +16,8 @@ static const struct field fields[MEMBERS] = {
 	[NAME] = { "name", FIELD_TEXT, false, 0, USERS_NAME_MAX },
 };
 
+const struct form api_users_form = { fields, MEMBERS };
+
 static void
 put_user(void *job, const struct users_record *user)
 {
@@ -66,7 +68,6 @@ add(struct admin_job *j)
 	    admin_now_s(), &id)))
 		return;
 	note(j, id, "added");
-	j->status = 201;
 	judge(j, users_each(j->db, id, put_user, j));
 }
 
@@ -88,29 +89,28 @@ delete(struct admin_job *j)
 	if (!judge(j, users_delete(j->db, id)))
 		return;
 	note(j, id, "deleted");
-	j->status = 204;
 }
 
 void
 api_users_list(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), list);
+	admin_run(admin_begin(x), list);
 }
 
 void
 api_users_add(struct exchange *x)
 {
-	admin_run(admin_begin(x, fields, MEMBERS), add);
+	admin_run(admin_begin(x), add);
 }
 
 void
 api_users_show(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), show);
+	admin_run(admin_begin(x), show);
 }
 
 void
 api_users_delete(struct exchange *x)
 {
-	admin_run(admin_begin(x, NULL, 0), delete);
+	admin_run(admin_begin(x), delete);
 }

@@ -3,6 +3,10 @@
 #define HANDLERS_API_USERS_H
 
 struct exchange;
+struct form;
+
+/* What a body may say. */
+extern const struct form api_users_form;
 
 void	api_users_list(struct exchange *);
 void	api_users_add(struct exchange *);

@@ -27,6 +27,12 @@ struct field {
 	int64_t		 min, max;
 };
 
+/* What a body may say: COUNT members, at most FIELDS_MAX. */
+struct form {
+	const struct field *fields;
+	size_t		 count;
+};
+
 struct field_value {
 	bool		 is_set;	/* absent and null are the same: not set */
 	bool		 is_null;	/* it was there, as null */

@@ -7,6 +7,7 @@
 
 #include "base/json.h"
 #include "handlers/echo.h"
+#include "handlers/openapi_form.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
@@ -22,8 +23,7 @@ static const char *const bodies[] = {
 	[ROUTE_BODY_NONE] = NULL,
 	[ROUTE_BODY_JSON] = "{\"required\":true,\"content\":{"
 	    "\"application/json\":" ANY_OBJECT "}}",
-	[ROUTE_BODY_JSON_OR_NONE] = "{\"content\":{"
-	    "\"application/json\":" ANY_OBJECT "}}",
+	[ROUTE_BODY_JSON_OR_NONE] = NULL,	/* the form tells */
 	[ROUTE_BODY_MODEL] = "{\"required\":true,\"content\":{"
 	    "\"application/json\":" WITH_MODEL ","
 	    "\"multipart/form-data\":" WITH_MODEL "}}",
@@ -154,6 +154,16 @@ has_body(const char *method)
 	return strcmp(method, "GET") != 0 && strcmp(method, "DELETE") != 0;
 }
 
+/* An administrator's body has the members of the form, or there is none. */
+static void
+put_body(struct buf *out, const struct route *r, const char *method)
+{
+	if (r->key == ROUTE_KEY_ADMIN)
+		openapi_form_put_body(out, r->form);
+	else if (bodies[r->body] != NULL && has_body(method))
+		buf_printf(out, ",\"requestBody\":%s", bodies[r->body]);
+}
+
 static void
 put_operation(struct buf *out, const struct exchange *x,
     const struct route *r, const char *method)
@@ -170,11 +180,12 @@ put_operation(struct buf *out, const struct exchange *x,
 	json_write_string(out, tag.text, tag.len);
 	buf_printf(out, "],\"security\":[%s%s]", is_open(x, r) ? "{}," : "",
 	    keys[r->key] == NULL ? "" : keys[r->key]);
-	if (bodies[r->body] != NULL && has_body(method))
-		buf_printf(out, ",\"requestBody\":%s", bodies[r->body]);
-	buf_printf(out, ",\"responses\":{\"200\":{\"description\":"
+	openapi_form_put_query(out, r->query);
+	put_body(out, r, method);
+	buf_printf(out, ",\"responses\":{\"%d\":{\"description\":"
 	    "\"the answer\"},\"default\":{\"$ref\":"
 	    "\"#/components/responses/%s\"}}}",
+	    r->status == 0 ? 200 : r->status,
 	    r->is_anthropic ? "AnthropicError" : "Error");
 }
 

@@ -7,6 +7,8 @@
 
 #include "handlers/exchange.h"
 
+struct form;
+
 enum route_body {
 	ROUTE_BODY_NONE,		/* read and dropped */
 	ROUTE_BODY_JSON,
@@ -24,6 +26,11 @@ enum route_key {
 	ROUTE_KEY_METRICS		/* the admin's, or an address in metrics.allow */
 };
 
+/* What a query may say. A table of them ends with a NAME that is NULL. */
+struct route_query {
+	const char	*name, *help;
+};
+
 struct route {
 	const char	*method;	/* GET stands for HEAD too; "*" = any */
 	const char	*pattern;	/* a path; "{id}" takes one segment, a final "*" any rest, not empty ones */
@@ -34,6 +41,11 @@ struct route {
 	bool		 is_anthropic;	/* errors have Anthropic's shape */
 	void		(*handle)(struct exchange *);	/* the request is complete */
 	const char	*help;		/* for the documentation */
+
+	/* For administrators' routes. */
+	const struct form *form;	/* of the body; NULL: no members */
+	const struct route_query *query; /* NULL: nothing is asked */
+	int		 status;	/* of success; 0 = 200 */
 };
 
 /* All routes, route_count of them, specific ones first. */

@@ -40,14 +40,18 @@
 	.method = m, .pattern = "/v1/responses/*",			\
 	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY,		\
 	.handle = responses_handle_by_id, .help = text }
-#define ADMIN(m, path, f, text) {					\
+/* Behind the help may stand further columns. */
+#define ADMIN(m, path, f, ...) {					\
 	.method = m, .pattern = path, .key = ROUTE_KEY_ADMIN,		\
-	.body = ROUTE_BODY_JSON_OR_NONE, .body_max = ADMIN_BODY_MAX,		\
-	.handle = f, .help = text }
+	.body = ROUTE_BODY_JSON_OR_NONE, .body_max = ADMIN_BODY_MAX,	\
+	.handle = f, .help = __VA_ARGS__ }
+#define ADMIN_DELETE(path, f, text)					\
+	ADMIN("DELETE", path, f, text, .status = 204)
 #define PROMPT(path, text)						\
 	ADMIN("GET", path, api_prompts_handle_get, text),		\
-	ADMIN("PUT", path, api_prompts_handle_put, "set " text),	\
-	ADMIN("DELETE", path, api_prompts_handle_delete, "delete " text)
+	ADMIN("PUT", path, api_prompts_handle_put, "set " text,		\
+	    .form = &api_prompts_put_form),				\
+	ADMIN_DELETE(path, api_prompts_handle_delete, "delete " text)
 #define ECHO_ROUTE(m, path, b, f, text) {				\
 	.method = m, .pattern = path, .key = ROUTE_KEY_ECHO, .body = b,	\
 	.handle = f, .help = text }
@@ -98,7 +102,8 @@ const struct route routes[] = {
 	  .handle = metrics_handle,
 	  .help = "what was counted, for Prometheus" },
 	ADMIN("GET", "/api/usage", api_usage_handle,
-	    "what requests consumed, by time, key, model and provider"),
+	    "what requests consumed, by time, key, model and provider",
+	    .query = api_usage_query),
 	ADMIN("GET", "/api/config", api_config_handle,
 	    "the configuration in force, without secrets"),
 	ADMIN("GET", "/api/health", api_health_handle,
@@ -106,10 +111,11 @@ const struct route routes[] = {
 	ADMIN("GET", "/api/requests", api_requests_handle,
 	    "what is being served just now, by all processes"),
 	ADMIN("GET", "/api/log", api_log_handle,
-	    "the newest lines of the journal"),
+	    "the newest lines of the journal",
+	    .query = api_log_query),
 	ADMIN("GET", "/api/sessions", api_sessions_list,
 	    "which sticky callers were sent where lately"),
-	ADMIN("DELETE", "/api/sessions/{id}", api_sessions_delete,
+	ADMIN_DELETE("/api/sessions/{id}", api_sessions_delete,
 	    "let a caller be sent elsewhere"),
 	{ .method = "GET", .pattern = "/docs", .key = ROUTE_KEY_NONE,
 	  .handle = docs_handle, .help = "these routes as a page for people" },
@@ -118,23 +124,29 @@ const struct route routes[] = {
 	  .help = "these routes as OpenAPI describes them" },
 	ADMIN("GET", "/api/keys", api_keys_list, "the keys of clients"),
 	ADMIN("POST", "/api/keys", api_keys_add,
-	    "a new key, which is shown this once"),
+	    "a new key, which is shown this once",
+	    .form = &api_keys_add_form, .status = 201),
 	ADMIN("GET", "/api/keys/{name}", api_keys_show, "one of them"),
 	ADMIN("PUT", "/api/keys/{name}", api_keys_set,
-	    "change what is given of it"),
-	ADMIN("DELETE", "/api/keys/{name}", api_keys_delete,
+	    "change what is given of it",
+	    .form = &api_keys_set_form),
+	ADMIN_DELETE("/api/keys/{name}", api_keys_delete,
 	    "end it at once"),
 	ADMIN("POST", "/api/keys/{name}/rotate", api_keys_rotate,
-	    "another key in its place, shown this once"),
+	    "another key in its place, shown this once",
+	    .form = &api_keys_rotate_form),
 	ADMIN("GET", "/api/users", api_users_list, "users with a key each"),
-	ADMIN("POST", "/api/users", api_users_add, "a new user"),
+	ADMIN("POST", "/api/users", api_users_add, "a new user",
+	    .form = &api_users_form, .status = 201),
 	ADMIN("GET", "/api/users/{id}", api_users_show, "one user"),
-	ADMIN("DELETE", "/api/users/{id}", api_users_delete,
+	ADMIN_DELETE("/api/users/{id}", api_users_delete,
 	    "end a user and the key"),
 	ADMIN("POST", "/admin/addapikey", admin_keys_add,
-	    "a user's key, brought along"),
+	    "a user's key, brought along",
+	    .form = &admin_keys_form, .status = 201),
 	ADMIN("POST", "/admin/removeapikey", admin_keys_remove,
-	    "end a user's key"),
+	    "end a user's key",
+	    .form = &admin_keys_form),
 	ADMIN("GET", "/admin/listkeys", admin_keys_list,
 	    "all keys and their users"),
 	ADMIN("POST", "/admin/getquota", admin_keys_quota,
@@ -145,33 +157,40 @@ const struct route routes[] = {
 	PROMPT("/api/prompts/keys/{name}", "the system prompt of a key"),
 	PROMPT("/api/prompts/models/*", "the system prompt of a model"),
 	ADMIN("POST", "/admin/setprompt", api_prompts_handle_setprompt,
-	    "set the system prompt of all requests"),
+	    "set the system prompt of all requests",
+	    .form = &api_prompts_setprompt_form),
 	ADMIN("GET", "/api/channels", api_channels_handle_list,
 	    "all channels made at run time, and how they do"),
 	ADMIN("POST", "/api/channels", api_channels_handle_create,
-	    "a new channel, and models for it"),
+	    "a new channel, and models for it",
+	    .form = &api_channels_create_form, .status = 201),
 	ADMIN("GET", "/api/channels/{id}", api_channels_handle_one,
 	    "one channel"),
 	ADMIN("PUT", "/api/channels/{id}", api_channels_handle_change,
-	    "change what is given of a channel"),
-	ADMIN("DELETE", "/api/channels/{id}", api_channels_handle_delete,
+	    "change what is given of a channel",
+	    .form = &api_channels_change_form),
+	ADMIN_DELETE("/api/channels/{id}", api_channels_handle_delete,
 	    "delete a channel and take it from its models"),
 	ADMIN("GET", "/api/models", api_models_handle_list,
 	    "all models made at run time"),
-	ADMIN("POST", "/api/models", api_models_handle_create, "a new model"),
+	ADMIN("POST", "/api/models", api_models_handle_create, "a new model",
+	    .form = &api_models_form, .status = 201),
 	ADMIN("GET", "/api/models/{id}", api_models_handle_one, "one model"),
 	ADMIN("PUT", "/api/models/{id}", api_models_handle_rename,
-	    "rename a model"),
-	ADMIN("DELETE", "/api/models/{id}", api_models_handle_delete,
+	    "rename a model",
+	    .form = &api_models_form),
+	ADMIN_DELETE("/api/models/{id}", api_models_handle_delete,
 	    "delete a model"),
 	ADMIN("GET", "/api/models/{id}/channels", api_mappings_handle_list,
 	    "the channels that have a model"),
 	ADMIN("POST", "/api/models/{id}/channels", api_mappings_handle_create,
-	    "one more channel for a model"),
-	ADMIN("DELETE", "/api/models/{id}/channels/{channel_id}",
+	    "one more channel for a model",
+	    .form = &api_mappings_form, .status = 201),
+	ADMIN_DELETE("/api/models/{id}/channels/{channel_id}",
 	    api_mappings_handle_delete, "take a channel from a model"),
 	ADMIN("POST", "/admin/setllmkey", api_llm_key_handle_set,
-	    "give a provider file its key"),
+	    "give a provider file its key",
+	    .form = &api_llm_key_form),
 	ECHO_ROUTE("POST", "/echo/v1/chat/completions", ROUTE_BODY_JSON,
 	    echo_handle_chat, "the demo upstream: chat"),
 	ECHO_ROUTE("POST", "/echo/v1/completions", ROUTE_BODY_JSON,

@@ -5,14 +5,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#define TOKENS_MAX	UINT64_C(1000000000000000)
-#define COST_MAX_NANO	UINT64_C(1000000000000000000)	/* 1e9 units */
-
-#define TOKENS(name, period) \
-	{ name, TOKENS_MAX, offsetof(struct keys_limits, tokens[period]), false }
-#define COST(name, period) \
-	{ name, COST_MAX_NANO, \
-	  offsetof(struct keys_limits, cost_nano[period]), true }
+#define COUNT(limit, name, max, member)					\
+	[limit] = { name, max, offsetof(struct keys_limits, member), false },
+#define COST(limit, name, max, member)					\
+	[limit] = { name, max, offsetof(struct keys_limits, member), true },
 
 static const struct row {
 	const char	*name;
@@ -20,18 +16,7 @@ static const struct row {
 	size_t		 offset;
 	bool		 is_cost;
 } rows[KEYS__LIMITS] = {
-	[KEYS_RPM] = { "rpm", 1000000, offsetof(struct keys_limits, rpm),
-	    false },
-	[KEYS_TPM] = { "tpm", 1000000000, offsetof(struct keys_limits, tpm),
-	    false },
-	[KEYS_CONCURRENCY] = { "concurrency", 10000,
-	    offsetof(struct keys_limits, concurrency), false },
-	[KEYS_DAY_TOKENS] = TOKENS("day_tokens", 0),
-	[KEYS_DAY_COST] = COST("day_cost", 0),
-	[KEYS_WEEK_TOKENS] = TOKENS("week_tokens", 1),
-	[KEYS_WEEK_COST] = COST("week_cost", 1),
-	[KEYS_MONTH_TOKENS] = TOKENS("month_tokens", 2),
-	[KEYS_MONTH_COST] = COST("month_cost", 2),
+	KEYS_LIMITS_ROWS(COUNT, COST)
 };
 
 const char *

@@ -17,12 +17,30 @@ struct keys_limits {
 	uint64_t	 cost_nano[KEYS_PERIODS]; /* likewise, 1e-9 of what prices are in */
 };
 
-/* Each of them, for who walks over all. */
+/* Each of them, for who walks over all. Its row is below. */
 enum keys_limit {
 	KEYS_RPM, KEYS_TPM, KEYS_CONCURRENCY,
 	KEYS_DAY_TOKENS, KEYS_DAY_COST, KEYS_WEEK_TOKENS, KEYS_WEEK_COST,
 	KEYS_MONTH_TOKENS, KEYS_MONTH_COST, KEYS__LIMITS
 };
+
+/*
+ * Tables of them: COUNT or COST of (which, name, the most that may be given,
+ * where it is in struct keys_limits).
+ */
+#define KEYS_LIMITS_ROWS(COUNT, COST)					\
+	COUNT(KEYS_RPM, "rpm", 1000000, rpm)				\
+	COUNT(KEYS_TPM, "tpm", 1000000000, tpm)				\
+	COUNT(KEYS_CONCURRENCY, "concurrency", 10000, concurrency)	\
+	COUNT(KEYS_DAY_TOKENS, "day_tokens", KEYS_TOKENS_MAX, tokens[0]) \
+	COST(KEYS_DAY_COST, "day_cost", KEYS_NANO_MAX, cost_nano[0])	\
+	COUNT(KEYS_WEEK_TOKENS, "week_tokens", KEYS_TOKENS_MAX, tokens[1]) \
+	COST(KEYS_WEEK_COST, "week_cost", KEYS_NANO_MAX, cost_nano[1])	\
+	COUNT(KEYS_MONTH_TOKENS, "month_tokens", KEYS_TOKENS_MAX, tokens[2]) \
+	COST(KEYS_MONTH_COST, "month_cost", KEYS_NANO_MAX, cost_nano[2])
+
+#define KEYS_TOKENS_MAX	INT64_C(1000000000000000)
+#define KEYS_NANO_MAX	INT64_C(1000000000000000000)	/* 1e9 units */
 
 /* Their columns in the database, in this order. */
 #define KEYS_LIMITS_COLUMNS "rpm, tpm, concurrency, day_tokens, " \

@@ -17,6 +17,8 @@ from servers import BUILD, KEY, SRC, program
 ANY = ["get", "post", "put", "patch", "delete"]
 MOUNTS = {"lighttpd": [""], "apache-cgi": ["", "/cgi-bin/sluice.fcgi"]}
 CONF = {"base_url": "https://ai.example/base"}
+ADMIN = "admin-key-5c4d3e"
+ENV = {"SLUICE_ADMIN_KEY": ADMIN}
 ECHO = {"kind": "echo", "base_url": "http://127.0.0.1:9/echo/v1",
         "api_key_env": "UP_KEY", "models": ({"name": "echo"},)}
 
@@ -142,6 +144,143 @@ def test_errors_have_the_shape_of_the_route(client, path, name):
     assert set(error["error"]) == set(inner["required"])
 
 
+# What administrators send.
+
+WRONG = {"string": 7, "array": "x", "integer": "x", "number": "x",
+         "boolean": "x"}
+FORMS = {
+    ("/api/keys", "post"): ({"name"}, {
+        "owner", "enabled", "expires_at", "models", "endpoints",
+        "remote_user", "rpm", "tpm", "concurrency", "day_tokens", "day_cost",
+        "week_tokens", "week_cost", "month_tokens", "month_cost", "key"}),
+    ("/api/keys/{name}/rotate", "post"): (set(), {"grace_seconds", "key"}),
+    ("/api/users", "post"): ({"api_key"}, {"name"}),
+    ("/api/models/{id}", "put"): ({"name"}, set()),
+    ("/admin/setllmkey", "post"): ({"key"}, {"provider"}),
+    ("/admin/setprompt", "post"): ({"prompt"}, set()),
+    ("/admin/removeapikey", "post"): ({"user", "key", "name"}, set()),
+}
+
+
+@pytest.fixture
+def admin(server):
+    return server.client(ADMIN)
+
+
+def forms(spec):
+    """(path, method): the schema, of each administrator's body."""
+    return {where: one["requestBody"]["content"]["application/json"]["schema"]
+            for where, one in operations(spec).items()
+            if {"adminBearer": []} in one["security"] and "requestBody" in one}
+
+
+def type_of(schema):
+    """Without null, which optional members may be."""
+    names = schema["type"]
+    return names if isinstance(names, str) else \
+        [name for name in names if name != "null"][0]
+
+
+def refusal(admin, where, body):
+    path, method = where
+    return admin.ask(method.upper(), re.sub(r"\{\w+\}", "77", path),
+                     json.dumps(body).encode())
+
+
+def test_forms_name_their_members(admin):
+    found = forms(spec_of(admin))
+    for where, (required, optional) in FORMS.items():
+        schema = found[where]
+        assert set(schema["required"]) == required, where
+        assert set(schema["properties"]) == required | optional, where
+        assert schema["additionalProperties"] is False
+    put = found["/api/keys/{name}", "put"]["properties"]
+    new = found["/api/keys", "post"]["properties"]
+    assert set(new) - set(put) == {"name", "key"}
+
+
+def test_forms_tell_bounds(admin):
+    new = forms(spec_of(admin))["/api/keys", "post"]["properties"]
+    assert new["name"] == {"type": "string", "minLength": 1, "maxLength": 64}
+    assert new["rpm"] == {"type": ["integer", "null"], "minimum": 1,
+                          "maximum": 1000000}
+    assert new["day_cost"] == {"type": ["number", "null"], "minimum": 0,
+                               "maximum": 1000000000}
+    assert new["enabled"] == {"type": "boolean"}
+    assert new["models"]["type"] == ["array", "null"]
+    assert new["models"]["items"] == {"type": "string", "minLength": 1,
+                                      "maxLength": 256}
+
+
+def test_every_form_is_what_the_server_checks(admin):
+    """It knows each member and its type, needs those, and knows no other."""
+    found = forms(spec_of(admin))
+    assert len(found) >= 15
+    for where, schema in found.items():
+        reply = refusal(admin, where, {"of_nobody": 1})
+        assert reply.status == 400 and reply.error["param"] == "of_nobody"
+        for name, one in schema["properties"].items():
+            reply = refusal(admin, where, {name: WRONG[type_of(one)]})
+            assert reply.status == 400, (where, name)
+            assert reply.error["param"] == name
+            assert "must be" in reply.error["message"], (where, name)
+        if schema["required"]:
+            reply = refusal(admin, where, {})
+            assert reply.status == 400, where
+            assert reply.error["param"] == next(
+                name for name in schema["properties"]
+                if name in schema["required"])
+
+
+def test_bounds_are_what_the_server_checks(admin):
+    """One more than the most is refused, by the sentence that tells both."""
+    for where, schema in forms(spec_of(admin)).items():
+        for name, one in schema["properties"].items():
+            if "maximum" in one:
+                value, most = one["maximum"] + 1, one["maximum"]
+            elif "maxLength" in one:
+                value, most = "x" * (one["maxLength"] + 1), one["maxLength"]
+            else:
+                continue
+            reply = refusal(admin, where, {name: value})
+            assert reply.status == 400, (where, name)
+            assert reply.error["param"] == name
+            assert f" to {most}" in reply.error["message"], (where, name)
+
+
+def test_routes_without_a_form_take_no_member(admin):
+    spec = spec_of(admin)
+    bare = {where for where, one in operations(spec).items()
+            if {"adminBearer": []} in one["security"]
+            and where[1] != "get"} - set(forms(spec))
+    assert ("/admin/getquota", "post") in bare
+    for where in bare:
+        reply = refusal(admin, where, {"of_nobody": 1})
+        assert reply.status == 400 and reply.error["param"] == "of_nobody"
+
+
+@pytest.mark.parametrize("path, names", [
+    ("/api/usage", ["from", "to", "by", "key", "model", "provider"]),
+    ("/api/log", ["lines", "key", "model", "status", "outcome", "bodies"]),
+    ("/api/config", []),
+])
+def test_queries(admin, path, names):
+    given = spec_of(admin)["paths"][path]["get"].get("parameters", [])
+    assert [one["name"] for one in given] == names
+    assert all(one["in"] == "query" and one["description"] for one in given)
+
+
+@pytest.mark.parametrize("path, method, status", [
+    ("/api/keys", "post", "201"), ("/api/keys", "get", "200"),
+    ("/api/keys/{name}", "put", "200"), ("/api/keys/{name}", "delete", "204"),
+    ("/admin/addapikey", "post", "201"),
+    ("/api/prompts/models/{rest}", "delete", "204"),
+])
+def test_successes(client, path, method, status):
+    answers = spec_of(client)["paths"][path][method]["responses"]
+    assert set(answers) == {status, "default"}
+
+
 def test_echo_is_told_where_it_is_served(make_server, the_upstream):
     server = make_server("lighttpd", CONF, {
         **standard_providers(the_upstream), "echo": ECHO})
@@ -237,7 +376,14 @@ def test_a_browser_shows_every_route(make_server, the_upstream, tmp_path,
     assert shown(dom) == {(f"{method.upper()} {path}", text)
                           for path, method, text in without_echo(table())}
     assert dom.count("<details>") == len(without_echo(table()))
-    assert f"curl -X POST '{url}/v1/chat/completions'" in html.unescape(dom)
+    text = html.unescape(dom)
+    assert f"curl -X POST '{url}/v1/chat/completions'" in text
+    keys = text[text.index("POST /api/keys<"):]
+    keys = keys[:keys.index("</details>")]
+    assert "<code>name</code>: string, 1 to 64 bytes, required<" in keys
+    assert "<code>rpm</code>: integer, 1 to 1000000<" in keys
+    assert """-d '{"name":"NAME"}'""" in keys
+    assert "<code>?by=</code>: some of hour, day," in text
 
 
 def examples(dom):
@@ -284,7 +430,12 @@ HOSTILE = ("<img src=x onerror=\"document.title='owned'\">"
 def crafted():
     """The page beside a description that does not mean well."""
     operation = {"summary": HOSTILE, "tags": [HOSTILE], "operationId": "x",
-                 "security": [{"constructor": []}, {"k": []}]}
+                 "security": [{"constructor": []}, {"k": []}],
+                 "parameters": [{"name": HOSTILE, "description": HOSTILE}],
+                 "requestBody": {"content": {"application/json": {"schema": {
+                     "properties": {HOSTILE: {"type": HOSTILE, "minLength":
+                                              HOSTILE}},
+                     "required": [HOSTILE], "additionalProperties": False}}}}}
     files = {"/docs": ("text/html", open(f"{SRC}/web/docs.html", "rb").read()),
              "/openapi.json": ("application/json", json.dumps({
                  "info": {"version": HOSTILE}, "tags": [{"name": HOSTILE}],
