@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "handlers/fields.h"
+
 /* A path that the pattern takes. */
 static const char *
 example_of(const char *pattern)
@@ -56,6 +58,23 @@ every_row_is_complete(void **state)
 		assert_int_equal(routes[i].pattern[0], '/');
 		assert_true(star == NULL || (star[1] == '\0' &&
 		    star[-1] == '/'));
+	}
+}
+
+/* What is read of a body has room for FIELDS_MAX members. */
+static void
+forms_are_of_bodies_and_fit(void **state)
+{
+	(void)state;
+	for (const struct route *r = routes; r < routes + route_count; r++) {
+		if (r->form == NULL)
+			continue;
+		assert_int_equal(r->key, ROUTE_KEY_ADMIN);
+		assert_true(strcmp(r->method, "POST") == 0 ||
+		    strcmp(r->method, "PUT") == 0);
+		assert_in_range(r->form->count, 1, FIELDS_MAX);
+		for (size_t i = 0; i < r->form->count; i++)
+			assert_non_null(r->form->fields[i].name);
 	}
 }
 
@@ -195,6 +214,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_row_is_found),
 		cmocka_unit_test(every_row_is_complete),
+		cmocka_unit_test(forms_are_of_bodies_and_fit),
 		cmocka_unit_test(every_row_is_below_a_root),
 		cmocka_unit_test(placeholders_stand_for_segments),
 		cmocka_unit_test(get_stands_for_head),
