@@ -19,7 +19,7 @@
 /* Of the thread pool's, which are 4. */
 enum { AT_ONCE_MAX = 2 };
 
-enum { ANSWER_MAX_BYTES = 64 << 20, ID_DIGITS_MAX = 18 };
+enum { ANSWER_MAX_BYTES = 64 << 20, ID_DIGITS_MAX = 18, NAME_MAX_BYTES = 64 };
 
 /* ---- Who may. ---- */
 
@@ -97,26 +97,114 @@ read_body(struct admin_job *j, struct exchange *x, size_t *n)
 	return spool_read(&x->body, 0, text, *n) == (ssize_t)*n ? text : NULL;
 }
 
-struct admin_job *
-admin_begin(struct exchange *x)
+/* ---- What is asked. ---- */
+
+/* "%41+b" -> "A b" (application/x-www-form-urlencoded). NULL: badly encoded. */
+static const char *
+decode(struct arena *arena, const char *text, size_t n)
+{
+	char	*spaced = arena_strndup(arena, text, n);
+
+	for (char *c = spaced; *c != '\0'; c++)
+		if (*c == '+')
+			*c = ' ';
+	return path_decode(arena, spaced, n);
+}
+
+static bool
+is_listed(const struct route_query *query, const char *name)
+{
+	while (query != NULL && query->name != NULL &&
+	    strcmp(query->name, name) != 0)
+		query++;
+	return query != NULL && query->name != NULL;
+}
+
+/* What is not a plain word is not repeated. */
+static void
+fail_unknown(struct admin_job *j, const char *name, size_t n)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz_";
+
+	if (n == 0 || n > NAME_MAX_BYTES || strspn(name, plain) < n) {
+		admin_fail(j, ERR_FIELD_UNKNOWN, NULL,
+		    "The query has a parameter that is not known here.");
+		return;
+	}
+	name = arena_strndup(&j->arena, name, n);
+	admin_fail(j, ERR_FIELD_UNKNOWN, name, arena_printf(&j->arena,
+	    "Unknown parameter '%s'.", name));
+}
+
+static size_t
+find_word(const struct route_query *query, const char *name, size_t n)
+{
+	size_t	 i = 0;
+
+	while (query[i].name != NULL && (strlen(query[i].name) != n ||
+	    memcmp(query[i].name, name, n) != 0))
+		i++;
+	return i;
+}
+
+/* Is each word one of the route's, once, and well encoded? False: the job has failed. */
+static bool
+check_query(struct admin_job *j, const struct route_query *query)
+{
+	unsigned seen = 0;
+	size_t	 n, name, i;
+
+	for (const char *pair = j->query; *pair != '\0'; pair += n) {
+		pair += *pair == '&';
+		n = strcspn(pair, "&");
+		if (n == 0)
+			continue;
+		name = strcspn(pair, "=&");
+		i = find_word(query, pair, name);
+		if (query[i].name == NULL) {
+			fail_unknown(j, pair, name);
+			return false;
+		}
+		if ((seen & 1u << i) != 0 || name == n ||
+		    decode(&j->arena, pair + name + 1, n - name - 1) == NULL) {
+			admin_fail(j, ERR_FIELD_VALUE, query[i].name,
+			    "It has no value, two, or one badly encoded.");
+			return false;
+		}
+		seen |= 1u << i;
+	}
+	return true;
+}
+
+/* False: the job has failed. */
+static bool
+read_values(struct admin_job *j, struct exchange *x)
 {
 	static const struct form no_members;
-	struct admin_job *j = admin_create(x);
 	const struct form *form = j->route->form == NULL ? &no_members :
 		    j->route->form;
 	struct field_problem problem = { NULL, NULL };
-	const char *json;
-	size_t	 n;
 	enum err err = ERR_SPOOL;
+	size_t	 n;
+	const char *json = read_body(j, x, &n);
 
-	json = read_body(j, x, &n);
 	exchange_forget_scan(x);
 	if (json != NULL)
 		err = fields_read(j->values, form->fields, form->count,
 		    &j->arena, json, n, &problem);
-	if (err == ERR_NONE)
+	if (err != ERR_NONE)
+		admin_fail(j, err, problem.name, problem.text);
+	return err == ERR_NONE;
+}
+
+struct admin_job *
+admin_begin(struct exchange *x)
+{
+	struct admin_job *j = admin_create(x);
+
+	if (read_values(j, x) && (j->route->query == NULL ||
+	    check_query(j, j->route->query)))
 		return j;
-	admin_fail(j, err, problem.name, problem.text);
 	admin_end(j);
 	return NULL;
 }
@@ -228,27 +316,6 @@ admin_run(struct admin_job *j, void (*work)(struct admin_job *))
 }
 
 /* ---- For the work. ---- */
-
-/* "%41+b" -> "A b" (application/x-www-form-urlencoded). NULL: badly encoded. */
-static const char *
-decode(struct arena *arena, const char *text, size_t n)
-{
-	char	*spaced = arena_strndup(arena, text, n);
-
-	for (char *c = spaced; *c != '\0'; c++)
-		if (*c == '+')
-			*c = ' ';
-	return path_decode(arena, spaced, n);
-}
-
-static bool
-is_listed(const struct route_query *query, const char *name)
-{
-	while (query != NULL && query->name != NULL &&
-	    strcmp(query->name, name) != 0)
-		query++;
-	return query != NULL && query->name != NULL;
-}
 
 const char *
 admin_query(struct admin_job *j, const char *name)

@@ -53,8 +53,8 @@ enum err admin_check(struct exchange *);
 bool	admin_has_key(const struct exchange *);
 
 /*
- * Read the body by the form of the route. NULL: it was refused, which the client
- * has been told.
+ * Read the body by the form of the route, and check the query by its words.
+ * NULL: something was refused, which the client has been told.
  */
 struct admin_job *admin_begin(struct exchange *);
 

@@ -171,7 +171,9 @@ def test_times_of_usage(admin, spelled):
     ("from=soon", "from"), ("from=", "from"), ("to=2026-13-01", "to"),
     ("from=2026-01-02&to=2026-01-01", "to"), ("from=-5", "from"),
     ("by=", "by"), ("by=month", "by"), ("by=day,,key", "by"),
-    ("by=day,", "by"), ("to=999999999999", "to")])
+    ("by=day,", "by"), ("to=999999999999", "to"), ("form=7d", "form"),
+    ("from=7d&from=8d", "from"), ("key", "key"), ("model=%zz", "model"),
+    ("&&lines=5&", "lines")])
 def test_bad_questions_for_usage(admin, query, param):
     refused(admin, "/api/usage?" + query, param)
 
@@ -356,7 +358,8 @@ def test_the_log_is_of_some_alone(server, admin):
 @pytest.mark.parametrize("query, param", [
     ("lines=0", "lines"), ("lines=1001", "lines"), ("lines=many", "lines"),
     ("lines=", "lines"), ("lines=-1", "lines"), ("lines=99999999999", "lines"),
-    ("status=99", "status"), ("status=ok", "status"), ("bodies=yes", "bodies")])
+    ("status=99", "status"), ("status=ok", "status"), ("bodies=yes", "bodies"),
+    ("provider=up", "provider"), ("lines=5&model=%e", "model")])
 def test_bad_questions_for_the_log(admin, query, param):
     refused(admin, "/api/log?" + query, param)
 
