@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -491,6 +492,15 @@ conn_linger(struct conn *c)
 	conn_update(c);
 }
 
+/* The beginning of a request may be here that nobody has looked at yet. */
+static bool
+has_unread(const struct conn *c)
+{
+	int	 n = 0;
+
+	return ioctl(c->in_fd, FIONREAD, &n) == 0 && n > 0;
+}
+
 void
 conn_attend(struct conn *c)
 {
@@ -517,7 +527,7 @@ conn_attend(struct conn *c)
 			conn_close(c);
 	} else if (c->answered)
 		conn_linger(c);
-	else if (c->front->stopping && c->state == CONN_IDLE)
+	else if (c->front->stopping && c->state == CONN_IDLE && !has_unread(c))
 		conn_close(c);
 	else
 		conn_update(c);

@@ -937,6 +937,45 @@ stopping_closes_idle_connections(void **state)
 	front_stop(&t->front);
 }
 
+/* What is to be sent arrives, while the loop is busy. */
+static void
+push(struct talk *t)
+{
+	ssize_t	 n = send(t->fd, buf_data(&t->out), buf_len(&t->out),
+		    MSG_NOSIGNAL);
+
+	assert_int_equal(n, buf_len(&t->out));
+	buf_consume(&t->out, (size_t)n);
+}
+
+/* It was accepted, and the web server counts on its answer. */
+static void
+stopping_answers_what_nobody_has_looked_at(void **state)
+{
+	struct talk *t = *state;
+
+	TURN_UNTIL(t, t->front.conn_count == 1);
+	wire_head(&t->out, 1, true, "/", "3");
+	wire_body(&t->out, 1, "abc", 3);
+	wire_end(&t->out, 1);
+	push(t);
+	front_stop(&t->front);
+	take_answer(t, 1, "200 OK", "/", "hello");
+	TURN_UNTIL(t, t->eof && t->stopped);
+}
+
+static void
+stopping_does_not_wait_for_the_rest_of_a_record(void **state)
+{
+	struct talk *t = *state;
+
+	TURN_UNTIL(t, t->front.conn_count == 1);
+	buf_append(&t->out, "\1\1\0", 3);
+	push(t);
+	front_stop(&t->front);
+	TURN_UNTIL(t, t->eof && t->stopped);
+}
+
 int
 main(void)
 {
@@ -980,6 +1019,8 @@ main(void)
 		TEST(an_answer_that_nobody_fetches_is_given_up),
 		TEST(stopping_lets_the_request_finish),
 		TEST(stopping_closes_idle_connections),
+		TEST(stopping_answers_what_nobody_has_looked_at),
+		TEST(stopping_does_not_wait_for_the_rest_of_a_record),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
