@@ -112,6 +112,22 @@ journal_append(struct journal *j, uint64_t wall_us, const char *line, size_t n)
 }
 
 bool
+journal_end_late(const char *dir, uint64_t wall_us)
+{
+	char	 path[JOURNAL_PATH_SIZE];
+	bool	 ok;
+	int	 fd;
+
+	journal_path(dir, wall_us, path);
+	fd = journal_file(dir, path, O_WRONLY);
+	if (fd < 0)
+		return false;
+	ok = write(fd, "\n", 1) == 1;
+	close(fd);
+	return ok;
+}
+
+bool
 journal_append_late(const char *dir, uint64_t wall_us, const char *line,
     size_t n)
 {

@@ -47,4 +47,7 @@ void	journal_path(const char *dir, uint64_t wall_us,
  */
 bool	journal_append_late(const char *dir, uint64_t wall_us,
 	    const char *line, size_t n);
+
+/* Append the newline that a line of the dead lacks. False, with errno: it was not written. */
+bool	journal_end_late(const char *dir, uint64_t wall_us);
 #endif

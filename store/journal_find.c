@@ -11,7 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "store/journal.h"
+#include "store/journal_files.h"
 
 enum { BLOCK_BYTES = 256 * 1024, PIECE_BYTES = 4096, NEEDLE_MAX = 128 };
 
@@ -35,12 +37,40 @@ journal_find_whole(const char *line, size_t n, size_t *len)
 	return start;
 }
 
+/* Does the file end with a whole line that only lacks its newline? */
+static bool
+is_unended(int fd, off_t end)
+{
+	static const char *const nothing[] = { "" };
+	off_t	 start = end > JOURNAL_LINE_MAX ? end - JOURNAL_LINE_MAX : 0;
+	size_t	 n = (size_t)(end - start), len;
+	char	*text = malloc(n + 1);
+	const char *last, *whole = NULL;
+	struct json_scan scan;
+
+	if (text == NULL)
+		abort();
+	if (n > 0 && pread(fd, text, n, start) == (ssize_t)n) {
+		last = memrchr(text, '\n', n);
+		last = last == NULL ? text : last + 1;
+		if (last < text + n)
+			whole = journal_find_whole(last,
+			    (size_t)(text + n - last), &len);
+	}
+	json_scan_init(&scan, nothing, 0);
+	if (whole != NULL && (json_scan_feed(&scan, whole, len) != ERR_NONE ||
+	    json_scan_end(&scan) != ERR_NONE))
+		whole = NULL;
+	free(text);
+	return whole != NULL;
+}
+
 /*
  * Whether the line that goes on at AT, after its head, comes to its end before
  * another one begins.
  */
-static bool
-is_whole(int fd, off_t at)
+static enum journal_found
+judge(int fd, off_t at)
 {
 	char	 piece[HEAD_LEN + PIECE_BYTES], *newline;
 	size_t	 kept = 0, n, text;
@@ -52,13 +82,14 @@ is_whole(int fd, off_t at)
 		newline = memchr(piece, '\n', n);
 		text = newline == NULL ? n : (size_t)(newline - piece);
 		if (memmem(piece, text, head, HEAD_LEN) != NULL)
-			return false;
+			return JOURNAL_MISSING;
 		if (newline != NULL)
-			return newline > piece && newline[-1] == '}';
+			return newline > piece && newline[-1] == '}' ?
+			    JOURNAL_FOUND : JOURNAL_MISSING;
 		kept = n < HEAD_LEN ? n : HEAD_LEN - 1;
 		memmove(piece, piece + n - kept, kept);
 	}
-	return false;
+	return is_unended(fd, at) ? JOURNAL_UNENDED : JOURNAL_MISSING;
 }
 
 static enum journal_found
@@ -66,13 +97,15 @@ search_block(int fd, char *block, off_t start, size_t n, const char *needle,
     size_t needle_len)
 {
 	const char *p = block;
+	enum journal_found found;
 
 	if (pread(fd, block, n, start) != (ssize_t)n)
 		return JOURNAL_UNREADABLE;
 	while ((p = memmem(p, n - (size_t)(p - block), needle,
 	    needle_len)) != NULL) {
-		if (is_whole(fd, start + (p - block)))
-			return JOURNAL_FOUND;
+		found = judge(fd, start + (p - block));
+		if (found != JOURNAL_MISSING)
+			return found;
 		p++;
 	}
 	return JOURNAL_MISSING;

@@ -7,6 +7,7 @@
 
 enum journal_found {
 	JOURNAL_FOUND,			/* the whole line */
+	JOURNAL_UNENDED,		/* all but its newline, at the file's end */
 	JOURNAL_MISSING,		/* or there is but a part of it */
 	JOURNAL_UNREADABLE
 };

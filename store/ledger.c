@@ -153,15 +153,31 @@ ledger_needs_journal(const struct layout_record *r)
 	    LEDGER_HELD && is_sane(r);
 }
 
+/*
+ * A line that only lacks its newline gets that: behind one before another copy
+ * it would be a line itself. Should another writer have come first it is torn
+ * now, and missing.
+ */
+static enum journal_found
+find_ended(const char *dir, uint64_t wall_us, const char *id)
+{
+	enum journal_found found = journal_find(dir, wall_us, id);
+
+	if (found != JOURNAL_UNENDED)
+		return found;
+	return journal_end_late(dir, wall_us) ?
+	    journal_find(dir, wall_us, id) : JOURNAL_UNREADABLE;
+}
+
 /* In the file of its hour; or in the next, if the clock was set. */
 static bool
 append_if_missing(const struct layout_record *r, const char *dir)
 {
 	enum journal_found found;
 
-	found = journal_find(dir, r->wall_us, r->id);
+	found = find_ended(dir, r->wall_us, r->id);
 	if (found == JOURNAL_MISSING)
-		found = journal_find(dir, r->wall_us + hour_us, r->id);
+		found = find_ended(dir, r->wall_us + hour_us, r->id);
 	if (found == JOURNAL_MISSING)
 		return journal_append_late(dir, r->wall_us, r->line,
 		    r->line_len);

@@ -99,10 +99,25 @@ a_torn_line_is_not_found(void **state)
 
 	put(x, "{\"asctime\":\"2026\",\"request_id\":\"req_a\",\"n\":1");
 	assert_found(x, "req_a", false);
-	put(x, "}");
-	assert_found(x, "req_a", false);
-	put(x, "\n");
+	put(x, "}\n");
 	assert_found(x, "req_a", true);
+}
+
+/* A page ends before the newline, and so does the writer. */
+static void
+a_line_that_lacks_its_newline_alone_is_told(void **state)
+{
+	struct fixture *x = *state;
+
+	put(x, LINE("req_o") "{\"asctime\":\"2026\",\"request_id\":"
+	    "\"req_a\",\"usage\":{\"n\":1}");
+	assert_found(x, "req_a", false);	/* this brace is of usage */
+	put(x, "}");
+	assert_int_equal(journal_find(x->dir, NOON_US, "req_a"),
+	    JOURNAL_UNENDED);
+	assert_found(x, "req_o", true);
+	put(x, LINE("req_b"));
+	assert_found(x, "req_a", false);
 }
 
 static void
@@ -236,6 +251,7 @@ main(void)
 		TEST(lines_are_found_by_id),
 		TEST(only_the_hours_file_is_read),
 		TEST(a_torn_line_is_not_found),
+		TEST(a_line_that_lacks_its_newline_alone_is_told),
 		TEST(a_line_behind_a_torn_one_is_found),
 		TEST(a_torn_end_is_no_end),
 		TEST(an_id_in_a_body_is_no_line),

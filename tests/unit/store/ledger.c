@@ -190,6 +190,20 @@ death_while_the_line_was_written(void **state)
 	assert_settled(x, OTHER TORN "\n" OURS);
 }
 
+/* Behind a newline and a second copy, the first would be a line as well. */
+static void
+death_before_the_newline_was_written(void **state)
+{
+	struct fixture *x = *state;
+	char	 most[] = OTHER OURS;
+
+	hold(x, OURS);
+	most[sizeof most - 2] = '\0';
+	put(x, x->journal, most);
+	assert_true(recover(x));
+	assert_settled(x, OTHER OURS);
+}
+
 static void
 death_while_the_line_was_written_and_others_went_on(void **state)
 {
@@ -411,6 +425,7 @@ main(void)
 		TEST(death_before_the_line_was_written),
 		TEST(death_after_the_line_was_written),
 		TEST(death_while_the_line_was_written),
+		TEST(death_before_the_newline_was_written),
 		TEST(death_while_the_line_was_written_and_others_went_on),
 		TEST(death_while_the_counts_were_applied),
 		TEST(written_needs_no_journal),
