@@ -32,6 +32,20 @@ admin_has_key(const struct exchange *x)
 	    params_get(&x->request->params, "HTTP_ADMINKEY"));
 }
 
+static bool
+is_shown(const char *key)
+{
+	return key != NULL && key[0] != '\0';
+}
+
+/* Who shows nothing has not tried a key. */
+static bool
+has_guessed(const struct exchange *x)
+{
+	return is_shown(x->credential) || is_shown(
+	    params_get(&x->request->params, "HTTP_ADMINKEY"));
+}
+
 /* Who may not try is not told whether the key was right. */
 enum err
 admin_check(struct exchange *x)
@@ -39,6 +53,8 @@ admin_check(struct exchange *x)
 	struct state *state = x->app->state;
 	uint64_t now_s = x->call.start_wall_us / 1000000;
 
+	if (!has_guessed(x))
+		return ERR_ADMIN_KEY;
 	x->retry_after_s = throttle_wait_s(state, x->call.client_host, now_s);
 	if (x->retry_after_s > 0)
 		return ERR_ADMIN_LOCKED;

@@ -28,8 +28,6 @@ metrics_check(struct exchange *x)
 			x->call.key_id = "admin";
 		return ERR_NONE;
 	}
-	if (x->credential == NULL && params_get(p, "HTTP_ADMINKEY") == NULL)
-		return ERR_INVALID_API_KEY;	/* no guess */
 	err = admin_check(x);
 	return err == ERR_ADMIN_KEY ? ERR_INVALID_API_KEY : err;
 }

@@ -175,6 +175,16 @@ def test_metrics_are_no_place_to_guess_at(make_server):
         assert int(reply.header("Retry-After")) >= 1
 
 
+def test_who_shows_no_key_has_not_guessed(make_server):
+    server = make_server("lighttpd", env=ENV)
+    visitor, path = From(server), READS[0][1]
+    for _ in range(FAILURES):
+        for headers in ([], [("AdminKey", "")]):
+            refused(visitor.get(path, headers=headers), 401)
+    right = [("AdminKey", ADMIN)]
+    assert visitor.get(path, headers=right).status == 200
+
+
 # What is asked.
 
 @pytest.mark.parametrize("method, pattern", WITH_BODY,
