@@ -20,6 +20,12 @@ struct accounts_maker {
 	unsigned	 hint;		/* see chunks_claim */
 };
 
+/* The word base_state; while it is written: ACCOUNTS_BASE_WRITER, and by whom. */
+enum {
+	ACCOUNTS_BASE_NONE, ACCOUNTS_BASE_READY,
+	ACCOUNTS_BASE_WRITER = 1 << 16	/* state_owner below */
+};
+
 /* The account of ID, found or made: from 1. 0: no room. */
 uint32_t accounts_get(const struct segment *, struct accounts_maker *,
 	    const uint8_t id[LAYOUT_ACCOUNT_ID]);

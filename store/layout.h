@@ -116,7 +116,7 @@ struct layout_account {
 	_Atomic uint64_t born_ms;
 	_Atomic uint32_t is_ready;
 	alignas(LAYOUT_ALIGN)
-	_Atomic uint32_t base_state;	/* see limits.c */
+	_Atomic uint32_t base_state;	/* see accounts.h */
 	_Atomic uint64_t base[LAYOUT_ACCOUNT_CELLS - LAYOUT_DAY];
 };
 

@@ -1,4 +1,4 @@
-/* state_private.h - what a struct state is, for state.c and limits.c alone. */
+/* state_private.h - what a struct state is, for state.c and limits*.c alone. */
 #ifndef STORE_STATE_PRIVATE_H
 #define STORE_STATE_PRIVATE_H
 
