@@ -3,7 +3,6 @@
 #include "fcgi/conn.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -563,20 +562,18 @@ conn_open(struct front *front, int fd)
 {
 	struct conn *c = conn_create(front, fd, fd);
 
-	if (c == NULL) {
+	if (c == NULL)
 		close(fd);
-		return;
-	}
-	conn_read(c);
+	else
+		conn_read(c);
 }
 
 static void
 conn_set_nonblocking(int fd)
 {
-	int	 flags = fcntl(fd, F_GETFL);
+	int	 on = 1;
 
-	if (flags >= 0)
-		fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+	ioctl(fd, FIONBIO, &on);
 }
 
 void

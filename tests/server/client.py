@@ -19,16 +19,27 @@ class Timeout(AssertionError):
     pass
 
 
-def until(condition, what="the condition", timeout=None):
-    """Poll CONDITION until it returns something true; return that."""
+def until(condition, what="the condition", timeout=None, steady=0):
+    """
+    Poll CONDITION until it returns something true, for STEADY seconds on end;
+    return that.
+    """
     end = time.monotonic() + (timeout or PATIENCE)
+    since = None
     while True:
         value = condition()
-        if value:
+        now = time.monotonic()
+        if not value:
+            since = None
+        elif steady == 0:
             return value
-        if time.monotonic() > end:
+        elif since is None:
+            since = now
+        elif now - since > steady:
+            return value
+        if now > end:
             raise Timeout(f"waited {timeout or PATIENCE} s for {what}")
-        time.sleep(0.01)
+        time.sleep(0.15 if steady else 0.01)
 
 
 class Reply:

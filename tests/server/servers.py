@@ -204,6 +204,14 @@ class Server:
         shutil.rmtree(self.tmp, ignore_errors=True)
         raise AssertionError(f"{self.kind} does not start: {last}\n{logs}")
 
+    def everywhere(self, condition, what):
+        """
+        Wait until CONDITION holds whichever process answers. One may happen to
+        answer all that is asked, while another has yet to look at the database,
+        which each does once a second; CGI looks at once.
+        """
+        until(condition, what, steady=0 if self.kind == "apache-cgi" else 1.2)
+
     def _listens(self):
         for name, process in self.processes:
             if process.poll() is not None:

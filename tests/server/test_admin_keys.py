@@ -64,7 +64,7 @@ def everywhere(server, authorization, status):
             "/v1/chat/completions", {"model": "gpt-test", "messages": []},
             headers=[("Authorization", authorization)]).status
             for _ in range(4 * server.procs)} == {status}
-    until(all_say, f"{status} from every process")
+    server.everywhere(all_say, f"{status} from every process")
 
 
 def test_a_key_from_adding_to_removing(server, admin):

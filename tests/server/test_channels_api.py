@@ -73,8 +73,9 @@ def statuses(server, model):
 
 
 def everywhere(server, model, provider, status=200):
-    until(lambda: statuses(server, model) == {(status, provider)},
-          f"{status} of {provider} for {model} from every process")
+    server.everywhere(
+        lambda: statuses(server, model) == {(status, provider)},
+        f"{status} of {provider} for {model} from every process")
 
 
 def has_read(server, count):
@@ -99,7 +100,7 @@ def tidy(request):
     for kind in ("channels", "models"):
         for one in admin(server, "GET", f"/api/{kind}", status=200).json():
             admin(server, "DELETE", f"/api/{kind}/{one['id']}", status=204)
-    everywhere(server, "m", None, 404)
+    until(lambda: statuses(server, "m") == {(404, None)}, "none to be left")
 
 
 def test_a_channel_as_the_readme_of_old_makes_it(server, a):

@@ -6,7 +6,6 @@ import subprocess
 import pytest
 
 from channels import a, open_chat
-from client import until
 from servers import AS_USER
 
 SERVERS = ["lighttpd"]
@@ -40,7 +39,7 @@ def everywhere(server, model, status):
         finally:
             for reply in replies:
                 reply.close()
-    until(all_say, f"{status} from every process")
+    server.everywhere(all_say, f"{status} from every process")
 
 
 @pytest.fixture(autouse=True)

@@ -28,7 +28,7 @@ def every_responder(server, client, check):
     """CHECK(client) holds many times in a row: all responders have it."""
     def steady():
         return all(check(client) for _ in range(8 * server.procs))
-    until(steady, "every responder to have read the new files")
+    server.everywhere(steady, "every responder to have read the new files")
 
 
 # Reload.

@@ -62,7 +62,7 @@ def everywhere(server, secret, status, **more):
         replies = [ask(server, secret, **more).status
                    for _ in range(4 * server.procs)]
         return set(replies) == {status}
-    until(all_say, f"{status} from every process")
+    server.everywhere(all_say, f"{status} from every process")
 
 
 @pytest.fixture(autouse=True)

@@ -83,7 +83,7 @@ def everywhere(server, secret, status, **more):
     def all_say():
         return {ask(server, secret, **more).status
                 for _ in range(4 * server.procs)} == {status}
-    until(all_say, f"{status} from every process")
+    server.everywhere(all_say, f"{status} from every process")
 
 
 def test_a_key_from_making_to_deleting(server, admin):

@@ -93,7 +93,7 @@ def everywhere(server, status, *headers, **more):
     def all_say():
         return {ask(server, *headers, **more).status
                 for _ in range(4 * server.procs)} == {status}
-    until(all_say, f"{status} from every process")
+    server.everywhere(all_say, f"{status} from every process")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -72,8 +72,9 @@ def chat(server, key=KEY):
 
 
 def everywhere(server, key, status):
-    until(lambda: all(server.client(key).get("/v1/models").status == status
-                      for _ in range(4 * server.procs)), f"{status} by all")
+    server.everywhere(lambda: all(
+        server.client(key).get("/v1/models").status == status
+        for _ in range(4 * server.procs)), f"{status} by all")
 
 
 def all_serve(server, key):
