@@ -45,11 +45,30 @@ pattern_matches(const char *pattern, const char *path)
 	return *pattern == '\0' && *path == '\0';
 }
 
+/*
+ * What "*" stands for. TRACE would show the client the request as the provider
+ * got it, with the provider's key (RFC 9110 section 9.3.8); what any other
+ * method does upstream is not known here.
+ */
+static const char *const methods[] = {
+	"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE",
+};
+
+static bool
+method_is_known(const char *method)
+{
+	for (size_t i = 0; i < sizeof methods / sizeof methods[0]; i++)
+		if (strcmp(methods[i], method) == 0)
+			return true;
+	return false;
+}
+
 static bool
 method_is(const struct route *r, const char *method)
 {
+	if (r->method[0] == '*')
+		return method_is_known(method);
 	return strcmp(r->method, method) == 0 ||
-	    (r->method[0] == '*' && strcmp(method, "OPTIONS") != 0) ||
 	    (strcmp(r->method, "GET") == 0 && strcmp(method, "HEAD") == 0);
 }
 

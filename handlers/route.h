@@ -32,7 +32,7 @@ struct route_query {
 };
 
 struct route {
-	const char	*method;	/* GET stands for HEAD too; "*" = any */
+	const char	*method;	/* GET stands for HEAD too; "*" = GET, HEAD, POST, PUT, PATCH, DELETE */
 	const char	*pattern;	/* a path; "{id}" takes one segment, a final "*" any rest, not empty ones */
 	enum route_key	 key;
 	enum route_body	 body;

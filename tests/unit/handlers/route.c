@@ -154,6 +154,25 @@ other_methods_are_a_405(void **state)
 	}
 }
 
+/* No route takes a method that is not in the table, "*" included. */
+static void
+no_route_takes_an_unknown_method(void **state)
+{
+	static const char *const unknown[] = {
+		"TRACE", "TRACK", "CONNECT", "PROPFIND", "MKCOL", "MOVE",
+		"COPY", "LOCK", "SEARCH", "QUERY", "REPORT", "PURGE", "LINK",
+		"trace", "get", "Post", "GETS", "GE", "POST ", "*", "",
+	};
+	const struct route *r;
+
+	(void)state;
+	for (size_t i = 0; i < route_count; i++)
+		for (size_t j = 0; j < sizeof unknown / sizeof *unknown; j++)
+			assert_int_equal(route_find(&r, unknown[j],
+			    example_of(routes[i].pattern)),
+			    ERR_METHOD_NOT_ALLOWED);
+}
+
 static void
 unknown_paths_are_a_404(void **state)
 {
@@ -220,6 +239,7 @@ main(void)
 		cmocka_unit_test(get_stands_for_head),
 		cmocka_unit_test(names_may_hold_slashes),
 		cmocka_unit_test(other_methods_are_a_405),
+		cmocka_unit_test(no_route_takes_an_unknown_method),
 		cmocka_unit_test(unknown_paths_are_a_404),
 		cmocka_unit_test(allow_names_what_is_there),
 	};
