@@ -28,22 +28,20 @@ admin_has_key(const struct exchange *x)
 {
 	const struct snapshot *s = x->call.snapshot;
 
-	return gate_is_admin(s, x->credential) || gate_is_admin(s,
+	for (size_t i = 0; i < x->credentials.count; i++)
+		if (gate_is_admin(s, x->credentials.shown[i]))
+			return true;
+	return gate_is_admin(s,
 	    params_get(&x->request->params, "HTTP_ADMINKEY"));
-}
-
-static bool
-is_shown(const char *key)
-{
-	return key != NULL && key[0] != '\0';
 }
 
 /* Who shows nothing has not tried a key. */
 static bool
 has_guessed(const struct exchange *x)
 {
-	return is_shown(x->credential) || is_shown(
-	    params_get(&x->request->params, "HTTP_ADMINKEY"));
+	const char *key = params_get(&x->request->params, "HTTP_ADMINKEY");
+
+	return x->credentials.count > 0 || (key != NULL && *key != '\0');
 }
 
 /* Who may not try is not told whether the key was right. */

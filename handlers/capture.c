@@ -79,7 +79,8 @@ finish(struct exchange *x, struct call_text *text)
 {
 	const struct target *t = x->call.target;
 
-	mask(text, x->credential);
+	for (size_t i = 0; i < x->credentials.count; i++)
+		mask(text, x->credentials.shown[i]);
 	if (t != NULL)
 		mask(text, t->key);
 	for (size_t i = 0; t != NULL && i < t->provider->header_count; i++) {

@@ -40,6 +40,15 @@ echo_is_configured(const struct snapshot *s)
 	return false;
 }
 
+static bool
+shows_key(const struct exchange *x, const char *key)
+{
+	for (size_t i = 0; i < x->credentials.count; i++)
+		if (gate_equal(x->credentials.shown[i], key))
+			return true;
+	return false;
+}
+
 /* The echo provider whose key the client shows, or NULL. */
 static const struct conf_provider *
 echo_find_provider(const struct exchange *x)
@@ -50,7 +59,7 @@ echo_find_provider(const struct exchange *x)
 		const struct roster_entry *e = &r->entries[i];
 
 		if (e->provider->kind == CONF_KIND_ECHO &&
-		    gate_equal(x->credential, e->key))
+		    shows_key(x, e->key))
 			return e->provider;
 	}
 	return NULL;

@@ -6,7 +6,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "gateway/gate.h"
@@ -51,42 +50,6 @@ exchange_set_app(struct app *app)
 
 /* ---- What the client showed. ---- */
 
-/*
- * Apache hides Authorization unless told otherwise, and a rewrite renames it
- * with REDIRECT_ in front; the other two are what Azure's and Anthropic's
- * client libraries send.
- */
-static const struct { const char *name; bool has_scheme; }
-credential_params[] = {
-	{ "HTTP_AUTHORIZATION", true },
-	{ "REDIRECT_HTTP_AUTHORIZATION", true },
-	{ "REDIRECT_REDIRECT_HTTP_AUTHORIZATION", true },
-	{ "HTTP_X_API_KEY", false },
-	{ "HTTP_API_KEY", false },
-};
-
-/* "Bearer KEY" (RFC 6750 section 2.1); a bare key is taken as well (P45). */
-static const char *
-find_credential(const struct params *p)
-{
-	const char *value;
-
-	for (size_t i = 0; i < sizeof credential_params /
-	    sizeof *credential_params; i++) {
-		value = params_get(p, credential_params[i].name);
-		if (value == NULL || *value == '\0')
-			continue;
-		if (credential_params[i].has_scheme &&
-		    strncasecmp(value, "Bearer ", 7) == 0)
-			value += 7;
-		else if (credential_params[i].has_scheme &&
-		    strchr(value, ' ') != NULL)
-			continue;	/* "Basic ...": the site's own, not for us */
-		return value + strspn(value, " ");
-	}
-	return NULL;
-}
-
 static const char *
 find_allowed_origin(const struct exchange *x)
 {
@@ -129,15 +92,30 @@ answer_options(struct exchange *x)
 	request_end(x->request, NULL, 0);
 }
 
+/* The first key that is good counts, whatever else is shown. */
+static enum err
+check_credentials(struct exchange *x)
+{
+	bool	 api_key_first = exchange_is_anthropic(x);
+	enum err err = ERR_INVALID_API_KEY;
+
+	for (size_t i = 0; i < x->credentials.count &&
+	    err == ERR_INVALID_API_KEY; i++)
+		err = gate_check(&x->call, credentials_get(&x->credentials, i,
+		    api_key_first));
+	return err;
+}
+
 /* By a key, or by whom the web server let in. */
 static enum err
 check_caller(struct exchange *x)
 {
-	if (x->credential == NULL &&
-	    x->call.snapshot->conf->auth.remote_user)
+	if (x->credentials.count > 0)
+		return check_credentials(x);
+	if (x->call.snapshot->conf->auth.remote_user)
 		return gate_check_user(&x->call,
 		    identity_find(&x->request->params));
-	return gate_check(&x->call, x->credential);
+	return gate_check(&x->call, NULL);
 }
 
 /* A client whose key is good must not hear that it is not. */
@@ -146,7 +124,7 @@ check_client(struct exchange *x)
 {
 	enum err err = check_caller(x);
 
-	return err == ERR_INVALID_API_KEY && x->credential != NULL &&
+	return err == ERR_INVALID_API_KEY && x->credentials.count > 0 &&
 	    x->app->keys_unread ? ERR_STORE : err;
 }
 
@@ -277,7 +255,7 @@ on_head(struct request *request)
 	begin_call(x);
 	spool_init(&x->body,
 	    (size_t)x->call.snapshot->conf->limits.memory_body_bytes);
-	x->credential = find_credential(&request->params);
+	credentials_find(&x->credentials, &request->params);
 	x->origin = find_allowed_origin(x);
 	request->response.no_body = strcmp(x->call.method, "HEAD") == 0;
 	capture_begin(x);
@@ -427,6 +405,17 @@ exchange_forget_scan(struct exchange *x)
 	free(x->multipart);
 	x->scan = NULL;
 	x->multipart = NULL;
+}
+
+bool
+exchange_is_anthropic(const struct exchange *x)
+{
+	const char *version = params_get(&x->request->params,
+	    "HTTP_ANTHROPIC_VERSION");
+
+	if (x->route != NULL && x->route->body == ROUTE_BODY_MODEL)
+		return x->route->is_anthropic;
+	return version != NULL && *version != '\0';
 }
 
 const char *

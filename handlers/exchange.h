@@ -12,6 +12,7 @@
 #include "fcgi/request.h"
 #include "gateway/call.h"
 #include "gateway/snapshot.h"
+#include "handlers/credentials.h"
 #include "handlers/path.h"
 #include "store/store.h"
 #include "store/journal.h"
@@ -74,7 +75,7 @@ struct exchange {
 	const struct route *route;	/* NULL until routed */
 	struct call	 call;
 	struct path	 path;
-	const char	*credential;	/* what the client showed, or NULL; never logged */
+	struct credentials credentials;	/* what the client shows; never logged */
 	const char	*origin;	/* allowed CORS origin to be told, or NULL */
 	const char	*param;		/* the member that an error is about, or NULL: as always */
 	unsigned	 retry_after_s;	/* to be told with an error; 0 = nothing */
@@ -102,6 +103,12 @@ struct exchange {
 
 /* The body has been read: its scans are of no more use and are freed. */
 void	exchange_forget_scan(struct exchange *);
+
+/*
+ * Does the client speak Anthropic's API? Where a path belongs to no dialect, such
+ * as /v1/models, its header anthropic-version says so.
+ */
+bool	exchange_is_anthropic(const struct exchange *);
 
 /* Who asks, as a short text that reveals nothing of the key; "" when open. */
 const char *exchange_key_id(const struct exchange *);

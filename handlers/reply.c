@@ -186,7 +186,7 @@ reply_format_error(struct buf *out, const struct exchange *x, enum err err,
 
 	if (text == NULL)
 		text = info->text;
-	if (x->route != NULL && x->route->is_anthropic)
+	if (exchange_is_anthropic(x))
 		return format_anthropic_error(out, x, info, text);
 	buf_puts(out, "{\"error\":{\"message\":");
 	json_write_string(out, text, strlen(text));

@@ -157,6 +157,21 @@ def test_who_shows_ten_wrong_keys_waits(make_server, kind):
         assert server.client().get("/v1/models").status == 200
 
 
+def test_the_admin_key_counts_wherever_it_is(make_server):
+    """A client's token for somebody else does not hide it, nor is it a guess."""
+    server = make_server("lighttpd", env=ENV)
+    visitor, path = From(server), READS[0][1]
+    foreign = [("Authorization", f"Bearer {WRONG}"), ("api-key", WRONG)]
+    for _ in range(2 * FAILURES):
+        for right in (("AdminKey", ADMIN), ("x-api-key", ADMIN)):
+            reply = visitor.get(path, headers=[*foreign, right])
+            assert reply.status == 200, reply
+    for _ in range(FAILURES):       # however many a request shows, it is one
+        refused(visitor.get(path, headers=[*foreign, ("AdminKey", WRONG)]),
+                401)
+    refused(visitor.get(path, headers=foreign), 429)
+
+
 def test_metrics_are_no_place_to_guess_at(make_server):
     """Its answers tell of the admin key as well; who shows none is no guesser."""
     server = make_server("lighttpd", env=ENV)

@@ -1,4 +1,6 @@
 """Routes, methods, models, keys and CORS: what no web server decides."""
+import itertools
+
 import pytest
 
 from fixtures import provider
@@ -194,6 +196,41 @@ def test_bad_keys(client, upstream, method, path, header, value):
     assert reply.error["code"] == "invalid_api_key"
     assert KEY not in reply.body.decode()
     assert upstream.requests == []
+
+
+# Each place where a client may put a key, with what may stand there.
+SHOWN = {
+    "Authorization": [None, f"Bearer {KEY}", "Bearer sk-ant-oat01-foreign",
+                      "foreign", "Basic Zm9vOmJhcg==", "Bearer "],
+    "x-api-key": [None, OTHER_KEY, "wrong"],
+    "api-key": [None, KEY, ""]}
+
+
+@pytest.mark.parametrize("method, path", [
+    ("GET", "/v1/models"), ("POST", "/v1/messages"),
+    ("POST", "/v1/chat/completions"), ("GET", "/v1/nothing")])
+def test_a_good_key_counts_wherever_it_is(client, method, path):
+    """A client's token for somebody else does not hide the gateway's key."""
+    for values in itertools.product(*SHOWN.values()):
+        headers = [(name, value) for name, value in zip(SHOWN, values)
+                   if value is not None]
+        good = any(KEY in value or OTHER_KEY in value for _, value in headers)
+        reply = client.ask(method, path, b"{}" if method == "POST" else None,
+                           auth=False, headers=headers)
+        assert (reply.status != 401) == good, (headers, str(reply))
+
+
+def test_which_of_two_good_keys_counts(server, client):
+    """On Anthropic's routes x-api-key does, elsewhere Authorization."""
+    def key_id(path, body, headers):
+        reply = client.post(path, body, auth=False, headers=headers)
+        return server.journaled(reply.header("x-request-id"))["key_id"]
+    both = [("Authorization", f"Bearer {KEY}"), ("x-api-key", OTHER_KEY)]
+    for path in ("/v1/messages", "/v1/chat/completions"):
+        one, other = (key_id(path, CHAT, [header]) for header in both)
+        assert one != other
+        wanted = other if path == "/v1/messages" else one
+        assert key_id(path, CHAT, both) == wanted
 
 
 def test_key_is_judged_before_the_body(client, upstream):
