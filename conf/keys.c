@@ -175,8 +175,10 @@ const struct key keys[] = {
 	{ .name = "sticky", MAIN(sticky), STRING("auto"),
 	  .value = values_sticky,
 	  .help = "what leads a caller's requests to one channel, whose cache "
-	  "then knows the prompt: auto takes the header x-session-id or "
-	  "session_id, or else the body's prompt_cache_key or user, or else the "
+	  "then knows the prompt: auto takes the header x-session-id, "
+	  "session_id, x-claude-code-session-id or x-session-affinity, or else "
+	  "the body's prompt_cache_key or user (of /v1/messages: "
+	  "metadata.user_id, or the session_id in it), or else the "
 	  "key, if sluicectl or the admin API made it; header:NAME takes the "
 	  "header NAME, none nothing; requests without it are spread by weight "
 	  "and performance" },

@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/multipart.h"
 #include "handlers/prompt.h"
+#include "handlers/route.h"
 
 #define NEW_OPTIONS	"\"stream_options\":{\"include_usage\":true}"
 
@@ -19,6 +20,7 @@ enum {
 	MODEL_MAX_BYTES = 256,
 	STICKY_MAX_BYTES = 512,
 	OPTIONS_MAX_BYTES = 4096,
+	METADATA_MAX_BYTES = 4096,
 	AROUND_MAX_BYTES = 256,		/* of what is put around a model's name */
 	DIGITS_MAX = 18
 };
@@ -160,6 +162,56 @@ read_options(struct exchange *x, struct body *b)
 	read_include_usage(b, text);
 }
 
+/* The string called NAME in the object TEXT, in the arena; NULL: there is none. */
+static const char *
+find_string(struct exchange *x, const char *text, const char *name)
+{
+	const char *path[] = { name, NULL };
+	yajl_val tree = yajl_tree_parse(text, NULL, 0);
+	const char *found = tree == NULL ? NULL :
+	    YAJL_GET_STRING(yajl_tree_get(tree, path, yajl_t_string));
+
+	found = arena_strdup(x->call.arena, found);
+	yajl_tree_free(tree);
+	return found;
+}
+
+/*
+ * metadata.user_id of /v1/messages. Claude Code puts JSON into it, whose
+ * session_id is the conversation; all else is a text of the client's own.
+ */
+static const char *
+read_user_id(struct exchange *x)
+{
+	const struct json_range *range = &x->scan->ranges[MEMBER_METADATA];
+	size_t	 n = (size_t)(range->end - range->start);
+	char	 text[METADATA_MAX_BYTES + 1];
+	const char *user, *session;
+
+	if (range->kind != JSON_OBJECT || n > METADATA_MAX_BYTES ||
+	    spool_read(&x->body, range->start, text, n) != (ssize_t)n)
+		return NULL;
+	text[n] = '\0';
+	user = find_string(x, text, "user_id");
+	if (user == NULL || *user != '{')
+		return user;
+	session = find_string(x, user, "session_id");
+	return session == NULL || *session == '\0' ? user : session;
+}
+
+static const char *
+read_sticky(struct exchange *x)
+{
+	const char *sticky = read_string(x, MEMBER_PROMPT_CACHE_KEY,
+	    STICKY_MAX_BYTES);
+
+	if (sticky == NULL)
+		sticky = read_string(x, MEMBER_USER, STICKY_MAX_BYTES);
+	if (sticky == NULL && x->route->is_anthropic)
+		sticky = read_user_id(x);
+	return sticky;
+}
+
 static enum err
 read_json(struct exchange *x, struct body *b)
 {
@@ -174,9 +226,7 @@ read_json(struct exchange *x, struct body *b)
 		return err;
 	read_options(x, b);
 	read_output(x, b);
-	b->sticky = read_string(x, MEMBER_PROMPT_CACHE_KEY, STICKY_MAX_BYTES);
-	if (b->sticky == NULL)
-		b->sticky = read_string(x, MEMBER_USER, STICKY_MAX_BYTES);
+	b->sticky = read_sticky(x);
 	if (!b->has_model)
 		return ERR_NONE;
 	x->call.model = read_string(x, MEMBER_MODEL, MODEL_MAX_BYTES);

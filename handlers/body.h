@@ -23,7 +23,7 @@ struct body {
 	enum json_kind	 options_kind;
 	bool		 options_have_members;
 	bool		 asks_usage;	/* stream_options says whether usage is wanted */
-	const char	*sticky;	/* prompt_cache_key, else user; NULL = neither */
+	const char	*sticky;	/* prompt_cache_key, else user, else what metadata says of it; NULL = nothing */
 	bool		 has_max_output;
 	uint64_t	 max_output;	/* tokens that each answer may have */
 	uint64_t	 answers;	/* that are asked for; 0 = it does not say */

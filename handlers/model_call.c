@@ -20,9 +20,14 @@ static const char *const token_paths[] = {
 	"responses",
 };
 
-/* What clients call the header of a conversation, in the order of preference. */
+/*
+ * What clients call the header of a conversation, in the order of preference:
+ * opencode, Codex and pi (session_id; nginx drops names with an underscore), Claude
+ * Code, and routers that cache by it.
+ */
 static const char *const session_params[] = {
-	"HTTP_X_SESSION_ID", "HTTP_SESSION_ID",
+	"HTTP_X_SESSION_ID", "HTTP_SESSION_ID", "HTTP_X_CLAUDE_CODE_SESSION_ID",
+	"HTTP_X_SESSION_AFFINITY",
 };
 
 static bool

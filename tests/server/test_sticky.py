@@ -1,5 +1,6 @@
 """The same caller reaches the same channel; all others are spread."""
 import collections
+import json
 
 import pytest
 
@@ -42,6 +43,10 @@ def session(name):
 
 WAYS = {
     "header": lambda one: {"headers": session(one)},
+    "codex": lambda one: {"headers": [("session-id", one)]},
+    "claude code": lambda one: {
+        "headers": [("X-Claude-Code-Session-Id", one)]},
+    "affinity": lambda one: {"headers": [("x-session-affinity", one)]},
     "cache key": lambda one: {"prompt_cache_key": one},
     "user": lambda one: {"user": one}}
 
@@ -55,6 +60,67 @@ def test_the_same_caller_reaches_the_same_channel(client, a, b, c, way):
         assert len(found) == 1, (one, found)
         chosen[one] = found.pop()
     assert len(set(chosen.values())) > 1
+
+
+def claude_code(session_id):
+    """metadata.user_id as Claude Code sends it: JSON in a string."""
+    return json.dumps({"device_id": "d" * 64, "account_uuid": "",
+                       "session_id": session_id})
+
+
+def messenger(client, metadata, **more):
+    """Who answers one with that metadata."""
+    reply = client.post("/v1/messages", body("any", max_tokens=9,
+                                             metadata=metadata, **more))
+    assert reply.status == 200, reply
+    return reply.header("x-sluice-provider")
+
+
+def is_answered_as_messages(*upstreams):
+    for upstream in upstreams:
+        upstream.script = lambda x: x.json({
+            "id": "msg_1", "type": "message", "role": "assistant",
+            "model": "any", "content": [{"type": "text", "text": "Hello"}],
+            "stop_reason": "end_turn", "stop_sequence": None,
+            "usage": {"input_tokens": 3, "output_tokens": 1}})
+
+
+@pytest.mark.parametrize("user_id", [str, claude_code])
+def test_a_user_of_messages_keeps_to_a_channel(client, a, b, c, user_id):
+    is_answered_as_messages(a, b, c)
+    chosen = {}
+    for one in USERS:
+        found = {messenger(client, {"user_id": user_id(one)})
+                 for _ in range(4)}
+        assert len(found) == 1, (one, found)
+        chosen[one] = found.pop()
+    assert len(set(chosen.values())) > 1
+
+
+def test_a_session_of_claude_code_is_the_same_everywhere(client, a, b, c):
+    """In the header, in the body, whatever else stands beside it there."""
+    is_answered_as_messages(a, b, c)
+    for one in USERS[:6]:
+        home = provider(client, headers=[("X-Claude-Code-Session-Id", one)])
+        assert messenger(client, {"user_id": claude_code(one)}) == home
+        other = json.dumps({"session_id": one, "device_id": "e"})
+        assert messenger(client, {"user_id": other, "more": [1]}) == home
+
+
+@pytest.mark.parametrize("metadata", [
+    None, 5, "user", [], {}, {"user_id": None}, {"user_id": ""},
+    {"user_id": 7}, {"user_id": "{"}, {"user_id": "{}"},
+    {"user_id": '{"session_id":[]}'}, {"user_id": "u" * 5000},
+    {"user_id": "\u00fc\n\0"}, {"user_id": ["a"] * 3}])
+def test_odd_metadata_does_no_harm(client, a, b, c, metadata):
+    is_answered_as_messages(a, b, c)
+    assert messenger(client, metadata) in NAMES
+
+
+def test_metadata_of_other_paths_is_the_clients_own(client, a, b, c):
+    seen = set()
+    until(lambda: seen.add(provider(client, metadata={"user_id": "u"}))
+          or len(seen) == 3, "all three channels")
 
 
 def test_streams_and_other_paths_reach_it_too(client, a, b, c):

@@ -14,10 +14,13 @@
 #include <cmocka.h>
 #include <yajl/yajl_tree.h>
 
+#include "handlers/route.h"
+
 enum { TEXT_MAX = 16384 };
 
 #define USAGE "\"stream_options\":{\"include_usage\":true}"
 
+static const struct route chat, messages = { .is_anthropic = true };
 static const char boundary_type[] = "multipart/form-data; boundary=XyZ";
 
 struct fixture {
@@ -39,6 +42,7 @@ set_up(void **state)
 	arena_init(&f->arena, 1000);
 	f->x.call.arena = &f->arena;
 	f->x.call.snapshot = &f->snapshot;
+	f->x.route = &chat;
 	spool_init(&f->x.body, TEXT_MAX);
 	*state = f;
 	return 0;
@@ -137,6 +141,40 @@ members_are_read(void **state)
 	assert_int_equal(read_json(f, "{\"model\":\"m\",\"user\":7}"),
 	    ERR_NONE);
 	assert_null(f->body.sticky);
+}
+
+/* Of /v1/messages alone; a session that stands in it counts before the whole. */
+static void
+the_user_may_stand_in_metadata(void **state)
+{
+	static const struct { const char *metadata, *sticky; } cases[] = {
+		{ "{\"user_id\":\"u\"}", "u" },
+		{ "{\"a\":[],\"user_id\":\"\\u0075\"}", "u" },
+		{ "{\"user_id\":\"{\\\"session_id\\\":\\\"s\\\"}\"}", "s" },
+		{ "{\"user_id\":\"{\\\"session_id\\\":7}\"}",
+		    "{\"session_id\":7}" },
+		{ "{\"user_id\":\"{s\"}", "{s" },
+		{ "{\"user_id\":7}", NULL }, { "{\"user_id\":null}", NULL },
+		{ "{}", NULL }, { "null", NULL }, { "\"u\"", NULL },
+		{ "[\"user_id\",\"u\"]", NULL },
+		{ "{\"user\":{\"user_id\":\"u\"}}", NULL },
+	};
+	struct fixture *f = *state;
+	char	 text[256];
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		snprintf(text, sizeof text, "{\"model\":\"m\",\"metadata\":%s}",
+		    cases[i].metadata);
+		f->x.route = &chat;
+		assert_int_equal(read_json(f, text), ERR_NONE);
+		assert_null(f->body.sticky);
+		f->x.route = &messages;
+		assert_int_equal(read_json(f, text), ERR_NONE);
+		if (cases[i].sticky == NULL)
+			assert_null(f->body.sticky);
+		else
+			assert_string_equal(f->body.sticky, cases[i].sticky);
+	}
 }
 
 static void
@@ -520,6 +558,7 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(members_are_read),
+		TEST(the_user_may_stand_in_metadata),
 		TEST(wrong_types_are_told),
 		TEST(a_default_stands_in_for_a_missing_model),
 		TEST(a_wish_about_usage_is_seen),

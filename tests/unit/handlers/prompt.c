@@ -16,6 +16,7 @@
 
 #include "base/log.h"
 #include "handlers/body.h"
+#include "handlers/route.h"
 #include "tests/unit/store/children.h"
 
 #define CHAT		"/v1/chat/completions"
@@ -25,6 +26,8 @@
 
 #define SYSTEM(text)	"{\"role\":\"system\",\"content\":\"" text "\"}"
 #define BLOCK(text)	"{\"type\":\"text\",\"text\":\"" text "\"}"
+static const struct route route;
+
 #define USAGE		"\"stream_options\":{\"include_usage\":true}"
 
 enum { TEXT_MAX = 1 << 20 };
@@ -65,6 +68,7 @@ set_up(void **state)
 	f->snapshot.default_model = "m";
 	f->x.call.arena = &f->arena;
 	f->x.call.snapshot = &f->snapshot;
+	f->x.route = &route;
 	f->memory_max = TEXT_MAX;
 	f->text = malloc(TEXT_MAX);
 	spool_init(&f->x.body, TEXT_MAX);
