@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "conf/env.h"
+#include "conf/origin.h"
 #include "conf/reader.h"
 #include "conf/source.h"
 
@@ -332,6 +333,28 @@ provider_is_known(const struct conf *conf, const char *name)
 		if (strcmp(conf->keyless[i]->name, name) == 0)
 			return true;
 	return provider_find(conf, name) != NULL;
+}
+
+/* BASE_URL may be NULL: there is none. */
+static bool
+is_origin_of(const char *base_url, const char *url)
+{
+	return base_url != NULL && origin_same(base_url, url);
+}
+
+bool
+provider_leads_to(const struct conf_provider *p, const char *url)
+{
+	if (is_origin_of(p->base_url, url))
+		return true;
+	for (size_t i = 0; i < p->model_count; i++) {
+		const struct conf_model *m = &p->models[i];
+
+		for (size_t j = 0; j < m->endpoint_count; j++)
+			if (is_origin_of(m->endpoints[j].base_url, url))
+				return true;
+	}
+	return false;
 }
 
 enum provider_state

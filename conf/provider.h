@@ -37,6 +37,12 @@ enum provider_state provider_judge_variables(const struct conf_provider *,
 	    const struct conf *conf);
 
 /*
+ * Is the origin of URL the provider's, that of base_url or of an endpoint's own?
+ * Its key may go nowhere else.
+ */
+bool	provider_leads_to(const struct conf_provider *, const char *url);
+
+/*
  * A provider that no file describes: all that is not said here is as in an empty
  * file. It is in ARENA, is never released, and borrows what is given. NULL: its
  * KIND is no word of the key table.

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/log.h"
+#include "conf/origin.h"
 #include "handlers/json_find.h"
 #include "handlers/model_call.h"
 #include "handlers/object_work.h"
@@ -30,24 +31,6 @@ struct rewriting {
 };
 
 static void rewrite_next(struct exchange *);
-
-/* Length of "scheme://host:port". */
-static size_t
-origin_length(const char *url)
-{
-	const char *authority = strstr(url, "://");
-
-	return authority == NULL ? 0 :
-	    (size_t)(authority + 3 - url) + strcspn(authority + 3, "/?#");
-}
-
-static bool
-same_origin(const char *a, const char *b)
-{
-	size_t	 len = origin_length(a);
-
-	return len > 0 && len == origin_length(b) && strncmp(a, b, len) == 0;
-}
 
 /*
  * Only characters that a URL may have (RFC 3986): what else it holds is not
@@ -73,11 +56,13 @@ upstream_url(struct exchange *x, const char *url)
 	const struct target *t = x->call.target;
 	size_t	 len = strlen(base);
 
+	if (!is_plain(url))
+		return NULL;
 	if (strncmp(url, base, len) == 0 &&
 	    strncmp(url + len, DATA_PATH, strlen(DATA_PATH)) == 0)
 		return arena_concat(x->call.arena, t->base_url,
 		    "/images/data/", url + len + strlen(DATA_PATH), NULL);
-	return same_origin(url, t->base_url) && is_plain(url) ? url : NULL;
+	return origin_same(url, t->base_url) ? url : NULL;
 }
 
 /* Names may hold anything: a link's path segment may not. */
@@ -198,12 +183,10 @@ on_found(struct exchange *x, bool ok, const struct object *o)
 	const struct target *target = !ok ? NULL :
 	    snapshot_find_provider(x->call.snapshot, o->provider);
 
-	if (target == NULL) {
+	if (target == NULL || !relay_fetch(x, target,
+	    arena_strdup(x->call.arena, o->url)))
 		reply_error(x, ERR_OBJECT_NOT_FOUND,
 		    "There is no such image, or its link has expired.");
-		return;
-	}
-	relay_fetch(x, target, arena_strdup(x->call.arena, o->url));
 }
 
 /* The id is the last segment; the model before it is for people to read. */

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "base/clock.h"
+#include "conf/provider.h"
 #include "gateway/channel.h"
 #include "gateway/retry.h"
 #include "handlers/delivery.h"
@@ -580,7 +581,7 @@ relay_to(struct exchange *x, const struct target *target,
 	relay_once(x, target, &order);
 }
 
-void
+bool
 relay_fetch(struct exchange *x, const struct target *target, const char *url)
 {
 	struct relay_order order = { .ask = {
@@ -588,5 +589,8 @@ relay_fetch(struct exchange *x, const struct target *target, const char *url)
 		.outgoing = { .path = "images/data", .query = "" },
 	} };
 
+	if (!provider_leads_to(target->provider, url))
+		return false;
 	relay_once(x, target, &order);
+	return true;
 }

@@ -39,8 +39,12 @@ void	relay_start(struct exchange *, const struct relay_order *);
 void	relay_to(struct exchange *, const struct target *,
 	    const char *content_type);
 
-/* Fetch URL from TARGET. */
-void	relay_fetch(struct exchange *, const struct target *, const char *url);
+/*
+ * Fetch URL with TARGET's key. False: its provider leads to no such origin, and
+ * nothing has been asked: a key goes where the configuration sends it, wherever
+ * a URL comes from.
+ */
+bool	relay_fetch(struct exchange *, const struct target *, const char *url);
 
 /*
  * What finish was given may be sent; or, where outgrown or watch started work in

@@ -295,7 +295,9 @@ def test_what_is_left_alone(client, upstream, item):
     "http://127.0.0.1.evil.example:{port}/x", "https://127.0.0.1:{port}/x",
     "http://127.0.0.1:{port}/x y", "http://127.0.0.1:{port}/x\r\nA: b",
     "http://127.0.0.1:{port}\\@evil.example/", "file:///etc/passwd",
-    "{base}.evil.example/v1/images/data/x"])
+    "{base}.evil.example/v1/images/data/x", "{base}/v1/images/data/x y",
+    "{base}/v1/images/data/x\r\nA: b", "{base}/v1/images/data/\u00e4",
+    '{base}/v1/images/data/"x', "{base}/v1/images/data/x\\y"])
 def test_hosts_that_only_resemble_it(client, upstream, url):
     """The provider's key is never shown to another host."""
     url = url.format(port=upstream.port, base=BASE)
@@ -485,5 +487,92 @@ def test_key_stays_on_the_providers_host(make_server, upstream):
         one = make_server("lighttpd", CONF, PROVIDERS(upstream), ENV)
         url = second.url + "/x"
         assert links(one.client(), upstream, [{"url": url}]) == [{"url": url}]
+    finally:
+        second.close()
+
+
+def put_url(server, path, url):
+    """The image at PATH is at URL, as if it had been stored so."""
+    with database(server) as db:
+        changed = db.execute("UPDATE objects SET url = ? WHERE id = ?",
+                             (url, path.split("/")[-1])).rowcount
+    db.close()
+    assert changed == 1
+
+
+def test_only_the_providers_origin_is_asked(server, client, upstream):
+    """Whatever URL is stored, the key goes to the provider's origin alone."""
+    second = Upstream()
+    host, port = upstream.url.removesuffix("/v1").split("//")[1].split(":")
+    other_port = second.url.removesuffix("/v1").rsplit(":", 1)[1]
+    try:
+        path = local(links(client, upstream,
+                           [{"url": upstream.url + "/p"}])[0]["url"])
+        picture(upstream)
+        picture(second)
+        for url in (f"http://{host}:{other_port}/p",
+                    f"http://{host}:{other_port}/v1/p",
+                    f"http://{host}:{port}@{host}:{other_port}/p",
+                    f"http://{host}:{port}\\@{host}:{other_port}/p",
+                    f"http://x:y@{host}:{port}/p",
+                    f"http://localhost:{port}/p", f"http://127.1:{port}/p",
+                    f"https://{host}:{port}/p", f"//{host}:{port}/p",
+                    f"http://{host}/p", f"http://[::1]:{port}/p",
+                    f"ftp://{host}:{port}/p", "file:///etc/passwd", "",
+                    f"http://{host}:{port}0/p", f" http://{host}:{port}/p"):
+            put_url(server, path, url)
+            assert client.get(path).status == 404, url
+        assert upstream.requests == [] and second.requests == []
+        for url in (f"HTTP://{host}:{port}/q", f"http://{host}:{port}?q",
+                    f"http://{host}:{port}/v1/../q#x"):
+            put_url(server, path, url)
+            assert client.get(path).status == 200, url
+        assert len(upstream.requests) == 3
+    finally:
+        second.close()
+
+
+def test_a_provider_that_moved_is_not_asked(make_server, upstream):
+    """Its new key must not go to where it was."""
+    second = Upstream()
+    try:
+        one = make_server("lighttpd", CONF, PROVIDERS(upstream), ENV)
+        path = local(links(one.client(), upstream,
+                           [{"url": upstream.url + "/p"}])[0]["url"])
+        picture(upstream)
+        picture(second)
+        assert one.client().get(path).status == 200
+        upstream.requests.clear()
+        one.write_provider("one", dict(PROVIDERS(upstream)["one"],
+                                       base_url=second.url,
+                                       api_key_env="TWO_KEY"))
+        one.everywhere(lambda: {one.client().get(path).status
+                                for _ in range(4 * one.procs)} == {404},
+                       "the link to be gone")
+        upstream.requests.clear()
+        assert one.client().get(path).status == 404
+        assert upstream.requests == [] and second.requests == []
+        one.write_provider("one", PROVIDERS(upstream)["one"])
+        one.everywhere(lambda: one.client().get(path).status == 200,
+                       "the link to be there again")
+        assert upstream.requests[-1].header("authorization") == \
+            f"Bearer {UP_KEY}"
+    finally:
+        second.close()
+
+
+def test_a_link_of_an_endpoint_with_its_own_origin(make_server, upstream):
+    """It is the provider's, too: its file sends the key there."""
+    second = Upstream()
+    try:
+        providers = {"one": provider(upstream, models=({
+            "name": "m1", "endpoints": ({"path": "images/generations",
+                                         "base_url": second.url},)},))}
+        one = make_server("lighttpd", CONF, providers, ENV)
+        path = local(links(one.client(), second,
+                           [{"url": second.url + "/p"}])[0]["url"])
+        picture(second)
+        assert one.client().get(path).status == 200
+        assert second.wait().header("authorization") == f"Bearer {UP_KEY}"
     finally:
         second.close()
