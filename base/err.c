@@ -34,6 +34,12 @@ static const struct err_info infos[ERR__MAX] = {
 	    "invalid_json", NULL, "The request body ends in mid-JSON." },
 	[ERR_MULTIPART] = { "multipart", 400, REQUEST, "invalid_multipart",
 	    NULL, "The request body is not valid multipart/form-data." },
+	[ERR_MEDIA_TYPE] = { "media_type", 415, REQUEST,
+	    "unsupported_media_type", NULL,
+	    "The Content-Type of the request body must be application/json, or "
+	    "of an upload multipart/form-data." },
+	[ERR_CHARSET] = { "charset", 415, REQUEST, "unsupported_media_type",
+	    NULL, "The charset of the request body must be UTF-8." },
 	[ERR_MODEL_MISSING] = { "model_missing", 400, REQUEST,
 	    "missing_required_parameter", "model",
 	    "You must provide a model parameter." },

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/media_type.h"
 #include "gateway/gate.h"
 #include "gateway/metrics.h"
 #include "gateway/settle.h"
@@ -288,50 +289,60 @@ reply_json_error(struct exchange *x, enum err err)
 	reply_error(x, err, text);
 }
 
-static bool
-is_form(const char *content_type)
+static void
+begin_json(struct exchange *x)
 {
-	static const char form[] = "multipart/form-data";
-
-	return strncasecmp(content_type, form, sizeof form - 1) == 0;
-}
-
-/*
- * Is a body of CONTENT_TYPE taken for JSON? "curl -d" calls everything a form
- * of its own.
- */
-static bool
-is_json(const char *content_type)
-{
-	return *content_type == '\0' || strcasestr(content_type, "json") !=
-	    NULL || strncasecmp(content_type,
-	    "application/x-www-form-urlencoded", 33) == 0;
-}
-
-/* The first byte of a body is here: decide how it is read. */
-static enum err
-begin_body(struct exchange *x)
-{
-	const char *type = params_get(&x->request->params, "CONTENT_TYPE");
-	enum route_body body = x->route->body;
-
-	x->body_begun = true;
-	if (type == NULL)
-		type = "";
-	if (body >= ROUTE_BODY_MODEL && is_form(type)) {
-		x->multipart = malloc(sizeof *x->multipart);
-		if (x->multipart == NULL)
-			abort();
-		return multipart_scan_init(x->multipart, type, exchange_members,
-		    MEMBER_FORM__MAX);
-	}
-	if (body == ROUTE_BODY_ANY && !is_json(type))
-		return ERR_NONE;
+	x->content_type = "application/json";
 	x->scan = malloc(sizeof *x->scan);
 	if (x->scan == NULL)
 		abort();
 	json_scan_init(x->scan, exchange_members, MEMBER__MAX);
-	return ERR_NONE;
+}
+
+static enum err
+begin_form(struct exchange *x, const char *type)
+{
+	x->content_type = type;
+	x->multipart = malloc(sizeof *x->multipart);
+	if (x->multipart == NULL)
+		abort();
+	return multipart_scan_init(x->multipart, type, exchange_members,
+	    MEMBER_FORM__MAX);
+}
+
+/* What administrators send is JSON whatever it is called: nobody else reads it. */
+static enum media_type
+find_media_type(const struct exchange *x, const char *type)
+{
+	return x->route->body == ROUTE_BODY_JSON_OR_NONE ? MEDIA_TYPE_JSON :
+	    media_type_parse(type);
+}
+
+/*
+ * The first byte of a body is here: decide how it is read. A provider must read
+ * it in no other way, so what it is called there follows from that.
+ */
+static enum err
+begin_body(struct exchange *x)
+{
+	const char *type = params_get(&x->request->params, "CONTENT_TYPE");
+
+	x->body_begun = true;
+	switch (find_media_type(x, type)) {
+	case MEDIA_TYPE_FORM:
+		if (x->route->body >= ROUTE_BODY_MODEL)
+			return begin_form(x, type);
+		return ERR_MEDIA_TYPE;
+	case MEDIA_TYPE_CHARSET:
+		return ERR_CHARSET;
+	case MEDIA_TYPE_OTHER:
+		x->content_type = type;
+		return x->route->body == ROUTE_BODY_ANY ? ERR_NONE :
+		    ERR_MEDIA_TYPE;
+	default:
+		begin_json(x);
+		return ERR_NONE;
+	}
 }
 
 /* False: it was refused, and that has been told. */
@@ -343,7 +354,8 @@ scan_body(struct exchange *x, const char *bytes, size_t n)
 	if (err == ERR_NONE && x->multipart != NULL)
 		err = multipart_scan_feed(x->multipart, bytes, n);
 	if (err != ERR_NONE) {
-		reply_error(x, err, x->multipart->reason);
+		reply_error(x, err, x->multipart == NULL ? NULL :
+		    x->multipart->reason);
 		return false;
 	}
 	if (x->scan != NULL)

@@ -83,6 +83,7 @@ struct exchange {
 	uint64_t	 caller, salt;	/* by what it is sticky; 0: it is not */
 	struct spool	 body;
 	bool		 body_begun;
+	const char	*content_type;	/* of the body, as a provider is told; NULL: there is no body */
 	struct json_scan *scan;		/* of a JSON body, or NULL */
 	struct multipart_scan *multipart; /* of a form, or NULL */
 

@@ -107,13 +107,6 @@ make_plan(struct exchange *x, const struct body *b, struct plan *plan,
 	return err;
 }
 
-static const char *
-content_type_of(const struct exchange *x)
-{
-	return x->multipart == NULL ? outgoing_json_type(x) :
-	    params_get(&x->request->params, "CONTENT_TYPE");
-}
-
 static enum err
 reserve(struct exchange *x, const struct body *b, const struct plan *plan,
     const char *api_path)
@@ -151,7 +144,7 @@ fill_order(struct exchange *x, struct relay_order *order)
 		.outgoing = {
 			.path = outgoing_client_path(x),
 			.query = outgoing_client_query(x),
-			.content_type = content_type_of(x),
+			.content_type = x->content_type,
 		},
 	};
 	return ERR_NONE;

@@ -185,13 +185,3 @@ outgoing_client_query(struct exchange *x)
 
 	return arena_strndup(x->call.arena, query, strcspn(query, "#"));
 }
-
-/* curl's own default, and "curl -d"'s, is a form: no provider would take it. */
-const char *
-outgoing_json_type(const struct exchange *x)
-{
-	const char *type = params_get(&x->request->params, "CONTENT_TYPE");
-
-	return type != NULL && strcasestr(type, "json") != NULL ? type :
-	    "application/json";
-}

@@ -36,7 +36,4 @@ struct curl_slist *outgoing_fields(struct arena *, const struct conf *,
  */
 const char *outgoing_client_path(struct exchange *);
 const char *outgoing_client_query(struct exchange *);
-
-/* The client's Content-Type if it names JSON, else "application/json". */
-const char *outgoing_json_type(const struct exchange *);
 #endif

@@ -34,13 +34,8 @@ find_target(const struct exchange *x)
 static void
 pass(struct exchange *x, const struct target *target)
 {
-	const char *type = NULL;
-
-	if (x->body_begun)
-		type = x->scan != NULL ? outgoing_json_type(x) :
-		    params_get(&x->request->params, "CONTENT_TYPE");
 	exchange_forget_scan(x);
-	relay_to(x, target, type);
+	relay_to(x, target, x->content_type);
 }
 
 void

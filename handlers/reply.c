@@ -150,7 +150,8 @@ static const struct { int status; const char *type; } anthropic_types[] = {
 	{ 400, "invalid_request_error" }, { 401, "authentication_error" },
 	{ 403, "permission_error" }, { 404, "not_found_error" },
 	{ 405, "invalid_request_error" }, { 408, "timeout_error" },
-	{ 413, "request_too_large" }, { 429, "rate_limit_error" },
+	{ 413, "request_too_large" }, { 415, "invalid_request_error" },
+	{ 429, "rate_limit_error" },
 	{ 431, "invalid_request_error" }, { 504, "timeout_error" },
 	{ 529, "overloaded_error" },
 };

@@ -261,8 +261,7 @@ on_found(struct exchange *x, bool ok, const struct object *o)
 	if (target == NULL)
 		reply_unknown(x, o->id);
 	else
-		relay_to(x, target, x->body_begun ? outgoing_json_type(x) :
-		    NULL);
+		relay_to(x, target, x->content_type);
 }
 
 void

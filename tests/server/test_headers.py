@@ -23,7 +23,7 @@ def PROVIDERS(upstream):
 
 
 PASS_UP = {
-    "Content-Type": "application/json; charset=utf-8",
+    "Content-Type": "application/json",
     "Accept": "application/json",
     "OpenAI-Organization": "org-1",
     "OpenAI-Beta": "assistants=v2",

@@ -385,7 +385,7 @@ def test_default_model(make_server, upstream, kind):
 def test_another_kind_of_body_is_no_form(client, upstream):
     reply = client.post("/v1/audio/transcriptions", GOOD, headers=[
         ("Content-Type", f"multipart/mixed; boundary={BOUNDARY}")])
-    assert reply.status == 400
+    assert reply.status == 415
     assert upstream.requests == []
 
 
