@@ -16,6 +16,11 @@ static const struct { const char *group, *name; enum meter_count count; } member
 	{ NULL, "output_tokens", METER_OUTPUT },
 	{ NULL, "total_tokens", METER_TOTAL },
 	{ NULL, "prompt_cache_hit_tokens", METER_CACHED },	/* DeepSeek */
+	{ NULL, "promptTokenCount", METER_PROMPT },		/* Gemini's own */
+	{ NULL, "candidatesTokenCount", METER_COMPLETION },
+	{ NULL, "totalTokenCount", METER_TOTAL },
+	{ NULL, "cachedContentTokenCount", METER_CACHED },
+	{ NULL, "thoughtsTokenCount", METER_REASONING },
 	{ "prompt_tokens_details", "cached_tokens", METER_CACHED },
 	{ "input_tokens_details", "cached_tokens", METER_CACHED },
 	{ NULL, "cache_read_input_tokens", METER_CACHE_READ },
@@ -83,22 +88,30 @@ usage_read(void *arg, const char *object, size_t n, bool in_message)
 {
 	struct meter *m = arg;
 	yajl_val usage = tree_parse(object, n), group;
-	bool had_output = false;
+	bool has_output = false;
+	uint64_t number;
 
 	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
 		enum meter_count count = members[i].count;
 
 		group = members[i].group == NULL ? usage :
 		    tree_find(usage, members[i].group);
-		if (!number_get(tree_find(group, members[i].name),
-		    &m->counts[count]))
+		if (!number_get(tree_find(group, members[i].name), &number))
 			continue;
+		m->counts[count] = max(m->counts[count], number);
 		m->is_known[count] = true;
-		had_output |= count == METER_OUTPUT;
+		has_output |= count == METER_OUTPUT && number > 0;
 	}
-	if (had_output)
+	if (has_output)
 		m->is_begun = in_message;
 	yajl_tree_free(usage);
+}
+
+static void
+words_add(struct meter *m, uint64_t bytes)
+{
+	m->output_bytes += bytes;
+	m->has_words |= bytes > 0;
 }
 
 void
@@ -109,7 +122,7 @@ meter_event(struct meter *m, const char *data, size_t n)
 
 	m->usage_only = false;
 	if (peek_glance(data, n, &output_bytes)) {
-		m->output_bytes += output_bytes;
+		words_add(m, output_bytes);
 		return;
 	}
 	peek_init(&peek);
@@ -117,7 +130,7 @@ meter_event(struct meter *m, const char *data, size_t n)
 	peek.arg = m;
 	peek_feed(&peek, data, n);
 	if (!peek.is_summary)
-		m->output_bytes += peek.output_bytes;
+		words_add(m, peek.output_bytes);
 	m->usage_only = peek.has_usage && !peek.has_choices &&
 	    meter_is_usage_only(data, n);
 	peek_fini(&peek);
@@ -172,6 +185,45 @@ tokens_of(uint64_t bytes)
 	    METER_TOKENS_MAX);
 }
 
+/* Did a model's words go by? */
+static bool
+has_words(const struct meter *m)
+{
+	return m->has_words || m->answer.output_bytes > 0;
+}
+
+/*
+ * Is a count of the input, or of all, to be believed? A 0 is not where the model
+ * has answered: some gateways write zeros for what they do not know.
+ */
+static bool
+is_telling(const struct meter *m, uint64_t count)
+{
+	return count > 0 || !(has_words(m) || m->answer.has_vectors);
+}
+
+/* The same of the output; vectors have none. */
+static bool
+is_telling_output(const struct meter *m, uint64_t count)
+{
+	return count > 0 || !has_words(m);
+}
+
+static bool
+has_input(const struct meter *m, uint64_t *input)
+{
+	return either(m, METER_PROMPT, METER_INPUT, input) &&
+	    is_telling(m, *input | m->counts[METER_CACHE_READ] |
+	    m->counts[METER_CACHE_WRITE]);
+}
+
+static bool
+has_output(const struct meter *m, uint64_t *output)
+{
+	return either(m, METER_COMPLETION, METER_OUTPUT, output) &&
+	    is_telling_output(m, *output);
+}
+
 /*
  * The input and the output as the provider counts them, caches and reasoning
  * included. What only the total tells is found by subtraction; what nothing
@@ -181,27 +233,27 @@ static enum usage_source
 sums(const struct meter *m, uint64_t request_bytes, uint64_t *input,
     uint64_t *output)
 {
-	bool has_input = either(m, METER_PROMPT, METER_INPUT, input);
-	bool has_output = either(m, METER_COMPLETION, METER_OUTPUT, output);
-	bool has_total = m->is_known[METER_TOTAL];
+	bool knows_input = has_input(m, input);
+	bool knows_output = has_output(m, output);
 	uint64_t total = m->counts[METER_TOTAL];
-	bool is_final = has_output && !m->is_begun;
+	bool knows_total = m->is_known[METER_TOTAL] && is_telling(m, total);
+	bool is_final = knows_output && !m->is_begun;
 
-	if (has_total && !has_output) {
-		*output = total - min(total, has_input ? *input : total);
-		is_final = true;
+	if (knows_total && !knows_output) {
+		*output = knows_input ? total - min(total, *input) : 0;
+		is_final = !knows_input || is_telling_output(m, *output);
 	}
-	if (has_total && !has_input) {
+	if (knows_total && !knows_input) {
 		*input = total - min(total, *output);
-		has_input = true;
+		knows_input = is_telling(m, *input);
 	}
-	if (!has_input)
+	if (!knows_input)
 		*input = tokens_of(request_bytes);
 	if (!is_final)
 		*output = max(*output, tokens_of(m->output_bytes));
-	if (has_input && is_final)
+	if (knows_input && is_final)
 		return USAGE_REPORTED;
-	return has_input || has_output ? USAGE_PARTIAL : USAGE_ESTIMATED;
+	return knows_input || knows_output ? USAGE_PARTIAL : USAGE_ESTIMATED;
 }
 
 /* Anthropic's input_tokens are without the cache; all others are with it. */

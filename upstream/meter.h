@@ -27,8 +27,9 @@ enum meter_count {
 };
 
 /*
- * Each count is the last one that was told. A number that is not a whole one
- * from 0 to METER_TOKENS_MAX tells nothing.
+ * Each count is the largest one that was told, so that a later 0 erases nothing.
+ * A number that is not a whole one from 0 to METER_TOKENS_MAX tells nothing, nor
+ * does a 0 where the answer has output.
  */
 struct meter {
 	bool		 usage_only;	/* what meter_is_usage_only says of the last event */
@@ -39,6 +40,7 @@ struct meter {
 	uint64_t	 counts[METER__MAX];
 	bool		 is_known[METER__MAX];
 	bool		 is_begun;	/* the output's count is that of a stream's beginning */
+	bool		 has_words;	/* an event had output */
 };
 
 void	meter_init(struct meter *);

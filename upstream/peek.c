@@ -14,7 +14,7 @@ enum {
 enum name {
 	NAME_NONE,
 	NAME_CHOICES, NAME_ERROR, NAME_FINISH, NAME_MESSAGE, NAME_OUTPUT,
-	NAME_RESPONSE, NAME_TYPE, NAME_USAGE
+	NAME_RESPONSE, NAME_TYPE, NAME_USAGE, NAME_VECTOR
 };
 
 /* By length, so that most members cost no comparison. */
@@ -26,9 +26,11 @@ static const struct { const char *text; enum name name; } names[NAME_MAX_BYTES +
 	[7] = { { "choices", NAME_CHOICES }, { "content", NAME_OUTPUT },
 	    { "message", NAME_MESSAGE }, { "refusal", NAME_OUTPUT } },
 	[8] = { { "response", NAME_RESPONSE }, { "thinking", NAME_OUTPUT } },
-	[9] = { { "arguments", NAME_OUTPUT }, { "reasoning", NAME_OUTPUT } },
+	[9] = { { "arguments", NAME_OUTPUT }, { "reasoning", NAME_OUTPUT },
+	    { "embedding", NAME_VECTOR } },
 	[12] = { { "partial_json", NAME_OUTPUT } },
-	[13] = { { "finish_reason", NAME_FINISH } },
+	[13] = { { "finish_reason", NAME_FINISH },
+	    { "usageMetadata", NAME_USAGE } },
 	[17] = { { "reasoning_content", NAME_OUTPUT } },
 };
 
@@ -129,6 +131,8 @@ value_begin(struct peek *k, char c, size_t at)
 	else if (k->key == NAME_FINISH && k->depth == 3 &&
 	    k->top == NAME_CHOICES && c != 'n')
 		k->has_finish = true;
+	else if (k->key == NAME_VECTOR)
+		k->has_vectors = true;
 }
 
 enum type { TYPE_OTHER, TYPE_ERROR, TYPE_SUMMARY, TYPE_FAILED };
@@ -346,6 +350,7 @@ glance_member(const char *data, const char *close, uint32_t tail,
 	case TAIL('s', 'a', 'g', 'e'):
 	case TAIL('r', 'r', 'o', 'r'):
 	case TAIL('a', 's', 'o', 'n'):
+	case TAIL('d', 'a', 't', 'a'):
 		return *value == 'n';
 	case TAIL('t', 'y', 'p', 'e'):
 	case TAIL('t', 'e', 'x', 't'):

@@ -33,6 +33,7 @@ struct peek {
 	bool		 has_choices;	/* there is an object in the top level's "choices" */
 	bool		 has_finish;	/* the finish_reason of a choice is not null */
 	bool		 has_error;	/* top level: "error" is not null, or "type" says so */
+	bool		 has_vectors;	/* a member is called "embedding" */
 	bool		 is_summary;	/* an event of /v1/responses that is no delta: it repeats output */
 
 	/* private */

@@ -183,6 +183,41 @@ def test_stream_in_small_pieces(server, client, a, size):
     assert usage(server, reply) == ("reported", SPLIT)
 
 
+ZERO_CHAT = only({"prompt_tokens": 0, "completion_tokens": 0,
+                  "total_tokens": 0})
+ZERO_MESSAGES = typed({"type": "message_delta", "delta": {}, "usage": {
+    name: 0 for name in MESSAGES}})
+ZERO_RESPONSES = typed({"type": "response.in_progress", "response": {
+    "usage": {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}}})
+
+
+@pytest.mark.parametrize("name, zeros, before_end", [
+    ("chat", ZERO_CHAT, 1), ("messages", ZERO_MESSAGES, 1),
+    ("responses", ZERO_RESPONSES, 1)])
+def test_zeros_erase_no_counts(server, client, a, name, zeros, before_end):
+    """Gateways in front of a provider write them for what they do not know."""
+    path, parts, expected = STREAMS[name]
+    for script in ([zeros, *parts], [*parts[:-before_end], zeros,
+                                     *parts[-before_end:]]):
+        a.script = sends(*script)
+        reply = ask(client, path, stream=True)
+        assert usage(server, reply) == ("reported", expected)
+
+
+def test_zeros_alone_are_no_usage(server, client, a):
+    a.script = sends(word("many words " * 20), ZERO_CHAT, DONE)
+    source, found = usage(server, ask(client, "chat/completions",
+                                      stream=True))
+    assert source == "estimated"
+    assert found[0] > 0 and found[3] == 55
+    a.script = lambda x: x.json({"choices": [{"message": {
+        "content": "words"}}], "usage": {
+            "prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0}})
+    source, found = usage(server, ask(client, "chat/completions"))
+    assert source == "estimated"
+    assert found[0] > 0 and found[3] > 0
+
+
 # Estimated, partial, none.
 
 @pytest.mark.parametrize("name, value", [

@@ -44,6 +44,7 @@ static const struct { const char *text; struct usage usage; } answers[] = {
 	{ CHAT("{\"prompt_tokens\":10,\"completion_tokens\":5,\"cache_read_input_tokens\":3,\"cache_creation_input_tokens\":2}"), REPORTED(5, 3, 2, 5, 0) },
 	{ CHAT("{\"prompt_tokens\":10,\"completion_tokens\":5,\"prompt_tokens_details\":{\"cached_tokens\":3,\"cache_write_tokens\":2}}"), REPORTED(5, 3, 2, 5, 0) },
 	{ "{\"results\":[],\"usage\":{\"total_tokens\":30}}", REPORTED(30, 0, 0, 0, 0) },
+	{ "{\"candidates\":[],\"usageMetadata\":{\"promptTokenCount\":10,\"cachedContentTokenCount\":4,\"candidatesTokenCount\":5,\"thoughtsTokenCount\":7,\"totalTokenCount\":22}}", REPORTED(6, 4, 0, 5, 7) },
 	{ "{\"content\":[{\"type\":\"text\",\"text\":\"Hi\"}],\"usage\":{\"input_tokens\":10,\"cache_creation_input_tokens\":20,\"cache_read_input_tokens\":30,\"output_tokens\":5}}", REPORTED(10, 30, 20, 5, 0) },
 	{ "{\"usage\":{\"input_tokens\":10,\"cache_creation_input_tokens\":null,\"output_tokens\":5}}", REPORTED(10, 0, 0, 5, 0) },
 
@@ -71,6 +72,16 @@ static const struct { const char *text; struct usage usage; } answers[] = {
 	{ "{\"usage\":{\"prompt_tokens\":9007199254740992,\"completion_tokens\":5}}", REPORTED(UINT64_C(9007199254740992), 0, 0, 5, 0) },
 	{ "{\"usage\":{\"prompt_tokens\":12.0,\"completion_tokens\":1e1}}", REPORTED(12, 0, 0, 10, 0) },
 	{ "{\"usage\":{\"prompt_tokens\":7}}\n\n\n\n\n\n\n\n\n\n\n\n", PARTIAL(7, 0, 0, 11, 0) },
+
+	/* Zeros where the model has answered. */
+	{ CHAT("{\"prompt_tokens\":10,\"completion_tokens\":0,\"total_tokens\":10}"), PARTIAL(10, 0, 0, 33, 0) },
+	{ CHAT("{\"prompt_tokens\":0,\"completion_tokens\":5,\"total_tokens\":5}"), PARTIAL(100, 0, 0, 5, 0) },
+	{ CHAT("{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":15}"), REPORTED(15, 0, 0, 0, 0) },
+	{ CHAT("{\"prompt_tokens\":10,\"completion_tokens\":0,\"total_tokens\":15}"), REPORTED(10, 0, 0, 5, 0) },
+	{ CHAT("{\"input_tokens\":0,\"cache_read_input_tokens\":9,\"output_tokens\":5}"), REPORTED(0, 9, 0, 5, 0) },
+	{ "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":8,\"completion_tokens\":0,\"total_tokens\":8}}", REPORTED(8, 0, 0, 0, 0) },
+	{ "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":0,\"total_tokens\":0}}", ESTIMATED(100, 0, 0, 19, 0) },
+	{ "{\"choices\":[],\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}}", REPORTED(0, 0, 0, 0, 0) },
 
 	/* Nothing is told. */
 	{ "", ESTIMATED(100, 0, 0, 0, 0) },
@@ -191,6 +202,73 @@ streams_are_read(void **state)
 		compare(&usage, &streams[i].usage, streams[i].events[0]);
 		meter_fini(&m);
 	}
+}
+
+/* The zeros of each dialect, and what is told of 10 and 5. */
+static const struct { const char *zeros, *counts; } spellings[] = {
+	{ ONLY("{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}"),
+	  ONLY("{\"prompt_tokens\":10,\"completion_tokens\":5,\"total_tokens\":15}") },
+	{ ONLY("{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0,\"prompt_tokens_details\":{\"cached_tokens\":0},\"completion_tokens_details\":{\"reasoning_tokens\":0}}"),
+	  ONLY("{\"prompt_tokens\":10,\"completion_tokens\":5}") },
+	{ ONLY("{\"prompt_tokens\":0.0,\"completion_tokens\":0.0}"),
+	  "{\"choices\":[{\"delta\":{},\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}]}" },
+	{ "{\"x_groq\":{\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0}}}",
+	  "{\"x_groq\":{\"usage\":{\"prompt_tokens\":10,\"completion_tokens\":5}}}" },
+	{ DELTA("{\"input_tokens\":0,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":0}"),
+	  DELTA("{\"input_tokens\":10,\"output_tokens\":5}") },
+	{ START("{\"input_tokens\":0,\"output_tokens\":0}"),
+	  DELTA("{\"input_tokens\":10,\"output_tokens\":5}") },
+	{ RESPONSE("in_progress", "{\"input_tokens\":0,\"output_tokens\":0,\"total_tokens\":0,\"input_tokens_details\":{\"cached_tokens\":0},\"output_tokens_details\":{\"reasoning_tokens\":0}}"),
+	  RESPONSE("completed", "{\"input_tokens\":10,\"output_tokens\":5,\"total_tokens\":15}") },
+	{ "{\"usageMetadata\":{\"promptTokenCount\":0,\"candidatesTokenCount\":0,\"totalTokenCount\":0}}",
+	  "{\"usageMetadata\":{\"promptTokenCount\":10,\"candidatesTokenCount\":5,\"totalTokenCount\":15}}" },
+};
+
+static void
+follow(const char *const *events, size_t count, const struct usage *expected)
+{
+	struct usage usage;
+	struct meter m;
+
+	meter_init(&m);
+	for (size_t i = 0; i < count; i++)
+		note(&m, events[i]);
+	meter_usage(&m, REQUEST_BYTES, true, &usage);
+	compare(&usage, expected, events[count - 1]);
+	meter_fini(&m);
+}
+
+/* Wherever they stand, and also of two that tell one half each. */
+static void
+zeros_erase_nothing(void **state)
+{
+	static const struct usage told = REPORTED(10, 0, 0, 5, 0);
+	static const struct usage estimated = ESTIMATED(100, 0, 0, 2, 0);
+	size_t count = sizeof spellings / sizeof spellings[0];
+
+	(void)state;
+	for (size_t i = 0; i < count * count; i++) {
+		const char *zeros = spellings[i % count].zeros;
+		const char *counts = spellings[i / count].counts;
+
+		follow((const char *[]){ zeros, WORDS, counts }, 3, &told);
+		follow((const char *[]){ WORDS, counts, zeros }, 3, &told);
+		follow((const char *[]){ zeros, counts, zeros }, 3, &told);
+		follow((const char *[]){ zeros, WORDS, zeros }, 3, &estimated);
+	}
+}
+
+static void
+the_larger_of_each_count_stays(void **state)
+{
+	static const struct usage told = REPORTED(25, 1000, 100, 15, 0);
+
+	(void)state;
+	follow((const char *[]){
+	    START("{\"input_tokens\":25,\"cache_creation_input_tokens\":100,\"cache_read_input_tokens\":1000,\"output_tokens\":1}"),
+	    TEXT_DELTA,
+	    DELTA("{\"input_tokens\":0,\"cache_creation_input_tokens\":0,\"cache_read_input_tokens\":0,\"output_tokens\":15}") },
+	    3, &told);
 }
 
 static void
@@ -327,6 +405,8 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_are_read_in_every_split),
 		cmocka_unit_test(streams_are_read),
+		cmocka_unit_test(zeros_erase_nothing),
+		cmocka_unit_test(the_larger_of_each_count_stays),
 		cmocka_unit_test(calls_without_tokens_have_no_estimate),
 		cmocka_unit_test(estimates_are_bounded),
 		cmocka_unit_test(the_tail_of_a_long_event_has_the_usage),
