@@ -52,6 +52,7 @@ struct call {
 	const char	*client_host;	/* never NULL */
 	const char	*key_id;	/* of the accepted key; NULL: none */
 	const struct key *key;		/* among keys, with its limits; NULL: there are none */
+	uint64_t	 client;	/* a hash of the key; 0: all clients are one */
 	struct limit	 limit;		/* what of them it uses */
 	const char	*audit;		/* what an administrator has changed, or NULL */
 	const char	*method;

@@ -8,6 +8,7 @@
 #include <sodium.h>
 
 #include "gateway/average.h"
+#include "gateway/witness.h"
 
 enum {
 	LATENCY_MAX_MS = 1 << 20,	/* what an average of 1 stands for */
@@ -99,6 +100,27 @@ channel_is_out(const struct channel *c, uint64_t now_ms)
 	    is_cooling(c, now_ms));
 }
 
+bool
+channel_is_out_for(const struct channel *c, uint64_t client, uint64_t now_ms)
+{
+	return channel_is_out(c, now_ms) || (c->shared != NULL &&
+	    witness_is_out(c->shared, client, now_ms));
+}
+
+bool
+channel_is_suspected(const struct channel *c)
+{
+	return c->shared != NULL && load(&c->shared->suspected_ms) != 0;
+}
+
+static void
+suspect(struct state_channel *s, uint64_t since_ms)
+{
+	if (load(&s->suspected_ms) == 0 || since_ms == 0)
+		atomic_store_explicit(&s->suspected_ms, since_ms,
+		    memory_order_relaxed);
+}
+
 void
 channel_read(const struct channel *c, uint64_t now_ms,
     struct channel_status *out)
@@ -123,6 +145,8 @@ channel_forget(struct channel *c)
 	atomic_store_explicit(&c->shared->cool_until_ms, 0,
 	    memory_order_relaxed);
 	atomic_store_explicit(&c->shared->error_rate, 0, memory_order_relaxed);
+	suspect(c->shared, 0);
+	witness_forget(c->shared);
 }
 
 void
@@ -137,14 +161,14 @@ channel_free_orphan(struct channel *c, struct state *state, uint64_t now_ms)
 }
 
 enum breaker_pass
-channel_enter(struct channel *c, struct state *state, uint64_t now_ms,
-    unsigned probe_ms)
+channel_enter(struct channel *c, struct state *state, uint64_t client,
+    uint64_t now_ms, unsigned probe_ms)
 {
 	enum breaker_pass pass;
 
 	if (shared_now(c, state) == NULL)
 		return BREAKER_PASS_FREE;
-	if (is_cooling(c, now_ms))
+	if (is_cooling(c, now_ms) || witness_is_out(c->shared, client, now_ms))
 		return BREAKER_REFUSED;
 	pass = breaker_enter(&c->shared->breaker, state_owner(state), now_ms,
 	    probe_ms);
@@ -291,6 +315,43 @@ note_failure(struct channel *c, const struct conf *conf, uint64_t now_ms,
 	    too_many, now_ms, cooldown);
 }
 
+static void
+note_well(struct state_channel *s, struct state *state, uint64_t now_ms,
+    const struct channel_end *end)
+{
+	average_add(&s->total, latency_value(end->total_ms), now_ms);
+	average_add(&s->error_rate, 0.0, now_ms);
+	note_success(s, state, end->pass);
+	witness_succeed(s, end->client);
+	if (load(&s->suspected_ms) != 0)
+		suspect(s, 0);
+}
+
+/* Nothing was learnt: if it was to decide, the next one may. */
+static void
+note_nothing(struct state_channel *s, struct state *state, uint64_t now_ms,
+    enum breaker_pass pass)
+{
+	if (pass == BREAKER_PASS_PROBE)
+		breaker_let_go(&s->breaker, state_owner(state), now_ms);
+}
+
+static bool
+is_confirmed(struct state_channel *s, const struct conf *conf,
+    uint64_t now_ms, const struct channel_end *end)
+{
+	switch (end->verdict) {
+	case CHANNEL_FAILED:
+		return true;
+	case CHANNEL_FAILED_REQUEST:
+		return witness_fail(s, end->client, now_ms,
+		    conf->breaker.failures, conf->breaker.cooldown_ms,
+		    end->retry_after_ms);
+	default:
+		return false;
+	}
+}
+
 bool
 channel_leave(struct channel *c, struct state *state, const struct conf *conf,
     uint64_t now_ms, const struct channel_end *end)
@@ -307,20 +368,16 @@ channel_leave(struct channel *c, struct state *state, const struct conf *conf,
 	if (end->verdict != CHANNEL_UNKNOWN)
 		atomic_store_explicit(&s->last_end_ms, now_ms,
 		    memory_order_relaxed);
-	switch (end->verdict) {
-	case CHANNEL_WELL:
-		average_add(&s->total, latency_value(end->total_ms), now_ms);
-		average_add(&s->error_rate, 0.0, now_ms);
-		note_success(s, state, end->pass);
-		return false;
-	case CHANNEL_FAILED:
+	if (end->verdict == CHANNEL_WELL)
+		note_well(s, state, now_ms, end);
+	else if (is_confirmed(s, conf, now_ms, end))
 		return note_failure(c, conf, now_ms, end);
-	default:
-		if (end->pass == BREAKER_PASS_PROBE)
-			breaker_let_go(&s->breaker, state_owner(state),
-			    now_ms);
-		return false;
+	else {
+		if (end->verdict != CHANNEL_UNKNOWN)
+			suspect(s, now_ms);
+		note_nothing(s, state, now_ms, end->pass);
 	}
+	return false;
 }
 
 uint64_t
@@ -339,16 +396,23 @@ channel_note_probe(struct channel *c, uint64_t now_ms)
 
 void
 channel_note_health(struct channel *c, const struct conf *conf,
-    uint64_t now_ms, bool is_well)
+    uint64_t now_ms, enum channel_verdict verdict)
 {
-	if (c->shared == NULL)
+	struct state_channel *s = c->shared;
+	bool	 is_failure = verdict != CHANNEL_WELL &&
+		    verdict != CHANNEL_UNKNOWN;
+
+	if (s == NULL)
 		return;
-	if (is_well)
-		breaker_hint(&c->shared->breaker, now_ms);
-	else
-		breaker_fail(&c->shared->breaker, BREAKER_PASS_FORCED,
-		    conf->breaker.failures, false, now_ms,
+	if (verdict == CHANNEL_WELL)
+		breaker_hint(&s->breaker, now_ms);
+	else if (is_failure)
+		breaker_fail(&s->breaker, BREAKER_PASS_FORCED,
+		    conf->breaker.failures, verdict == CHANNEL_REFUSED_KEY &&
+		    load(&s->suspected_ms) != 0, now_ms,
 		    conf->breaker.cooldown_ms);
+	if (!is_failure || channel_is_out(c, now_ms))
+		suspect(s, 0);
 }
 
 static double

@@ -18,18 +18,25 @@ struct channel {
 	struct state_channel *shared;	/* NULL: the table is full, and nothing is remembered */
 	unsigned	 generation;	/* state_generation when it was found */
 	bool		 is_unwell;	/* what this process's last probe of it said */
+	uint64_t	 calm_ms;	/* wall clock: when it ended, unless it found a failure; else 0 */
 };
 
-/* How a try at a channel ended. */
+/*
+ * How a try at a channel ended. No client may put a channel out of use for
+ * others, so it matters what a request can have caused by itself.
+ */
 enum channel_verdict {
 	CHANNEL_WELL,			/* it answered, if only to say that the request is wrong */
-	CHANNEL_FAILED,
+	CHANNEL_FAILED,			/* whatever the request said: nobody has read it */
+	CHANNEL_FAILED_REQUEST,		/* at this request: counts when another client's has failed too */
+	CHANNEL_REFUSED_KEY,		/* it counts when a probe finds the same */
 	CHANNEL_UNKNOWN			/* the client left, or another try was faster */
 };
 
 struct channel_end {
 	enum channel_verdict verdict;
 	enum breaker_pass pass;		/* as channel_enter gave it */
+	uint64_t	 client;	/* whose request: a hash; 0 = all clients are one */
 	bool		 stream;
 	uint64_t	 first_token_ms; /* after the try's start; 0 = none came */
 	uint64_t	 total_ms;
@@ -73,13 +80,26 @@ void	channel_forget(struct channel *);
 /* Is it of no use for now: its breaker is open, or it asked for a pause? */
 bool	channel_is_out(const struct channel *, uint64_t now_ms);
 
+/* Is it so for CLIENT, whose own requests may have failed there? */
+bool	channel_is_out_for(const struct channel *, uint64_t client,
+	    uint64_t now_ms);
+
+/*
+ * Has a request failed there in a way that a probe may confirm, with nothing of
+ * a client's? Until a request succeeds, a probe is well, or the breaker opens.
+ */
+bool	channel_is_suspected(const struct channel *);
+
 /* What is known of it at NOW_MS. */
 void	channel_read(const struct channel *, uint64_t now_ms,
 	    struct channel_status *);
 
-/* A try is about to start; PROBE_MS is the longest that it can take. */
+/*
+ * A try for CLIENT (see channel_end) is about to start; PROBE_MS is the longest
+ * that it can take.
+ */
 enum breaker_pass channel_enter(struct channel *, struct state *,
-	    uint64_t now_ms, unsigned probe_ms);
+	    uint64_t client, uint64_t now_ms, unsigned probe_ms);
 
 /* A try has produced its first token: a probe has succeeded with that. */
 void	channel_note_token(struct channel *, struct state *, enum breaker_pass);
@@ -109,9 +129,13 @@ void	channel_report(const struct channel *, uint64_t now_ms,
 /* A health probe has ended, whatever it found. */
 void	channel_note_probe(struct channel *, uint64_t now_ms);
 
-/* What it found, if it found anything. */
+/*
+ * What it found. CHANNEL_REFUSED_KEY opens the breaker at once where a request
+ * was refused so as well and none has succeeded since; otherwise it is a
+ * failure like others.
+ */
 void	channel_note_health(struct channel *, const struct conf *,
-	    uint64_t now_ms, bool is_well);
+	    uint64_t now_ms, enum channel_verdict);
 
 /*
  * The time within which the quantile Q (0 to 1) of its first tokens came, in

@@ -9,6 +9,7 @@
 #include "base/address.h"
 #include "base/glob.h"
 #include "conf/conf.h"
+#include "gateway/channel.h"
 
 #define DEFAULT_PREFIX	"default/"
 
@@ -148,6 +149,18 @@ gate_check_model(const struct call *c, const char *name)
 		ok = key_allows_id(c, m, arena_concat(c->arena, m->id, rest,
 		    NULL));
 	return ok ? ERR_NONE : ERR_MODEL_NOT_ALLOWED;
+}
+
+uint64_t
+gate_client(const struct call *c)
+{
+	uint64_t hash;
+
+	if (c->key_id == NULL ||
+	    c->snapshot->key_count + key_list_count(c->keys) <= 1)
+		return 0;
+	hash = channel_hash(c->key_id, strlen(c->key_id));
+	return hash != 0 ? hash : 1;
 }
 
 bool

@@ -3,6 +3,7 @@
 #define GATEWAY_GATE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "gateway/call.h"
@@ -42,6 +43,12 @@ bool	gate_is_admin(const struct snapshot *, const char *credential);
 
 /* May the client at ADDRESS (NULL: it is not known) see /metrics without a key? */
 bool	gate_allows_metrics(const struct snapshot *, const char *address);
+
+/*
+ * Whose request it is, for what a channel learns of it: a hash of the key that
+ * was accepted, or 0 where that tells nobody apart: there is no key, or one.
+ */
+uint64_t gate_client(const struct call *);
 
 /* Does CREDENTIAL equal SECRET? In constant time. NULL never equals. */
 bool	gate_equal(const char *credential, const char *secret);

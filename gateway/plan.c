@@ -124,7 +124,8 @@ consider(const struct race *r, size_t i)
 	if (bound >= podium_limit(r->in) ||
 	    !target_serves(t, r->query->api_path))
 		return;
-	p = channel_is_out(t->channel, r->query->now_ms) ? r->out : r->in;
+	p = channel_is_out_for(t->channel, r->query->client,
+	    r->query->now_ms) ? r->out : r->in;
 	if (bound < podium_limit(p))
 		podium_add(p, t, cost_factor(lane, r->slowness) *
 		    -log(1.0 - draw(lane, key)));
@@ -196,7 +197,8 @@ plan_make(struct plan *plan, const struct snapshot *s,
 	struct podium outs = { .count = 0 };
 	size_t	 begin = 0;
 
-	*plan = (struct plan){ .is_exact = m != NULL && !m->is_wildcard };
+	*plan = (struct plan){ .client = q->client,
+		.is_exact = m != NULL && !m->is_wildcard };
 	if (m == NULL)
 		return ERR_MODEL_NOT_FOUND;
 	for (size_t i = 0; i < m->tier_count && plan->count < PLAN_STEPS_MAX;
@@ -219,9 +221,9 @@ plan_make(struct plan *plan, const struct snapshot *s,
 }
 
 void
-plan_single(struct plan *plan, const struct target *target)
+plan_single(struct plan *plan, const struct target *target, uint64_t client)
 {
-	*plan = (struct plan){ .count = 1 };
+	*plan = (struct plan){ .count = 1, .client = client };
 	plan->steps[0] = step_to(target, NULL);
 }
 
@@ -235,7 +237,7 @@ plan_take(struct plan *plan, struct state *state, uint64_t now_ms)
 
 		if (step->is_taken)
 			continue;
-		plan_retake(step, state, now_ms);
+		plan_retake(plan, step, state, now_ms);
 		if (step->pass != BREAKER_PASS_FORCED)
 			return step;
 		step->is_taken = false;
@@ -248,10 +250,11 @@ plan_take(struct plan *plan, struct state *state, uint64_t now_ms)
 }
 
 void
-plan_retake(struct plan_step *step, struct state *state, uint64_t now_ms)
+plan_retake(const struct plan *plan, struct plan_step *step,
+    struct state *state, uint64_t now_ms)
 {
-	step->pass = channel_enter(step->target->channel, state, now_ms,
-	    step->target->timeouts.total_ms);
+	step->pass = channel_enter(step->target->channel, state, plan->client,
+	    now_ms, step->target->timeouts.total_ms);
 	if (step->pass == BREAKER_REFUSED)
 		step->pass = BREAKER_PASS_FORCED;
 	step->is_taken = true;

@@ -26,6 +26,7 @@ struct plan {
 	struct plan_step steps[PLAN_STEPS_MAX];
 	size_t		 count;		/* at least 1 after success */
 	bool		 is_exact;	/* the model is configured by its name, not by "*" */
+	uint64_t	 client;	/* whose request: see channel_end */
 };
 
 struct plan_query {
@@ -33,6 +34,7 @@ struct plan_query {
 	const char	*api_path;	/* "chat/completions" */
 	uint64_t	 key;		/* the caller's if sticky, else random */
 	bool		 is_sticky;
+	uint64_t	 client;	/* whose request: see channel_end */
 	uint64_t	 now_ms;	/* wall clock */
 };
 
@@ -46,8 +48,8 @@ struct plan_query {
 enum err plan_make(struct plan *, const struct snapshot *,
 	    const struct plan_query *);
 
-/* The one target of a request that names no model. */
-void	plan_single(struct plan *, const struct target *);
+/* The one target of a request that names no model, or an object. */
+void	plan_single(struct plan *, const struct target *, uint64_t client);
 
 /*
  * Take the next step: the first that its channel lets through at NOW_MS, or
@@ -55,8 +57,9 @@ void	plan_single(struct plan *, const struct target *);
  */
 struct plan_step *plan_take(struct plan *, struct state *, uint64_t now_ms);
 
-/* Ask the channel of a step that was taken once more. */
-void	plan_retake(struct plan_step *, struct state *, uint64_t now_ms);
+/* Ask the channel of a step of PLAN that was taken once more. */
+void	plan_retake(const struct plan *, struct plan_step *, struct state *,
+	    uint64_t now_ms);
 
 /* No step that goes to MODEL upstream is wanted any more. */
 void	plan_drop_model(struct plan *, const char *model);

@@ -5,8 +5,12 @@
 #include <string.h>
 
 #include "handlers/outgoing.h"
+#include "upstream/fault.h"
 
-enum { ANSWER_MAX_BYTES = 4 << 20 };
+enum {
+	ANSWER_MAX_BYTES = 4 << 20,
+	ERROR_MAX_BYTES = 8192		/* as much of one as tells what it means */
+};
 
 static void
 checkup_on_head(void *arg, struct attempt *a)
@@ -23,7 +27,8 @@ checkup_on_data(void *arg, const char *bytes, size_t n)
 {
 	struct checkup *c = arg;
 
-	(void)bytes;
+	if (c->status >= 400)
+		buf_append(&c->beginning, bytes, n);
 	c->bytes += n;
 	if (c->bytes > ANSWER_MAX_BYTES)
 		attempt_fail(c->attempt, ERR_INTERNAL);
@@ -90,6 +95,7 @@ checkup_start(struct checkup *c, struct client *client, struct arena *arena,
 	};
 
 	*c = (struct checkup){ .done = done, .arg = arg };
+	buf_init(&c->beginning, ERROR_MAX_BYTES);
 	set_request(c, arena, s, channel);
 	c->attempt = attempt_start(client, &c->request, &sink);
 	if (c->attempt == NULL)
@@ -107,16 +113,18 @@ checkup_fini(struct checkup *c)
 {
 	attempt_free(c->attempt);
 	c->attempt = NULL;
+	buf_fini(&c->beginning);
 }
 
 static enum channel_verdict
-verdict_of_status(int status)
+verdict_of_answer(const struct checkup *c)
 {
-	if (status < 400 || status == 404 || status == 405)
+	if (c->status < 400 || c->status == 404 || c->status == 405)
 		return CHANNEL_WELL;
-	if (status >= 500 || status == 401 || status == 402 || status == 403)
-		return CHANNEL_FAILED;
-	return CHANNEL_UNKNOWN;
+	if (fault_of_answer(c->status, buf_data(&c->beginning),
+	    buf_len(&c->beginning)) == FAULT_KEY)
+		return CHANNEL_REFUSED_KEY;
+	return c->status >= 500 ? CHANNEL_FAILED : CHANNEL_UNKNOWN;
 }
 
 enum channel_verdict
@@ -124,7 +132,7 @@ checkup_verdict(const struct checkup *c)
 {
 	switch (c->err) {
 	case ERR_NONE:
-		return verdict_of_status(c->status);
+		return verdict_of_answer(c);
 	case ERR_INTERNAL:
 	case ERR_NO_MEMORY:
 		return CHANNEL_UNKNOWN;	/* that was us */

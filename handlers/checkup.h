@@ -18,7 +18,8 @@ struct checkup {
 	/* private */
 	struct attempt_request request;
 	struct attempt	*attempt;
-	size_t		 bytes;		/* of the answer; it is not kept */
+	size_t		 bytes;		/* of the answer, which is not kept... */
+	struct buf	 beginning;	/* ...but where it is an error */
 	void		(*done)(void *arg);
 	void		*arg;
 };
@@ -42,7 +43,8 @@ void	checkup_fini(struct checkup *);
 /*
  * What an ended checkup says of the channel. A server that answers is well even
  * where it does not know the path; one that refuses our key is not, for it would
- * refuse every request. Other 4xx, 429 above all, say nothing either way.
+ * refuse every request: CHANNEL_REFUSED_KEY. Other 4xx, 429 above all, say
+ * nothing either way.
  */
 enum channel_verdict checkup_verdict(const struct checkup *);
 

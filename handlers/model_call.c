@@ -101,6 +101,7 @@ make_plan(struct exchange *x, const struct body *b, struct plan *plan,
 	};
 	enum err err;
 
+	q.client = x->call.client = gate_client(&x->call);
 	snapshot_refresh(s, x->app->state, q.now_ms);
 	err = plan_make(plan, s, &q);
 	x->call.is_model_known = plan->is_exact;

@@ -10,6 +10,7 @@
 enum {
 	LOOK_MS = 1000,			/* between two rounds... */
 	LOOK_MIN_MS = 50,		/* ...where no interval is shorter */
+	CONFIRM_PAUSE_MS = 5000,	/* after a probe that confirmed nothing */
 	ARENA_BYTES = 2048
 };
 
@@ -58,6 +59,14 @@ is_running(const struct prober *p, const struct channel *c)
 	return false;
 }
 
+/* Clients who make requests fail on purpose get a probe now and then, no more. */
+static bool
+is_confirming(const struct channel *c, uint64_t now_ms)
+{
+	return channel_is_suspected(c) && (c->calm_ms > now_ms ||
+	    now_ms - c->calm_ms >= CONFIRM_PAUSE_MS);
+}
+
 /* What a probe says must be of use: kept, or told to somebody. */
 static bool
 is_due(const struct prober *p, const struct channel *c)
@@ -66,7 +75,7 @@ is_due(const struct prober *p, const struct channel *c)
 
 	return c->provider->health_interval_ms > 0 &&
 	    (c->shared != NULL || p->told != NULL) && !is_running(p, c) &&
-	    due_ms(p, c, now) <= now;
+	    (due_ms(p, c, now) <= now || is_confirming(c, now));
 }
 
 /* ---- A probe. ---- */
@@ -75,7 +84,7 @@ static void
 log_change(struct channel *c, enum channel_verdict verdict,
     const char *reason)
 {
-	bool	 is_unwell = verdict == CHANNEL_FAILED;
+	bool	 is_unwell = verdict != CHANNEL_WELL;
 
 	if (verdict == CHANNEL_UNKNOWN || is_unwell == c->is_unwell)
 		return;
@@ -110,9 +119,9 @@ probe_on_done(void *arg)
 	/* The state file may be another one by now. */
 	snapshot_refresh(p->snapshot, p->app->state, now);
 	channel_note_probe(c, now);
-	if (verdict != CHANNEL_UNKNOWN)
-		channel_note_health(c, p->snapshot->conf, now,
-		    verdict == CHANNEL_WELL);
+	channel_note_health(c, p->snapshot->conf, now, verdict);
+	c->calm_ms = verdict == CHANNEL_WELL || verdict == CHANNEL_UNKNOWN ?
+	    now : 0;
 	log_change(c, verdict, reason);
 	if (p->told != NULL)
 		p->told(p->arg, c, verdict, reason);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "conf/provider.h"
 #include "gateway/channel.h"
+#include "gateway/gate.h"
 #include "gateway/retry.h"
 #include "handlers/delivery.h"
 #include "handlers/reply.h"
@@ -285,7 +286,8 @@ relay_again(struct relay *relay)
 	struct plan_step *step = relay->retried;
 
 	relay_end_wait(relay);
-	plan_retake(step, relay->x->app->state, clock_wall_us() / 1000);
+	plan_retake(relay->order.plan, step, relay->x->app->state,
+	    clock_wall_us() / 1000);
 	relay->same_tries++;
 	relay_try(relay, step, false);
 }
@@ -560,8 +562,9 @@ relay_once(struct exchange *x, const struct target *target,
 	snapshot_refresh(x->call.snapshot, x->app->state,
 	    clock_wall_us() / 1000);
 	order->is_final = true;
+	x->call.client = gate_client(&x->call);
 	order->plan = arena_alloc(x->call.arena, sizeof *order->plan);
-	plan_single(order->plan, target);
+	plan_single(order->plan, target, x->call.client);
 	relay_start(x, order);
 }
 

@@ -24,7 +24,8 @@ struct tick {
 
 static const char *const words[] = {
 	[CHANNEL_WELL] = "well", [CHANNEL_FAILED] = "not well",
-	[CHANNEL_UNKNOWN] = "unclear",
+	[CHANNEL_FAILED_REQUEST] = "not well",
+	[CHANNEL_REFUSED_KEY] = "not well", [CHANNEL_UNKNOWN] = "unclear",
 };
 
 static void
@@ -36,7 +37,7 @@ tick_on_told(void *arg, const struct channel *c, enum channel_verdict verdict,
 
 	fprintf(t->out, "%s %s%s%s\n", c->name, words[verdict],
 	    is_well ? "" : ": ", is_well ? "" : reason);
-	if (verdict == CHANNEL_FAILED)
+	if (!is_well && verdict != CHANNEL_UNKNOWN)
 		t->end = TICK_UNWELL;
 }
 

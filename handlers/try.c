@@ -332,13 +332,15 @@ leave(struct try *t, enum err end)
 	metrics_note_try(t->x->app->state, t->step->target, -1);
 	ce = (struct channel_end){
 		.verdict = try_verdict(t), .pass = t->step->pass,
+		.client = t->x->call.client,
 		.stream = t->x->call.stream,
 		.first_token_ms = r->first_token_us == 0 ? 0 :
 		    r->first_token_us / 1000 + 1,
 		.total_ms = (r->end_us - r->start_us) / 1000,
 		.retry_after_ms = t->retry_after_ms,
 	};
-	r->is_failure = ce.verdict == CHANNEL_FAILED;
+	r->is_failure = ce.verdict != CHANNEL_WELL &&
+	    ce.verdict != CHANNEL_UNKNOWN;
 	channel_leave(t->step->target->channel, t->x->app->state,
 	    t->x->call.snapshot->conf, clock_wall_us() / 1000, &ce);
 }

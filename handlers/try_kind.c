@@ -63,22 +63,29 @@ try_kind(const struct try *t)
 	}
 }
 
+/*
+ * A key may be refused for what the client has sent along, and a request may
+ * fail by its own doing; without a connection nobody has read any of it.
+ */
 static enum channel_verdict
 verdict_of_kind(enum retry_kind kind)
 {
-	return kind == RETRY_FINAL || kind == RETRY_CONTEXT ? CHANNEL_WELL :
-	    CHANNEL_FAILED;
+	switch (kind) {
+	case RETRY_FINAL:
+	case RETRY_CONTEXT:
+		return CHANNEL_WELL;
+	case RETRY_KEY:
+		return CHANNEL_REFUSED_KEY;
+	case RETRY_CONNECT:
+		return CHANNEL_FAILED;
+	default:
+		return CHANNEL_FAILED_REQUEST;
+	}
 }
 
-/*
- * 403 may be about the key, or about the one model that the client named: were
- * it a failure, a client could put a channel out of use for all others.
- */
 enum channel_verdict
 try_verdict(const struct try *t)
 {
-	if (t->record->status == 403)
-		return CHANNEL_UNKNOWN;
 	switch (t->end) {
 	case ERR_CLIENT_GONE:
 	case ERR_HEDGE_LOST:
@@ -86,6 +93,8 @@ try_verdict(const struct try *t)
 	case ERR_NO_MEMORY:
 	case ERR_INTERNAL:
 		return CHANNEL_UNKNOWN;
+	case ERR_TIMEOUT_CONNECT:
+		return CHANNEL_FAILED;
 	case ERR_UPSTREAM_STREAM_ERROR:
 		return verdict_of_kind(try_kind_of_told(t));
 	default:

@@ -22,7 +22,7 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
     "atomic words that processes share must not need a lock");
 
 enum {
-	LAYOUT_VERSION = 2,
+	LAYOUT_VERSION = 3,
 	LAYOUT_SLOTS = 128,
 	LAYOUT_SERIES = 8192,		/* a power of 2; a channel with one model has about 4 */
 	LAYOUT_CHANNELS = 2048,		/* a power of 2 */

@@ -33,6 +33,8 @@ enum {
 struct state_channel {
 	_Atomic uint64_t breaker, cool_until_ms, error_rate, first_token, total,
 			 last_end_ms;
+	_Atomic uint64_t suspected_ms;
+	_Atomic uint64_t witness, witness_breaker, witness_ms;
 	_Atomic uint32_t stream_buckets[STATE_BUCKETS],
 			 plain_buckets[STATE_BUCKETS];
 	_Atomic uint32_t stream_count, plain_count;

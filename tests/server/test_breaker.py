@@ -20,9 +20,9 @@ LONG = {"failures": 3, "error_rate": 0.0, "cooldown": 600.0}
 SHORT = {"failures": 3, "error_rate": 0.0, "cooldown": 0.3}
 CONF = {"breaker": LONG}
 
-COUNTED = [429, 500, 503, 529, 401]
+COUNTED = [429, 500, 503, 529]
 NOT_COUNTED = [400, 404, 413, 422]
-CASES = ["forbidden", "policy", "row", "resort", "timeout", "reset", "gone", "alone",
+CASES = ["s401", "s402", "s403", "policy", "row", "resort", "timeout", "reset", "gone", "alone",
          "stream", "share"] + [
              f"s{status}" for status in COUNTED + NOT_COUNTED]
 
@@ -75,11 +75,12 @@ def test_the_clients_mistakes_do_not_open_it(client, a, b, status):
     assert (len(a.requests), len(b.requests)) == (6, 0)
 
 
-def test_a_forbidden_model_does_not_open_it(client, a, b):
-    """Clients choose models: they must not close a channel to others."""
-    a.script = fails(403)
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_refused_keys_do_not_open_it_without_a_probe(client, a, b, status):
+    """What a client sends along can make a provider refuse a good key."""
+    a.script = fails(status)
     for _ in range(6):
-        assert_served(chat(client, "forbidden"), "forbidden-b", 2)
+        assert_served(chat(client, f"s{status}"), f"s{status}-b", 2)
     assert (len(a.requests), len(b.requests)) == (6, 6)
 
 
@@ -361,3 +362,100 @@ def test_streams_probe_too(short, a, b):
     until(lambda: chat(client, "x", True).header("x-sluice-provider")
           == "x-a", "the probe")
     assert_served(chat(client, "x", True), "x-a", 1)
+
+
+# What a client can cause does not count against a channel for others.
+
+EVE, ANN, BOB = "eve-5d1c", "ann-77aa", "bob-90ef"
+KEYS = {"SLUICE_API_KEYS": f"{EVE},{ANN},{BOB}"}
+QUIET = {"timeouts": {"headers": 0.2}}
+
+
+def error_event(code):
+    return sends(event({"error": {"message": "no", "code": code}}))
+
+
+PROVOKED = {
+    "401": fails(401), "402": fails(402), "403": fails(403),
+    "key": fails(400, data=b'{"error":{"status":"API_KEY_INVALID"}}'),
+    "broke": fails(429, data=b'{"error":{"code":"insufficient_quota"}}'),
+    "400": fails(400), "404": fails(404), "413": fails(413),
+    "408": fails(408), "429": fails(429),
+    "pause": fails(429, headers=[("Retry-After", "600")]),
+    "500": fails(500), "503": fails(503), "529": fails(529),
+    "long": fails(503, headers=[("Retry-After", "3600")]),
+    "silent": holds, "reset": lambda x: x.reset(),
+    "cut": sends(then="close"), "garbage": lambda x: x.send(b"nonsense\r\n"),
+    "event401": error_event(401), "event429": error_event(429),
+    "event500": error_event(500),
+}
+
+
+def provokes(fault):
+    """FAULT for whom says so, whatever it is that the provider dislikes."""
+    return lambda x: fault(x) if b"poison" in x.body else answer(x)
+
+
+def poison(client):
+    return chat(client, "x", True, user="poison")
+
+
+@pytest.mark.parametrize("fault", PROVOKED)
+def test_one_client_puts_no_channel_out(make_server, a, b, fault):
+    server = make_server("lighttpd", {"breaker": dict(LONG, error_rate=0.1)},
+                         pair("x", **QUIET), env=KEYS)
+    eve, ann = server.client(key=EVE), server.client(key=ANN)
+    a.script = provokes(PROVOKED[fault])
+    for _ in range(12):
+        poison(eve)
+    assert_served(chat(ann, "x"), "x-a", 1)
+    for _ in range(3):
+        poison(eve)
+    assert_served(chat(server.client(key=BOB), "x"), "x-a", 1)
+
+
+def test_it_is_left_alone_by_whose_requests_fail(make_server, a, b):
+    """Others know nothing of it, so they need not wait for its cooldown."""
+    server = make_server("lighttpd", {"breaker": LONG}, pair("x"), env=KEYS)
+    eve, ann = server.client(key=EVE), server.client(key=ANN)
+    a.script = provokes(fails(503))
+    for _ in range(3):
+        assert_served(poison(eve), "x-b", 2)
+    for _ in range(3):
+        assert_served(poison(eve), "x-b", 1)
+    assert_served(chat(ann, "x"), "x-a", 1)
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "silent", "reset", "cut"])
+def test_two_clients_find_an_outage(make_server, a, b, fault):
+    server = make_server("lighttpd", {"breaker": LONG}, pair("x", **QUIET),
+                         env=KEYS)
+    a.script = PROVOKED[fault]
+    for number in range(4):
+        key = EVE if number % 2 == 0 else ANN
+        assert_served(chat(server.client(key=key), "x", True), "x-b", 2)
+    assert_served(chat(server.client(key=BOB), "x"), "x-b", 1)
+
+
+def test_no_connection_needs_no_second_client(make_server, b):
+    whole = pair("x")
+    whole["x-a"] = nowhere(CLOSED_PORT, retries=0, models=({"name": "x"},))
+    server = make_server("lighttpd", {"breaker": LONG}, whole, env=KEYS)
+    for _ in range(3):
+        assert_served(chat(server.client(key=EVE), "x"), "x-b", 2)
+    assert_served(chat(server.client(key=ANN), "x"), "x-b", 1)
+
+
+def test_a_trial_of_one_client_decides_for_nobody(make_server, a, b):
+    """When the cooldown has passed, who provokes failures prolongs nothing."""
+    server = make_server("lighttpd", {"breaker": SHORT}, pair("x"), env=KEYS)
+    eve, ann = server.client(key=EVE), server.client(key=ANN)
+    open_breaker(ann, a)
+    open_breaker(eve, a)
+    a.clear()
+    a.script = provokes(fails(401))
+    until(lambda: poison(eve) and a.requests, "a trial of eve's")
+    for _ in range(5):
+        poison(eve)
+    until(lambda: chat(ann, "x").header("x-sluice-provider") == "x-a",
+          "one of ann's")

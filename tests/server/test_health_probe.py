@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from channels import assert_served, channel, chat, fails, nowhere
+from channels import (assert_served, body, channel, chat, event, fails,
+                      nowhere, sends)
 from client import until
 from servers import AS_USER, BUILD, LOGIC, UP_KEY
 from test_faults import CLOSED_PORT
@@ -144,6 +145,72 @@ def test_no_interval_no_probe(make_server, a, b):
     make_server("lighttpd", LONG, whole)
     until(lambda: len(probes(a)) >= 5, "five probes of the other")
     assert b.requests == []
+
+
+# What a request suspects, a probe confirms.
+
+SELDOM = {"interval": 3600.0, "timeout": 5.0}
+REFUSED = {
+    "401": fails(401), "402": fails(402), "403": fails(403),
+    "key": fails(400, data=b'{"error":{"status":"API_KEY_INVALID"}}'),
+    "broke": fails(429, data=b'{"error":{"code":"insufficient_quota"}}'),
+    "event": sends(event({"error": {"message": "no", "code": 401}})),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+@pytest.mark.parametrize("status", [401, 402, 403])
+def test_a_probe_confirms_that_the_key_is_refused(make_server, a, b, fault,
+                                                  status):
+    """Soon, not when the interval is over; with nothing of the client's."""
+    a.script = lambda x: fails(status)(x) if x.method == "GET" else \
+        REFUSED[fault](x)
+    server = make_server("lighttpd", LONG, pair(**SELDOM))
+    reply = server.client().post(
+        "/v1/chat/completions", body("m", True, user="client-text"),
+        headers=[("X-Client", "client-text")])
+    assert_served(reply, "b", 2)
+    until(lambda: goes_to_b(server.client()), "the channel to be left")
+    for x in probes(a):
+        assert x.body == b"" and "client-text" not in str(x)
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_a_probe_clears_the_key(make_server, a, b, fault):
+    """A client has made the provider refuse it: nobody else is concerned."""
+    a.script = lambda x: answer(x) if x.method == "GET" or \
+        b"poison" not in x.body else REFUSED[fault](x)
+    server = make_server("lighttpd", LONG, pair(**SELDOM))
+    client = server.client()
+    for _ in range(6):
+        assert_served(chat(client, "m", True, user="poison"), "b", 2)
+    until(lambda: probes(a), "a probe")
+    for _ in range(6):
+        assert_served(chat(client, "m", True, user="poison"), "b", 2)
+    assert_served(chat(client, "m"), "a", 1)
+
+
+def test_a_probe_confirms_one_clients_failures(make_server, a, b):
+    """Its failures alone do not count, but the channel is ill indeed."""
+    a.script = fails(503)
+    server = make_server("lighttpd", LONG, pair(**SELDOM),
+                         env={"SLUICE_API_KEYS": "eve-5d1c,ann-77aa"})
+    eve, ann = server.client(key="eve-5d1c"), server.client(key="ann-77aa")
+    for _ in range(3):
+        assert_served(chat(eve, "m"), "b", 2)
+    until(lambda: len(probes(a)) >= 3, "three probes")
+    until(lambda: goes_to_b(ann), "the channel to be left")
+
+
+def test_who_provokes_failures_gets_few_probes(make_server, a, b):
+    """A hundred failures are one question, until some seconds are over."""
+    a.script = lambda x: answer(x) if x.method == "GET" else fails(401)(x)
+    server = make_server("lighttpd", LONG, pair(**SELDOM))
+    for _ in range(100):
+        chat(server.client(), "m")
+    until(lambda: probes(a), "a probe")
+    times = [x.arrived for x in probes(a)]
+    assert len(times) <= 2 + (times[-1] - times[0]) / 4
 
 
 # For installations without a process that stays.

@@ -70,7 +70,7 @@ tear_down(void **state)
 static enum breaker_pass
 enter(struct fixture *x, uint64_t at)
 {
-	return channel_enter(&x->channel, x->state, at, PROBE_MS);
+	return channel_enter(&x->channel, x->state, 0, at, PROBE_MS);
 }
 
 static bool
@@ -304,7 +304,8 @@ a_dead_process_holds_no_probe(void **state)
 		struct channel c = { .name = "one" };
 
 		channel_attach(&c, own);
-		_exit(channel_enter(&c, own, now + COOLDOWN_MS, PROBE_MS) !=
+		_exit(channel_enter(&c, own, 0, now + COOLDOWN_MS,
+		    PROBE_MS) !=
 		    BREAKER_PASS_PROBE ||
 		    breaker_owner(c.shared->breaker) != state_owner(own));
 	}
@@ -322,16 +323,168 @@ health_probes_open_and_hint(void **state)
 	struct fixture *x = *state;
 
 	for (int i = 0; i < 3; i++)
-		channel_note_health(&x->channel, &x->conf, now, false);
+		channel_note_health(&x->channel, &x->conf, now,
+		    CHANNEL_FAILED);
 	assert_true(is_out(x, now));
 	assert_true(slowness(x, now) == 1);	/* no request has failed */
-	channel_note_health(&x->channel, &x->conf, now, true);
+	channel_note_health(&x->channel, &x->conf, now, CHANNEL_WELL);
 	assert_int_equal(enter(x, now), BREAKER_PASS_PROBE);
-	channel_note_health(&x->channel, &x->conf, now, false);
+	channel_note_health(&x->channel, &x->conf, now, CHANNEL_FAILED);
 	assert_int_equal(breaker_state(x->channel.shared->breaker),
 	    BREAKER_HALF_OPEN);
 	leave_well(x, now, BREAKER_PASS_PROBE, 0);
 	assert_int_equal(enter(x, now), BREAKER_PASS_FREE);
+}
+
+/* ---- What a client can cause. ---- */
+
+enum { EVE = 11, ANN, BOB };
+
+static bool
+fails_for(struct fixture *x, uint64_t at, uint64_t client,
+    enum channel_verdict verdict)
+{
+	enum breaker_pass pass = channel_enter(&x->channel, x->state, client,
+	    at, PROBE_MS);
+
+	return channel_leave(&x->channel, x->state, &x->conf, at,
+	    &(struct channel_end){ .verdict = verdict, .client = client,
+	    .pass = pass == BREAKER_REFUSED ? BREAKER_PASS_FORCED : pass,
+	    .retry_after_ms = -1 });
+}
+
+static bool
+is_out_for(struct fixture *x, uint64_t at, uint64_t client)
+{
+	return channel_is_out_for(&x->channel, client, at);
+}
+
+static void
+one_client_puts_it_out_for_itself_alone(void **state)
+{
+	struct fixture *x = *state;
+
+	x->conf.breaker.error_rate = 0.1;
+	for (int i = 0; i < 200; i++)
+		assert_false(fails_for(x, now, EVE, CHANNEL_FAILED_REQUEST));
+	assert_true(is_out_for(x, now, EVE));
+	assert_false(is_out_for(x, now, ANN));
+	assert_false(is_out_for(x, now, 0));
+	assert_true(slowness(x, now) == 1);
+	assert_int_equal(channel_enter(&x->channel, x->state, EVE, now,
+	    PROBE_MS), BREAKER_REFUSED);
+	assert_int_equal(enter(x, now), BREAKER_PASS_FREE);
+	assert_false(is_out_for(x, now + COOLDOWN_MS, EVE));
+}
+
+static void
+two_clients_put_it_out_for_all(void **state)
+{
+	struct fixture *x = *state;
+	bool	 opened = false;
+	int	 i;
+
+	for (i = 0; i < 20 && !opened; i++)
+		opened = fails_for(x, now, i % 2 == 0 ? EVE : ANN,
+		    CHANNEL_FAILED_REQUEST);
+	assert_int_equal(i, 4);
+	assert_true(is_out_for(x, now, BOB));
+}
+
+static void
+a_pair_with_a_success_between_counts_for_nobody(void **state)
+{
+	struct fixture *x = *state;
+
+	for (int i = 0; i < 60; i++) {
+		fails_for(x, now, i % 2 == 0 ? EVE : ANN,
+		    CHANNEL_FAILED_REQUEST);
+		channel_leave(&x->channel, x->state, &x->conf, now,
+		    &(struct channel_end){ .verdict = CHANNEL_WELL,
+		    .client = BOB, .retry_after_ms = -1 });
+	}
+	assert_false(is_out(x, now));
+	assert_int_equal(x->channel.shared->breaker, 0);
+}
+
+static void
+where_all_are_one_each_failure_counts(void **state)
+{
+	struct fixture *x = *state;
+
+	assert_false(fails_for(x, now, 0, CHANNEL_FAILED_REQUEST));
+	assert_false(fails_for(x, now, 0, CHANNEL_FAILED_REQUEST));
+	assert_true(fails_for(x, now, 0, CHANNEL_FAILED_REQUEST));
+}
+
+static void
+no_connection_is_nobodys_doing(void **state)
+{
+	struct fixture *x = *state;
+
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(fails_for(x, now, EVE, CHANNEL_FAILED),
+		    i == 2);
+	assert_true(is_out_for(x, now, ANN));
+}
+
+static void
+a_pause_is_for_whom_it_was_told(void **state)
+{
+	struct fixture *x = *state;
+	const struct channel_end end = { .client = EVE,
+		.verdict = CHANNEL_FAILED_REQUEST, .retry_after_ms = 5000 };
+
+	leave(x, now, &end);
+	assert_true(is_out_for(x, now + 4999, EVE));
+	assert_false(is_out_for(x, now + 5000, EVE));
+	assert_false(is_out_for(x, now, ANN));
+}
+
+/* What one client does while the breaker decides keeps it shut for nobody. */
+static void
+the_trial_of_one_client_does_not_prolong_it(void **state)
+{
+	struct fixture *x = *state;
+
+	for (int i = 0; i < 3; i++)
+		fails_for(x, now, 0, CHANNEL_FAILED);
+	assert_true(is_out(x, now));
+	for (int i = 0; i < 9; i++)
+		fails_for(x, now + COOLDOWN_MS, EVE, i % 2 == 0 ?
+		    CHANNEL_FAILED_REQUEST : CHANNEL_REFUSED_KEY);
+	assert_false(is_out_for(x, now + COOLDOWN_MS, ANN));
+}
+
+static void
+a_refused_key_waits_for_a_probe(void **state)
+{
+	struct fixture *x = *state;
+
+	x->conf.breaker.error_rate = 0.1;
+	for (int i = 0; i < 100; i++)
+		fails_for(x, now, i % 3 == 0 ? 0 : EVE + i % 2,
+		    CHANNEL_REFUSED_KEY);
+	assert_false(is_out(x, now));
+	assert_true(channel_is_suspected(&x->channel));
+	channel_note_health(&x->channel, &x->conf, now, CHANNEL_WELL);
+	assert_false(channel_is_suspected(&x->channel));
+	assert_false(is_out(x, now));
+	fails_for(x, now, EVE, CHANNEL_REFUSED_KEY);
+	channel_note_health(&x->channel, &x->conf, now, CHANNEL_REFUSED_KEY);
+	assert_true(is_out_for(x, now, ANN));
+	assert_false(channel_is_suspected(&x->channel));
+}
+
+static void
+a_success_ends_the_suspicion(void **state)
+{
+	struct fixture *x = *state;
+
+	fails_for(x, now, EVE, CHANNEL_REFUSED_KEY);
+	leave_well(x, now, BREAKER_PASS_FREE, 1);
+	channel_note_health(&x->channel, &x->conf, now, CHANNEL_REFUSED_KEY);
+	assert_false(is_out(x, now));
 }
 
 /* ---- Pauses. ---- */
@@ -515,18 +668,19 @@ static void
 use_all(struct fixture *x, struct channel *c, uint64_t at)
 {
 	struct channel_end end = { .stream = at & 1, .first_token_ms = 5,
-		.total_ms = 9, .retry_after_ms = 700 };
+		.total_ms = 9, .retry_after_ms = 700, .client = at & 3 };
 	double	 slow = channel_slowness(c, at);
 
 	assert_true(slow >= 1 && slow < 11000);
-	channel_is_out(c, at);
-	end.pass = channel_enter(c, x->state, at, PROBE_MS);
+	channel_is_out_for(c, at & 3, at);
+	end.pass = channel_enter(c, x->state, at & 3, at, PROBE_MS);
 	channel_note_token(c, x->state, end.pass);
 	for (double q = 0; q <= 1; q += 0.25)
 		assert_true(channel_quantile_ms(c, true, q) < 200000);
 	for (end.verdict = 0; end.verdict <= CHANNEL_UNKNOWN; end.verdict++)
 		channel_leave(c, x->state, &x->conf, at, &end);
-	channel_note_health(c, &x->conf, at, at & 1);
+	channel_note_health(c, &x->conf, at, (enum channel_verdict)(at %
+	    (CHANNEL_UNKNOWN + 1)));
 }
 
 /* The table is full, or the name too long: it works, and remembers nothing. */
@@ -545,7 +699,7 @@ without_a_record_nothing_is_remembered(void **state)
 		use_all(x, &c, now);
 	assert_true(channel_slowness(&c, now) == 1);
 	assert_false(channel_is_out(&c, now));
-	assert_int_equal(channel_enter(&c, x->state, now, PROBE_MS),
+	assert_int_equal(channel_enter(&c, x->state, 0, now, PROBE_MS),
 	    BREAKER_PASS_FREE);
 	assert_int_equal(channel_quantile_ms(&c, true, 0.9), 0);
 }
@@ -696,6 +850,15 @@ main(void)
 		TEST(a_probe_without_a_verdict_makes_room),
 		TEST(a_dead_process_holds_no_probe),
 		TEST(health_probes_open_and_hint),
+		TEST(one_client_puts_it_out_for_itself_alone),
+		TEST(two_clients_put_it_out_for_all),
+		TEST(a_pair_with_a_success_between_counts_for_nobody),
+		TEST(where_all_are_one_each_failure_counts),
+		TEST(no_connection_is_nobodys_doing),
+		TEST(a_pause_is_for_whom_it_was_told),
+		TEST(the_trial_of_one_client_does_not_prolong_it),
+		TEST(a_refused_key_waits_for_a_probe),
+		TEST(a_success_ends_the_suspicion),
 		TEST(a_pause_is_kept),
 		TEST(the_longer_pause_counts),
 		TEST(a_pause_lengthens_the_cooldown),

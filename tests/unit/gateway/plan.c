@@ -678,13 +678,13 @@ a_step_may_be_taken_again(void **state)
 	load_ten(x);
 	assert_int_equal(make(x, "m", "p", true, 1), ERR_NONE);
 	step = plan_take(&x->plan, x->state, now);
-	plan_retake(step, x->state, now);
+	plan_retake(&x->plan, step, x->state, now);
 	assert_int_equal(step->pass, BREAKER_PASS_FREE);
 	put_out(x, step_name(x, 0));
-	plan_retake(step, x->state, now);
+	plan_retake(&x->plan, step, x->state, now);
 	assert_int_equal(step->pass, BREAKER_PASS_FORCED);
 	assert_true(step->is_taken);
-	plan_retake(step, x->state, now + 30000);
+	plan_retake(&x->plan, step, x->state, now + 30000);
 	assert_int_equal(step->pass, BREAKER_PASS_PROBE);
 }
 
@@ -700,7 +700,7 @@ hedged_tries_go_to_different_channels(void **state)
 	slow = plan_take(&x->plan, x->state, now);
 	hedge = plan_take(&x->plan, x->state, now);
 	assert_ptr_not_equal(slow->target->channel, hedge->target->channel);
-	plan_retake(hedge, x->state, now);
+	plan_retake(&x->plan, hedge, x->state, now);
 	third = plan_take(&x->plan, x->state, now);
 	assert_ptr_not_equal(third, slow);
 	assert_ptr_not_equal(third, hedge);
@@ -733,7 +733,7 @@ a_single_step_names_no_model(void **state)
 	struct fixture *x = *state;
 
 	load_ten(x);
-	plan_single(&x->plan, snapshot_find_provider(x->snapshot, "p4"));
+	plan_single(&x->plan, snapshot_find_provider(x->snapshot, "p4"), 0);
 	plan_drop_model(&x->plan, "m");
 	assert_string_equal(plan_take(&x->plan, x->state, now)->
 	    target->provider->name, "p4");

@@ -180,6 +180,8 @@ serve_endless(struct server *s, int fd)
 }
 
 #define STATUS(n) "HTTP/1.1 " #n " Fine\r\nContent-Length: 2\r\n\r\n{}"
+#define SAYS(n, length, text) "HTTP/1.1 " #n " Fine\r\n"	\
+	"Content-Length: " #length "\r\n\r\n" text
 
 static void
 test_what_an_answer_says(void **state)
@@ -194,9 +196,14 @@ test_what_an_answer_says(void **state)
 		{ STATUS(405), CHANNEL_WELL },
 		{ STATUS(400), CHANNEL_UNKNOWN },
 		{ STATUS(429), CHANNEL_UNKNOWN },
-		{ STATUS(401), CHANNEL_FAILED },
-		{ STATUS(402), CHANNEL_FAILED },
-		{ STATUS(403), CHANNEL_FAILED },
+		{ STATUS(401), CHANNEL_REFUSED_KEY },
+		{ STATUS(402), CHANNEL_REFUSED_KEY },
+		{ STATUS(403), CHANNEL_REFUSED_KEY },
+		{ SAYS(400, 38, "{\"error\":{\"status\":\"API_KEY_INVALID\"}}"),
+		    CHANNEL_REFUSED_KEY },
+		{ SAYS(429, 39, "{\"error\":{\"code\":\"insufficient_quota\"}}"),
+		    CHANNEL_REFUSED_KEY },
+		{ SAYS(200, 24, "{\"id\":\"API_KEY_INVALID\"}"), CHANNEL_WELL },
 		{ STATUS(500), CHANNEL_FAILED },
 		{ STATUS(503), CHANNEL_FAILED },
 	};
@@ -312,8 +319,8 @@ test_failures_take_a_channel_out_and_an_answer_back_in(void **state)
 	answer = STATUS(200);
 	ask(x);
 	assert_false(channel_is_out(channel(x), now_ms()));
-	assert_int_equal(channel_enter(channel(x), x->app.state, now_ms(),
-	    1000), BREAKER_PASS_PROBE);
+	assert_int_equal(channel_enter(channel(x), x->app.state, 0,
+	    now_ms(), 1000), BREAKER_PASS_PROBE);
 }
 
 static void
