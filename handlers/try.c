@@ -213,11 +213,21 @@ try_on_event(void *arg, const char *data, size_t n)
 	if (data != NULL)
 		meter_event(&t->meter, data, n);
 	else
-		meter_event_tail(&t->meter, t->sse.tail, t->sse.tail_len);
+		meter_event_end(&t->meter);
 	if (t->sse.error_seen && t->told == FAULT_NONE)
-		judge_error(t, data, n);
+		judge_error(t, data != NULL ? data : t->sse.head,
+		    data != NULL ? n : t->sse.head_len);
 	if (t->strips && data != NULL && t->meter.usage_only)
 		strip_event(t);
+}
+
+/* sse's piece callback. */
+static void
+try_on_piece(void *arg, const char *data, size_t n)
+{
+	struct try *t = arg;
+
+	meter_event_piece(&t->meter, data, n);
 }
 
 static bool
@@ -544,6 +554,7 @@ try_start(struct exchange *x, struct plan_step *step,
 	buf_init(&t->held, 0);
 	sse_init(&t->sse);
 	t->sse.event = try_on_event;
+	t->sse.piece = try_on_piece;
 	t->sse.arg = t;
 	meter_init(&t->meter);
 	err = prepare(t, budget_ms);

@@ -44,13 +44,19 @@ max(uint64_t a, uint64_t b)
 
 static void usage_read(void *, const char *, size_t, bool);
 
+static void
+answer_init(struct meter *m)
+{
+	peek_init(&m->answer);
+	m->answer.usage = usage_read;
+	m->answer.arg = m;
+}
+
 void
 meter_init(struct meter *m)
 {
 	*m = (struct meter){ .usage_only = false };
-	peek_init(&m->answer);
-	m->answer.usage = usage_read;
-	m->answer.arg = m;
+	answer_init(m);
 }
 
 void
@@ -136,29 +142,20 @@ meter_event(struct meter *m, const char *data, size_t n)
 	peek_fini(&peek);
 }
 
-/*
- * A quote without a backslash before it and with a colon after its twin belongs
- * to a member, wherever the tail begins. The usage of a response is its own and
- * stands behind those that a client can have put into its tools.
- */
 void
-meter_event_tail(struct meter *m, const char *tail, size_t n)
+meter_event_piece(struct meter *m, const char *bytes, size_t n)
 {
-	const char *p = tail, *end = tail + n;
+	peek_feed(&m->answer, bytes, n);
+}
 
-	while ((p = memmem(p, (size_t)(end - p), "\"usage\"", 7)) != NULL) {
-		struct peek peek;
-
-		if (p > tail && p[-1] != '\\') {
-			peek_init(&peek);
-			peek.usage = usage_read;
-			peek.arg = m;
-			peek.depth = 1;
-			peek_feed(&peek, p, (size_t)(end - p));
-			peek_fini(&peek);
-		}
-		p += 7;
-	}
+void
+meter_event_end(struct meter *m)
+{
+	m->usage_only = false;
+	if (!m->answer.is_summary)
+		words_add(m, m->answer.output_bytes);
+	peek_fini(&m->answer);
+	answer_init(m);
 }
 
 void

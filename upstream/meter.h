@@ -35,7 +35,7 @@ struct meter {
 	bool		 usage_only;	/* what meter_is_usage_only says of the last event */
 
 	/* private */
-	struct peek	 answer;	/* one that is no stream */
+	struct peek	 answer;	/* one that is no stream, or a stream's long event */
 	uint64_t	 output_bytes;
 	uint64_t	 counts[METER__MAX];
 	bool		 is_known[METER__MAX];
@@ -49,13 +49,14 @@ void	meter_fini(struct meter *);
 /* One event of a stream: all of its data. */
 void	meter_event(struct meter *, const char *data, size_t n);
 
-/* The last N bytes of an event that was too long to keep (sse.tail). */
-void	meter_event_tail(struct meter *, const char *tail, size_t n);
-
 /*
- * N bytes of an answer that is no stream, in order. Keeps none but an open
- * usage object's.
+ * The same for an event that is too long to keep: N bytes of its data, in order,
+ * any number of times, and then its end. Keeps none but an open usage object's.
  */
+void	meter_event_piece(struct meter *, const char *bytes, size_t n);
+void	meter_event_end(struct meter *);
+
+/* N bytes of an answer that is no stream, in order. Keeps as little. */
 void	meter_feed(struct meter *, const char *bytes, size_t n);
 
 /*

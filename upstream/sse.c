@@ -5,13 +5,10 @@
 
 #include <string.h>
 
-#include "upstream/peek.h"
-
 #define BYTE_ORDER_MARK "\xEF\xBB\xBF"
 
 enum {
-	EVENT_MAX_BYTES = 64 * 1024,	/* a longer one is output, whatever it says */
-	TAIL_MAX_BYTES = 8 * 1024	/* what is kept of a longer one's end */
+	EVENT_MAX_BYTES = 64 * 1024	/* a longer one is output, whatever it says */
 };
 
 /* Events of /v1/responses and /v1/messages that end a stream. */
@@ -33,12 +30,14 @@ sse_init(struct sse *s)
 {
 	*s = (struct sse){ .at_boundary = true, .first_line = true };
 	buf_init(&s->data, EVENT_MAX_BYTES);
+	peek_init(&s->peek);
 }
 
 void
 sse_fini(struct sse *s)
 {
 	buf_fini(&s->data);
+	peek_fini(&s->peek);
 }
 
 static bool
@@ -143,31 +142,39 @@ token_found(struct sse *s)
 		buf_fini(&s->data);
 }
 
-/* The data does not fit any more: go on with its last bytes. */
+/* More of an event that is not kept. */
 static void
-data_cut(struct sse *s, const char *p, size_t n)
+piece_tell(struct sse *s, const char *p, size_t n)
 {
-	size_t kept = buf_len(&s->data);
+	peek_feed(&s->peek, p, n);
+	if (s->piece != NULL)
+		s->piece(s->arg, p, n);
+}
 
-	if (n > TAIL_MAX_BYTES) {
-		p += n - TAIL_MAX_BYTES;
-		n = TAIL_MAX_BYTES;
-	}
-	if (kept > TAIL_MAX_BYTES - n)
-		buf_consume(&s->data, kept - (TAIL_MAX_BYTES - n));
-	if (buf_append(&s->data, p, n) != ERR_NONE)
-		buf_fini(&s->data);
+/* The data does not fit any more: its beginning is kept, and all of it told. */
+static void
+data_overflow(struct sse *s, const char *p, size_t n)
+{
+	size_t room = EVENT_MAX_BYTES - buf_len(&s->data);
+
+	s->too_long = true;
+	token_found(s);
+	if (!is_wanted(s))
+		return;
+	buf_append(&s->data, p, room);
+	piece_tell(s, buf_data(&s->data), buf_len(&s->data));
+	piece_tell(s, p + room, n - room);
 }
 
 static void
 data_add(struct sse *s, const char *p, size_t n)
 {
-	if (!is_wanted(s) || buf_append(&s->data, p, n) == ERR_NONE)
+	if (!is_wanted(s))
 		return;
-	s->too_long = true;
-	token_found(s);
-	if (is_wanted(s))
-		data_cut(s, p, n);
+	if (s->too_long)
+		piece_tell(s, p, n);
+	else if (buf_append(&s->data, p, n) != ERR_NONE)
+		data_overflow(s, p, n);
 }
 
 /* The bytes at hand are about to go: copy what an open event has in them. */
@@ -227,15 +234,16 @@ static void
 event_peek(struct sse *s, struct span data)
 {
 	uint64_t output_bytes;
-	struct peek peek;
 
-	if (s->too_long || peek_glance(data.p, data.n, &output_bytes))
-		return;
-	peek_init(&peek);
-	peek_feed(&peek, data.p, data.n);
-	s->finish_seen |= peek.has_finish;
-	s->is_failure |= peek.has_error;
-	peek_fini(&peek);
+	if (!s->too_long) {
+		if (peek_glance(data.p, data.n, &output_bytes))
+			return;
+		peek_feed(&s->peek, data.p, data.n);
+	}
+	s->finish_seen |= s->peek.has_finish;
+	s->is_failure |= s->peek.has_error;
+	peek_fini(&s->peek);
+	peek_init(&s->peek);
 }
 
 /* What the complete event's DATA says, before anybody is told of it. */
@@ -261,13 +269,11 @@ event_tell(struct sse *s, struct span data)
 		s->event(s->arg, data.p, data.n);
 		return;
 	}
-	if (data.n > TAIL_MAX_BYTES)
-		data = skip(data, data.n - TAIL_MAX_BYTES);
-	s->tail = data.p;
-	s->tail_len = data.n;
+	s->head = data.p;
+	s->head_len = data.n;
 	s->event(s->arg, NULL, 0);
-	s->tail = NULL;
-	s->tail_len = 0;
+	s->head = NULL;
+	s->head_len = 0;
 }
 
 /* An event without data is none (the standard's section 9.2.6). */

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "upstream/peek.h"
 
 /*
  * Reads along while the bytes are relayed (WHATWG HTML section 9.2, "Server-sent
@@ -28,21 +29,24 @@ struct sse {
 	 * The listener, set after sse_init; NULL = none. Called for each complete
 	 * event with data, when all of the above but the first and the last is
 	 * up to date. DATA are its data lines, joined, and borrowed: they may lie
-	 * in the bytes that were fed. Of an event with more than 64 KiB of data
-	 * only a tail is known: DATA is NULL, N is 0. It may not feed or free.
+	 * in the bytes that were fed. An event with more than 64 KiB of data is not
+	 * kept: PIECE hears all of it, in order, as it comes, and then EVENT with
+	 * a DATA of NULL and an N of 0. Neither may feed or free.
 	 */
 	void		(*event)(void *arg, const char *data, size_t n);
+	void		(*piece)(void *arg, const char *data, size_t n);
 	void		*arg;
 
 	/* For the listener: where the event is in the bytes that are being fed. */
 	bool		 event_is_whole; /* it began in them, at event_start */
 	size_t		 event_start;	/* its first field, or a comment right before */
 	size_t		 event_end;	/* after the empty line; a line feed that comes later is not in */
-	const char	*tail;		/* where DATA is NULL: the last of it, at most 8 KiB */
-	size_t		 tail_len;
+	const char	*head;		/* where DATA is NULL: the first 64 KiB of it */
+	size_t		 head_len;
 
 	/* private */
-	struct buf	 data;		/* of the current event, while it is wanted */
+	struct buf	 data;		/* of the current event, while it is wanted; its beginning */
+	struct peek	 peek;		/* of an event that is too long for it */
 	const char	*lent;		/* all of it so far, in the bytes at hand */
 	size_t		 lent_len;
 	char		 line[80];	/* the current line's beginning */
@@ -53,7 +57,7 @@ struct sse {
 	bool		 event_open;	/* a field of the current event was seen */
 	bool		 has_data;	/* one of them was data */
 	bool		 is_failure;	/* it tells of a failure */
-	bool		 too_long;	/* data has only the end */
+	bool		 too_long;	/* data has only the beginning */
 };
 
 void	sse_init(struct sse *);

@@ -70,9 +70,17 @@ on_event(void *arg, const char *data, size_t n)
 	must(end - l->begin > n);
 	l->begin = end;
 	if (data == NULL)
-		meter_event_tail(&l->meter, s->tail, s->tail_len);
+		meter_event_end(&l->meter);
 	else
 		meter_event(&l->meter, data, n);
+}
+
+static void
+on_piece(void *arg, const char *data, size_t n)
+{
+	struct listener *l = arg;
+
+	meter_event_piece(&l->meter, data, n);
 }
 
 static void
@@ -82,6 +90,7 @@ read_stream(struct listener *l, const char *text, size_t n, size_t step,
 	*l = (struct listener){ .text = text };
 	sse_init(&l->sse);
 	l->sse.event = on_event;
+	l->sse.piece = on_piece;
 	l->sse.arg = l;
 	meter_init(&l->meter);
 	for (size_t i = 0; i < n; i += step) {

@@ -174,6 +174,40 @@ def test_stream(server, client, a, name, model):
     assert usage(server, reply) == ("reported", expected)
 
 
+LONG = "long output " * 10000
+SCHEMA = {"properties": {"usage": {"input_tokens": 99, "output_tokens": 99,
+                                   "cache_read_input_tokens": 99}}}
+LONG_EVENTS = {
+    "responses": ("responses", {"type": "response.completed", "response": {
+        "output": LONG, "tools": [{"parameters": SCHEMA}],
+        "usage": RESPONSES, "metadata": {"usage": SCHEMA}, "text": LONG,
+        "user": SCHEMA}}, SPLIT),
+    "image": ("images/generations", {
+        "type": "image_generation.completed", "usage": {
+            "input_tokens": 50, "output_tokens": 1000, "total_tokens": 1050},
+        "b64_json": "QUJD" * 100000}, [50, 0, 0, 1000, 0]),
+    "chat": ("chat/completions", dict(
+        chat_chunk(LONG, finish="stop"), usage=CHAT, tail=LONG), SPLIT),
+}
+
+
+@pytest.mark.parametrize("name", LONG_EVENTS)
+def test_usage_anywhere_in_a_long_event(server, client, a, name):
+    path, value, expected = LONG_EVENTS[name]
+    a.script = sends(event(value))
+    reply = ask(client, path, stream=True)
+    assert reply.body == event(value)
+    assert usage(server, reply) == ("reported", expected)
+
+
+def test_usage_of_a_clients_own_schema_is_none(server, client, a):
+    a.script = sends(event({"type": "response.completed", "response": {
+        "output": LONG, "tools": [{"parameters": SCHEMA["properties"]}]}}))
+    source, found = usage(server, ask(client, "responses", stream=True))
+    assert source == "estimated"
+    assert found[1] == 0
+
+
 @pytest.mark.parametrize("size", [1, 7, 100])
 def test_stream_in_small_pieces(server, client, a, size):
     data = b"".join(STREAMS["chat"][1])

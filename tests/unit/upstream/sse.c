@@ -413,6 +413,7 @@ struct filter {
 	struct sse	 sse;
 	const char	*unwanted;	/* beginning of such an event's data, or NULL */
 	struct buf	 told, passed;
+	struct buf	 pieces;	/* of an event that is not kept */
 	struct buf	 held;		/* neither passed nor cut out yet */
 	const char	*bytes;		/* that are being fed */
 	size_t		 from;		/* of them, what no event was told of */
@@ -433,9 +434,14 @@ on_event(void *arg, const char *data, size_t n)
 	const struct sse *s = &f->sse;
 	size_t len = f->unwanted == NULL ? 0 : strlen(f->unwanted);
 
-	if (data == NULL)
-		buf_printf(&f->told, "(%zu %c)", s->tail_len,
-		    s->tail[s->tail_len - 1]);
+	if (data == NULL) {
+		buf_printf(&f->told, "(%zu %zu %c)", s->head_len,
+		    buf_len(&f->pieces),
+		    buf_data(&f->pieces)[buf_len(&f->pieces) - 1]);
+		assert_memory_equal(s->head, buf_data(&f->pieces),
+		    s->head_len);
+		buf_consume(&f->pieces, buf_len(&f->pieces));
+	}
 	buf_append(&f->told, data, n);
 	buf_puts(&f->told, "|");
 	f->lent = data >= f->bytes && data + n < f->bytes + s->event_end;
@@ -452,6 +458,14 @@ on_event(void *arg, const char *data, size_t n)
 }
 
 static void
+on_piece(void *arg, const char *data, size_t n)
+{
+	struct filter *f = arg;
+
+	buf_append(&f->pieces, data, n);
+}
+
+static void
 filter_begin(struct filter *f, const char *unwanted)
 {
 	*f = (struct filter){ .unwanted = unwanted };
@@ -459,7 +473,9 @@ filter_begin(struct filter *f, const char *unwanted)
 	buf_init(&f->told, 1 << 20);
 	buf_init(&f->passed, 1 << 20);
 	buf_init(&f->held, 1 << 20);
+	buf_init(&f->pieces, 1 << 20);
 	f->sse.event = on_event;
+	f->sse.piece = on_piece;
 	f->sse.arg = f;
 }
 
@@ -468,6 +484,7 @@ filter_end(struct filter *f)
 {
 	sse_fini(&f->sse);
 	buf_fini(&f->told);
+	buf_fini(&f->pieces);
 	buf_fini(&f->passed);
 	buf_fini(&f->held);
 }
@@ -660,14 +677,49 @@ check_long(size_t n, const char *told, size_t step)
 }
 
 static void
-long_events_have_only_a_tail(void **state)
+long_events_are_told_in_pieces(void **state)
 {
 	(void)state;
 	for (size_t step = 1; step < 400000; step = step * 7 + 1) {
 		check_long(65536, NULL, step);
-		check_long(65537, "(8192 z)|y|", step);
-		check_long(200000, "(8192 z)|y|", step);
+		check_long(65537, "(65536 65537 z)|y|", step);
+		check_long(200000, "(65536 200000 z)|y|", step);
 	}
+}
+
+/* Wherever it stands in an event that is too long to keep. */
+static void
+long_events_are_looked_into(void **state)
+{
+	static const struct { const char *first, *last; unsigned flags; } cases[] = {
+		{ "{\"choices\":[{\"delta\":{\"content\":\"", "\"},\"finish_reason\":\"stop\"}]}", FINISH },
+		{ "{\"choices\":[{\"finish_reason\":\"stop\",\"delta\":{\"content\":\"", "\"}}]}", FINISH },
+		{ "{\"choices\":[{\"delta\":{\"content\":\"", "\"},\"finish_reason\":null}]}", 0 },
+		{ "{\"error\":{\"message\":\"", "\"}}", ERROR },
+		{ "{\"x\":\"", "\",\"error\":{\"message\":\"m\"}}", ERROR },
+		{ "{\"x\":{\"error\":\"", "\"},\"y\":\"\\\"error\\\":{}\"}", 0 },
+	};
+	struct filter f;
+	struct buf text;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (size_t step = 1; step < 300000; step = step * 11 + 1) {
+			buf_init(&text, 1 << 20);
+			buf_puts(&text, "data: ");
+			buf_puts(&text, cases[i].first);
+			for (int k = 0; k < 10000; k++)
+				buf_puts(&text, "long text ");
+			buf_puts(&text, cases[i].last);
+			buf_puts(&text, "\n\n");
+			filter_begin(&f, NULL);
+			filter_follow(&f, buf_data(&text), buf_len(&text), 0,
+			    step);
+			assert_int_equal((f.sse.finish_seen ? FINISH : 0) |
+			    (f.sse.error_seen ? ERROR : 0), cases[i].flags);
+			filter_end(&f);
+			buf_fini(&text);
+		}
 }
 
 int
@@ -686,7 +738,8 @@ main(void)
 		cmocka_unit_test(an_event_is_cut_out_with_its_line_ends),
 		cmocka_unit_test(pending_is_what_an_incomplete_event_has),
 		cmocka_unit_test(only_events_in_pieces_are_copied),
-		cmocka_unit_test(long_events_have_only_a_tail),
+		cmocka_unit_test(long_events_are_told_in_pieces),
+		cmocka_unit_test(long_events_are_looked_into),
 	};
 
 	return cmocka_run_group_tests_name("sse", tests, NULL, NULL);
