@@ -51,10 +51,19 @@ put_body(struct buf *line, const char *member, const char *cut,
 	buf_puts(line, "true");
 }
 
+/* Does a client merely look what there is? Each does so when it starts. */
+static bool
+is_probe(const struct call *c)
+{
+	return c->outcome == ERR_NO_WEBSOCKET ||
+	    (strcmp(c->method, "HEAD") == 0 &&
+	    (c->status == 404 || c->status == 405));
+}
+
 static const char *
 level_of(const struct call *c)
 {
-	if (c->outcome == ERR_CLIENT_GONE)
+	if (c->outcome == ERR_CLIENT_GONE || is_probe(c))
 		return "INFO";
 	if (c->status >= 400 && c->status < 500)
 		return "WARNING";

@@ -176,6 +176,24 @@ begin_live(struct exchange *x)
 	x->live = live_begin(&x->app->live, &begin);
 }
 
+/*
+ * A WebSocket handshake (RFC 6455 section 4.1) under /v1; mod_fcgid hides Upgrade.
+ * Codex, which tries one first, goes on with POST as soon as it hears 426, and not
+ * after 404 or 405.
+ */
+static bool
+asks_for_websocket(const struct exchange *x)
+{
+	const struct params *p = &x->request->params;
+	const char *upgrade = params_get(p, "HTTP_UPGRADE");
+
+	if (strcmp(x->call.method, "GET") != 0 ||
+	    strncmp(x->call.path, "/v1/", 4) != 0)
+		return false;
+	return (upgrade != NULL && strcasestr(upgrade, "websocket") != NULL) ||
+	    params_get(p, "HTTP_SEC_WEBSOCKET_KEY") != NULL;
+}
+
 /* Everything that can be judged by the parameters alone. */
 static enum err
 judge_head(struct exchange *x)
@@ -190,6 +208,8 @@ judge_head(struct exchange *x)
 	err = route_find(&x->route, x->call.method, x->path.decoded);
 	if (x->route != NULL)
 		x->call.route = x->route->pattern;
+	if (asks_for_websocket(x))
+		return ERR_NO_WEBSOCKET;
 	if (err != ERR_NONE)
 		return err;
 	if (strncmp(x->path.decoded, "/v1/", 4) == 0 &&

@@ -98,7 +98,7 @@ tag_of(const struct route *r)
 
 	if (strncmp(segment, "v1/", 3) == 0)
 		segment += 3;
-	if (*segment == '*')
+	if (*segment == '*' || *segment == '\0')
 		return (struct span){ "other", 5 };
 	return (struct span){ segment, strcspn(segment, "/.") };
 }

@@ -223,6 +223,8 @@ reply_error(struct exchange *x, enum err err, const char *text)
 	}
 	if (err == ERR_METHOD_NOT_ALLOWED)
 		response_field(r, "Allow", route_allow(x->route));
+	if (err == ERR_NO_WEBSOCKET)	/* RFC 9110 section 15.5.22 */
+		response_field(r, "Upgrade", "HTTP/1.1");
 	buf_init(&body, ERROR_BYTES_MAX);
 	reply_format_error(&body, x, err, text);
 	reply_body(x, "application/json", &body);

@@ -22,6 +22,7 @@
 #include "handlers/echo.h"
 #include "handlers/health.h"
 #include "handlers/images.h"
+#include "handlers/index.h"
 #include "handlers/metrics.h"
 #include "handlers/model_call.h"
 #include "handlers/models.h"
@@ -92,6 +93,10 @@ const struct route routes[] = {
 	{ .method = "*", .pattern = "/v1/*", .key = ROUTE_KEY_CLIENT,
 	  .body = ROUTE_BODY_ANY, .handle = passthrough_handle,
 	  .help = "anything else: by the model it names, or passed through" },
+	{ .method = "GET", .pattern = "/", .key = ROUTE_KEY_NONE,
+	  .handle = index_handle, .help = "where to go from here" },
+	{ .method = "GET", .pattern = "/v1", .key = ROUTE_KEY_NONE,
+	  .handle = index_handle, .help = "the same" },
 	{ .method = "GET", .pattern = "/health", .key = ROUTE_KEY_NONE,
 	  .handle = health_handle,
 	  .help = "always 200: ok, or degraded when a provider is unusable" },

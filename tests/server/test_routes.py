@@ -121,7 +121,7 @@ def test_default_model(client, upstream, body, sent):
 # What is not there.
 
 @pytest.mark.parametrize("method, path", [
-    ("GET", "/v1/nothing"), ("GET", "/v1"), ("GET", "/v1/"),
+    ("GET", "/v1/nothing"), ("DELETE", "/v1/nothing/more"),
     ("GET", "/admin/nothing"), ("GET", "/api/nothing"),
     ("DELETE", "/v1/files/1"), ("GET", "/echo/v1/models"),
     ("POST", "/echo/v1/chat/completions"), ("PUT", "/v1/nothing")])
@@ -161,6 +161,40 @@ def test_head_is_get_without_a_body(client, upstream, path):
     assert head.header("content-type") == get.header("content-type")
     assert client.get("/health", sock=sock).status == 200
     sock.close()
+
+
+@pytest.mark.parametrize("path", ["/", "/v1", "/v1/", "/v1/models", "/docs",
+                                  "/v1/models/gpt-test", "/openapi.json"])
+def test_head_finds_what_get_finds(client, path):
+    """Claude Code asks HEAD / when it starts; no probe is worth a warning."""
+    get, head = client.get(path), client.ask("HEAD", path)
+    assert (get.status, head.status, head.body) == (200, 200, b"")
+    assert head.header("content-type") == get.header("content-type")
+
+
+@pytest.mark.parametrize("path", ["/", "/v1"])
+def test_the_bare_address_needs_no_key(server, client, path):
+    for method in ("GET", "HEAD"):
+        reply = client.ask(method, path, auth=False)
+        assert reply.status == 200, reply
+        assert server.journaled(
+            reply.header("x-request-id"))["levelname"] == "INFO"
+    assert client.get(path).json()["models"] == "/v1/models"
+    assert client.post(path, {}).status == 405
+
+
+@pytest.mark.parametrize("path, status", [
+    ("/v1/messages", 405), ("/v1/chat/completions", 405),
+    ("/v1/responses", 405), ("/v1/nothing", 404)])
+def test_a_head_that_finds_nothing_is_no_warning(server, client, path, status):
+    reply = client.ask("HEAD", path)
+    assert (reply.status, reply.body) == (status, b"")
+    assert (reply.header("allow") is not None) == (status == 405)
+    level = {"HEAD": "INFO", "GET": "WARNING"}
+    for method in level:
+        reply = client.ask(method, path)
+        assert server.journaled(reply.header("x-request-id"))["levelname"] \
+            == level[method]
 
 
 # Keys.

@@ -304,6 +304,38 @@ def test_our_paths_reach_the_responder(client, path):
         assert reply.error["message"]
 
 
+HANDSHAKE = [("Connection", "Upgrade"), ("Upgrade", "websocket"),
+             ("Sec-WebSocket-Version", "13"),
+             ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")]
+
+
+@pytest.mark.parametrize("path", [
+    "/v1/responses", "/v1/responses/", "/v1/responses?model=m",
+    "/v1/realtime?model=m", "/v1/models", "/v1/chat/completions"])
+@pytest.mark.parametrize("auth", [True, False])
+def test_a_websocket_is_refused_at_once(server, client, upstream, path, auth):
+    """Codex tries one first; 426 alone sends it to POST without more tries."""
+    reply = client.get(path, auth=auth, headers=HANDSHAKE)
+    assert reply.status == 426, reply
+    assert reply.complete
+    assert reply.error["code"] == "websocket_not_supported"
+    if not server.kind.startswith("lighttpd"):      # which takes it out
+        assert reply.header("upgrade") == "HTTP/1.1", reply
+    assert upstream.requests == []
+    line = server.journaled(reply.header("x-request-id"))
+    assert (line["outcome"], line["levelname"]) == ("no_websocket", "INFO")
+
+
+def test_who_could_also_upgrade_is_answered(client, upstream):
+    """A server may ignore the field; a POST is none of a WebSocket's."""
+    reply = client.post("/v1/chat/completions", CHAT, headers=[
+        ("Upgrade", "websocket"), ("Connection", "Upgrade")])
+    assert reply.status == 200, reply
+    assert upstream.wait().header("upgrade") is None
+    assert client.get("/v1/models", headers=[
+        ("Upgrade", "h2c"), ("Connection", "Upgrade")]).status == 200
+
+
 def test_upstream_error_passes_unchanged(client, upstream):
     data = b'{"error": {"message":"too many", "type":"x","custom": 1}}'
     upstream.script = lambda x: x.json(data, 418, [("Retry-After", "7")])

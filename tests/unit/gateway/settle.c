@@ -438,6 +438,7 @@ the_level_follows_the_outcome(void **state)
 		{ 200, ERR_UPSTREAM_CUT, "ERROR", "upstream_cut" },
 		{ 200, ERR_CLIENT_GONE, "INFO", "client_gone" },
 		{ 499, ERR_CLIENT_GONE, "INFO", "client_gone" },
+		{ 426, ERR_NO_WEBSOCKET, "INFO", "no_websocket" },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
