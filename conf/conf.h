@@ -99,7 +99,9 @@ struct conf_provider {
 	const char	*api_version;	/* kind azure; NULL = the v1 API, which has none */
 	const char	*deployment;	/* kind azure: of all models; NULL = each model's target */
 	const char	*force_model;	/* every request's model upstream; NULL = off */
-	bool		 passthrough;	/* takes requests that name no model */
+	bool		 passthrough;	/* takes requests that are not relayed by model */
+	const char	**extra_paths;	/* API paths that it serves by model beyond the usual */
+	size_t		 extra_path_count;
 	const char	*key_header;	/* never NULL: "Authorization" sends "Bearer KEY", any other header the bare key */
 	struct conf_header *headers;
 	size_t		 header_count;
@@ -166,6 +168,8 @@ struct conf {
 		uint64_t memory_body_bytes;
 		uint64_t client_buffer_bytes;
 	} limits;
+	const char	**extra_paths;	/* API paths that are relayed by model beyond the usual */
+	size_t		 extra_path_count;
 	struct {
 		const char **origins;	/* "*" allowed */
 		size_t	 origin_count;

@@ -207,6 +207,12 @@ const struct key keys[] = {
 	  "older ones are deleted from the database, and files of the journal "
 	  "whose last line is older are deleted once they are imported; sums by "
 	  "the day stay; 0 keeps everything" },
+	{ .name = "extra_paths", MAIN(extra_paths), .type = KEYS_STRINGS,
+	  COUNT(conf, extra_path_count), .max = 256,
+	  .value = values_api_path, .fallback = "[ ]",
+	  .help = "more paths under /v1, such as \"infill\", at which a JSON "
+	  "POST is relayed by the model that it names, to any provider of the "
+	  "model" },
 	{ .name = "cors.origins", MAIN(cors.origins), .type = KEYS_STRINGS,
 	  COUNT(conf, cors.origin_count), .max = 256, .value = values_origin,
 	  .fallback = "[ ]",
@@ -248,8 +254,14 @@ const struct key keys[] = {
 	  "the one model that the provider lists" },
 	{ .name = "passthrough", PROVIDER(passthrough), .type = KEYS_BOOL,
 	  .fallback = "false",
-	  .help = "true lets requests through that name no model, such as "
-	  "files and batches" },
+	  .help = "true takes requests that are not relayed by model, such "
+	  "as files and batches; keys that may use some models only may not "
+	  "send them" },
+	{ .name = "extra_paths", PROVIDER(extra_paths), .type = KEYS_STRINGS,
+	  COUNT(conf_provider, extra_path_count), .max = 256,
+	  .value = values_api_path, .fallback = "[ ]",
+	  .help = "more paths under /v1, such as \"infill\", at which a JSON "
+	  "POST is relayed to this provider by the model that it names" },
 	{ .name = "headers", PROVIDER(headers), .type = KEYS_GROUPS,
 	  .element = KEYS_HEADER, COUNT(conf_provider, header_count), .max = 64,
 	  .fallback = "( )",

@@ -244,7 +244,7 @@ const char *
 values_api_path(const char *s)
 {
 	if (!is_made_of(s, ALNUM "-._/", 128) || has_odd_segment(s) ||
-	    strncmp(s, "v1/", 3) == 0)
+	    strncmp(s, "v1/", 3) == 0 || strncmp(s, "deployments/", 12) == 0)
 		return "expected what stands after /v1/, such as "
 		    "\"chat/completions\"";
 	return NULL;

@@ -26,14 +26,23 @@ enum {
 };
 
 static bool
-target_serves(const struct target *t, const char *api_path)
+is_listed(const char *const *paths, size_t n, const char *api_path)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(paths[i], api_path) == 0)
+			return true;
+	return false;
+}
+
+static bool
+target_serves(const struct target *t, const struct plan_query *q)
 {
 	if (t->path != NULL)
-		return strcmp(t->path, api_path) == 0;
-	for (size_t i = 0; i < t->path_count; i++)
-		if (strcmp(t->paths[i], api_path) == 0)
-			return true;
-	return t->path_count == 0;
+		return strcmp(t->path, q->api_path) == 0;
+	if (t->path_count > 0)
+		return is_listed(t->paths, t->path_count, q->api_path);
+	return !q->is_named_path || is_listed(t->provider->extra_paths,
+	    t->provider->extra_path_count, q->api_path);
 }
 
 /* The cost that a new target must stay below. */
@@ -122,7 +131,7 @@ consider(const struct race *r, size_t i)
 	struct podium *p;
 
 	if (bound >= podium_limit(r->in) ||
-	    !target_serves(t, r->query->api_path))
+	    !target_serves(t, r->query))
 		return;
 	p = channel_is_out_for(t->channel, r->query->client,
 	    r->query->now_ms) ? r->out : r->in;

@@ -32,6 +32,7 @@ struct plan {
 struct plan_query {
 	const char	*model;
 	const char	*api_path;	/* "chat/completions" */
+	bool		 is_named_path;	/* only targets whose configuration names it serve it */
 	uint64_t	 key;		/* the caller's if sticky, else random */
 	bool		 is_sticky;
 	uint64_t	 client;	/* whose request: see channel_end */

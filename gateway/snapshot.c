@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include <sodium.h>
 
@@ -420,6 +421,57 @@ snapshot_find_provider(const struct snapshot *s, const char *name)
 		if (strcmp(s->providers[i].provider->name, name) == 0)
 			return &s->providers[i];
 	return NULL;
+}
+
+static bool
+path_is_listed(const char *const *paths, size_t n, const char *api_path,
+    bool any_case)
+{
+	for (size_t i = 0; i < n; i++)
+		if (any_case ? strcasecmp(paths[i], api_path) == 0 :
+		    strcmp(paths[i], api_path) == 0)
+			return true;
+	return false;
+}
+
+static bool
+model_names_path(const struct conf_model *m, const char *api_path,
+    bool any_case)
+{
+	if (path_is_listed(m->paths, m->path_count, api_path, any_case))
+		return true;
+	for (size_t i = 0; i < m->endpoint_count; i++)
+		if (path_is_listed(&m->endpoints[i].path, 1, api_path,
+		    any_case))
+			return true;
+	return false;
+}
+
+static bool
+provider_names_path(const struct conf_provider *p, const char *api_path,
+    bool any_case)
+{
+	if (path_is_listed(p->extra_paths, p->extra_path_count, api_path,
+	    any_case))
+		return true;
+	for (size_t i = 0; i < p->model_count; i++)
+		if (model_names_path(&p->models[i], api_path, any_case))
+			return true;
+	return false;
+}
+
+enum snapshot_path
+snapshot_find_path(const struct snapshot *s, const char *api_path,
+    bool any_case)
+{
+	if (path_is_listed(s->conf->extra_paths, s->conf->extra_path_count,
+	    api_path, any_case))
+		return SNAPSHOT_PATH_ALL;
+	for (size_t i = 0; i < s->roster.count; i++)
+		if (provider_names_path(s->roster.entries[i].provider,
+		    api_path, any_case))
+			return SNAPSHOT_PATH_NAMED;
+	return SNAPSHOT_PATH_NONE;
 }
 
 /* Comma-separated, trimmed (P15); only hashes are kept. */

@@ -119,6 +119,15 @@ const struct target *snapshot_find_provider(const struct snapshot *,
 	    const char *name);
 
 /*
+ * Who relays POSTs to API_PATH ("infill") by model, although no route of our own
+ * does: NONE, those providers and models whose configuration names it, or ALL.
+ * The same holds for a path that differs from API_PATH in case alone if ANY_CASE.
+ */
+enum snapshot_path { SNAPSHOT_PATH_NONE, SNAPSHOT_PATH_NAMED, SNAPSHOT_PATH_ALL };
+enum snapshot_path snapshot_find_path(const struct snapshot *,
+	    const char *api_path, bool any_case);
+
+/*
  * Find what NAME stands for: an exposed id, the same without a leading
  * "default/", else the wildcard with the longest matching beginning. *REST is
  * what a wildcard's "*" stands for, NULL for an exact match. NULL: no such model.

@@ -194,6 +194,21 @@ asks_for_websocket(const struct exchange *x)
 	    params_get(p, "HTTP_SEC_WEBSOCKET_KEY") != NULL;
 }
 
+/* A POST to a path that the configuration relays by model has a row of its own. */
+static enum err
+find_route(struct exchange *x)
+{
+	const char *path = x->path.decoded;
+	enum err err = route_find(&x->route, x->call.method, path);
+
+	if (err == ERR_NONE && x->route->configured != NULL &&
+	    strcmp(x->call.method, "POST") == 0 &&
+	    snapshot_find_path(x->call.snapshot, route_rest(x->route, path),
+	    false) != SNAPSHOT_PATH_NONE)
+		x->route = x->route->configured;
+	return err;
+}
+
 /* Everything that can be judged by the parameters alone. */
 static enum err
 judge_head(struct exchange *x)
@@ -205,7 +220,7 @@ judge_head(struct exchange *x)
 	if (err != ERR_NONE)
 		return err;
 	x->call.path = x->path.decoded;
-	err = route_find(&x->route, x->call.method, x->path.decoded);
+	err = find_route(x);
 	if (x->route != NULL)
 		x->call.route = x->route->pattern;
 	if (asks_for_websocket(x))

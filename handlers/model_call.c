@@ -11,14 +11,9 @@
 #include "handlers/estimate.h"
 #include "handlers/prompt.h"
 #include "handlers/reply.h"
+#include "handlers/route.h"
 
 enum { HEADER_NAME_MAX = 128 };
-
-/* Calls that always consume tokens, whether or not the provider says how many. */
-static const char *const token_paths[] = {
-	"chat/completions", "completions", "embeddings", "messages",
-	"responses",
-};
 
 /*
  * What clients call the header of a conversation, in the order of preference:
@@ -29,15 +24,6 @@ static const char *const session_params[] = {
 	"HTTP_X_SESSION_ID", "HTTP_SESSION_ID", "HTTP_X_CLAUDE_CODE_SESSION_ID",
 	"HTTP_X_SESSION_AFFINITY",
 };
-
-static bool
-counts_tokens(const char *api_path)
-{
-	for (size_t i = 0; i < sizeof token_paths / sizeof *token_paths; i++)
-		if (strcmp(token_paths[i], api_path) == 0)
-			return true;
-	return false;
-}
 
 /* "header:X-Team" -> "HTTP_X_TEAM" (RFC 3875 section 4.1.18). */
 static const char *
@@ -96,6 +82,9 @@ make_plan(struct exchange *x, const struct body *b, struct plan *plan,
 	uint64_t key = hash_caller(x, find_sticky(x, b));
 	struct plan_query q = {
 		.model = x->call.model, .api_path = api_path,
+		.is_named_path = x->route->api_path == NULL &&
+		    snapshot_find_path(s, api_path, false) !=
+		    SNAPSHOT_PATH_ALL,
 		.is_sticky = x->caller != 0, .key = key,
 		.now_ms = clock_wall_us() / 1000,
 	};
@@ -120,10 +109,18 @@ reserve(struct exchange *x, const struct body *b, const struct plan *plan,
 	return limit_reserve(x->app->state, &x->call, &ask);
 }
 
+/* A path that only the configuration knows goes up as it is. */
+static const char *
+get_api_path(const struct exchange *x)
+{
+	return x->route->api_path != NULL ? x->route->api_path :
+	    x->call.path + strlen("/v1/");
+}
+
 static enum err
 fill_order(struct exchange *x, struct relay_order *order)
 {
-	const char *api_path = x->call.path + strlen("/v1/");
+	const char *api_path = get_api_path(x);
 	struct body *b = arena_alloc(x->call.arena, sizeof *b);
 	enum err err = body_read(x, b);
 
@@ -141,9 +138,9 @@ fill_order(struct exchange *x, struct relay_order *order)
 	order->ask = (struct try_order){
 		.method = x->call.method,
 		.body = b,
-		.counts = counts_tokens(api_path),
+		.counts = x->route->counts_tokens,
 		.outgoing = {
-			.path = outgoing_client_path(x),
+			.path = api_path,
 			.query = outgoing_client_query(x),
 			.content_type = x->content_type,
 		},

@@ -5,9 +5,10 @@
 #include <string.h>
 
 #include "gateway/gate.h"
-#include "handlers/body.h"
-#include "handlers/model_call.h"
+#include "handlers/outgoing.h"
+#include "handlers/relay.h"
 #include "handlers/reply.h"
+#include "handlers/route.h"
 
 static bool
 is_wanted(const struct target *t, const char *name)
@@ -38,25 +39,32 @@ pass(struct exchange *x, const struct target *target)
 	relay_to(x, target, x->content_type);
 }
 
+/* An upstream may take it for a model call, which has its own rules. */
+static bool
+resembles_call(const struct exchange *x)
+{
+	return route_resembles_call(x->call.path) ||
+	    snapshot_find_path(x->call.snapshot, route_rest(x->route,
+	    x->call.path), true) != SNAPSHOT_PATH_NONE;
+}
+
 void
 passthrough_handle(struct exchange *x)
 {
-	const struct target *target;
+	const struct target *target = NULL;
 
-	if (body_has_model(x)) {
-		model_call_handle(x);
-		return;
-	}
 	if (gate_check_model(&x->call, NULL) != ERR_NONE) {
 		reply_error(x, ERR_MODEL_NOT_ALLOWED, "This API key may be "
-		    "used with some models only, and the request names none.");
+		    "used with some models only, and nothing at this path is "
+		    "relayed by its model.");
 		return;
 	}
-	target = find_target(x);
+	if (!resembles_call(x))
+		target = find_target(x);
 	if (target == NULL)
-		reply_error(x, ERR_NOT_FOUND, "There is nothing at this path, "
-		    "the request names no model, and no provider takes such "
-		    "requests (passthrough).");
+		reply_error(x, ERR_NOT_FOUND, "There is nothing at this path: "
+		    "it is none at which models are called, and no provider "
+		    "takes other requests (passthrough).");
 	else
 		pass(x, target);
 }

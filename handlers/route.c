@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* Bytes of a pattern that must stand in the path as they are, before a final "*". */
 static size_t
@@ -92,6 +93,32 @@ route_find(const struct route **out, const char *method, const char *path)
 	}
 	*out = first;
 	return first == NULL ? ERR_NOT_FOUND : ERR_METHOD_NOT_ALLOWED;
+}
+
+/*
+ * Does PATH end with ROW's part behind "/v1", in any case? Anthropic's two must
+ * be the whole path: OpenAI's threads have messages of their own.
+ */
+static bool
+ends_like(const char *path, const struct route *row)
+{
+	const char *end = row->is_anthropic ? row->pattern :
+		    strchr(row->pattern + 1, '/');
+	size_t	 n = strlen(path), len = strlen(end);
+
+	if (row->is_anthropic && n != len)
+		return false;
+	return n >= len && strcasecmp(path + n - len, end) == 0;
+}
+
+bool
+route_resembles_call(const char *path)
+{
+	for (size_t i = 0; i < route_count; i++)
+		if (routes[i].body == ROUTE_BODY_MODEL &&
+		    ends_like(path, &routes[i]))
+			return true;
+	return false;
 }
 
 const char *

@@ -39,6 +39,16 @@ struct route {
 	bool		 is_uncounted;	/* a client key's limits are not for it */
 	unsigned	 body_max;	/* bytes; 0 = limits.body */
 	bool		 is_anthropic;	/* errors have Anthropic's shape */
+
+	/* For what is relayed by the model that the body names. */
+	const char	*api_path;	/* what is asked of the provider, below its base URL; NULL: what stands behind /v1/ */
+	const char	*passed_query;	/* the one pair of the client's query that goes up, "name=value"; NULL: none does */
+	bool		 counts_tokens;	/* always consumes tokens, whether or not the provider says how many */
+	bool		 generates_text; /* so a limit of output tokens is for it */
+
+	/* For "*" alone: the row for a POST whose path the configuration relays by model. */
+	const struct route *configured;
+
 	void		(*handle)(struct exchange *);	/* the request is complete */
 	const char	*help;		/* for the documentation */
 
@@ -75,6 +85,13 @@ const char *route_rest(const struct route *, const char *path);
  */
 const char *route_param(const struct route *, const char *path, size_t index,
 	    struct arena *);
+
+/*
+ * Does PATH look to an upstream, or a proxy before it, like a path of the table
+ * that is relayed by model, though it is not spelled so: in another case, or
+ * behind more segments? "/v1/Chat/completions", "/v1/engines/m/completions".
+ */
+bool	route_resembles_call(const char *path);
 
 /* The Allow field (RFC 9110 section 10.2.1) for the path of this route. Static memory. */
 const char *route_allow(const struct route *);

@@ -30,13 +30,19 @@
 #include "handlers/passthrough.h"
 #include "handlers/responses.h"
 
-#define CALL(path, f, text) {						\
+/* Relayed by model. Behind the help may stand further columns. */
+#define CALL_AT(path, upstream, f, ...) {				\
 	.method = "POST", .pattern = path, .key = ROUTE_KEY_CLIENT,	\
-	.body = ROUTE_BODY_MODEL, .handle = f, .help = text }
-#define ANTHROPIC(path, text) {						\
-	.method = "POST", .pattern = path, .key = ROUTE_KEY_CLIENT,	\
-	.body = ROUTE_BODY_MODEL, .is_anthropic = true,			\
-	.handle = model_call_handle, .help = text }
+	.body = ROUTE_BODY_MODEL, .api_path = upstream, .handle = f,	\
+	.help = __VA_ARGS__ }
+#define CALL_BY(f, path, ...)	CALL_AT("/v1/" path, path, f, __VA_ARGS__)
+#define CALL(path, ...)		CALL_BY(model_call_handle, path, __VA_ARGS__)
+#define TOKENS			.counts_tokens = true
+#define TEXT			TOKENS, .generates_text = true
+/* Anthropic's clients say so on every call of the beta part of its API. */
+#define BETA			.passed_query = "beta=true"
+#define ANTHROPIC(path, ...)						\
+	CALL(path, __VA_ARGS__, .is_anthropic = true, BETA)
 #define BY_ID(m, text) {						\
 	.method = m, .pattern = "/v1/responses/*",			\
 	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY,		\
@@ -57,34 +63,48 @@
 	.method = m, .pattern = path, .key = ROUTE_KEY_ECHO, .body = b,	\
 	.handle = f, .help = text }
 
+/* What "paths", "endpoints" and "extra_paths" of the configuration name. */
+static const struct route configured_call =
+	CALL_AT("/v1/*", NULL, model_call_handle, "a path of the configuration");
+
 const struct route routes[] = {
-	CALL("/v1/chat/completions", model_call_handle,
-	    "chat, streamed or not"),
-	CALL("/v1/completions", model_call_handle,
-	    "text completion, streamed or not"),
-	CALL("/v1/embeddings", model_call_handle, "embeddings"),
-	CALL("/v1/moderations", model_call_handle, "moderation"),
-	CALL("/v1/rerank", model_call_handle, "reranking"),
-	CALL("/v1/audio/speech", model_call_handle, "speech, streamed"),
-	CALL("/v1/audio/transcriptions", model_call_handle,
-	    "transcription of an upload"),
-	CALL("/v1/audio/translations", model_call_handle,
-	    "translation of an upload"),
-	CALL("/v1/images/generations", images_handle_call, "new images"),
-	CALL("/v1/images/edits", images_handle_call,
+	CALL("chat/completions", "chat, streamed or not", TEXT),
+	CALL("completions", "text completion, streamed or not", TEXT),
+	CALL("fim/completions", "text between two others (Mistral)", TEXT),
+	CALL("embeddings", "embeddings", TOKENS),
+	CALL("moderations", "moderation"),
+	CALL("chat/moderations", "moderation of a chat (Mistral)"),
+	CALL("rerank", "reranking"),
+	CALL_AT("/v2/rerank", "rerank", model_call_handle,
+	    "reranking, at the path of Cohere's second version"),
+	CALL("reranking", "reranking, as llama.cpp also calls it"),
+	CALL("score", "scores of pairs of texts (vLLM)"),
+	CALL("classify", "classes of texts (vLLM, Jina, Cohere)"),
+	CALL("classifications", "classes of texts (Mistral)"),
+	CALL("chat/classifications", "classes of chats (Mistral)"),
+	CALL("pooling", "hidden states (vLLM)"),
+	CALL("tokenize", "the tokens of a text"),
+	CALL("detokenize", "the text of tokens"),
+	CALL("ocr", "text of a document (Mistral)"),
+	CALL("audio/speech", "speech, streamed"),
+	CALL("audio/transcriptions", "transcription of an upload"),
+	CALL("audio/translations", "translation of an upload"),
+	CALL_BY(images_handle_call, "images/generations", "new images"),
+	CALL_BY(images_handle_call, "images/edits",
 	    "changed images, from an upload"),
-	CALL("/v1/images/variations", images_handle_call,
+	CALL_BY(images_handle_call, "images/variations",
 	    "varied images, from an upload"),
 	{ .method = "GET", .pattern = "/v1/images/data/*",
 	  .key = ROUTE_KEY_CLIENT, .handle = images_handle_data,
 	  .help = "an image that an answer linked to" },
-	CALL("/v1/responses", responses_handle_create,
-	    "responses, streamed or not"),
+	CALL("videos", "a new video"),
+	CALL_BY(responses_handle_create, "responses",
+	    "responses, streamed or not", TEXT, BETA),
 	BY_ID("GET", "a response made before, or its input_items"),
 	BY_ID("DELETE", "forget a response"),
 	BY_ID("POST", "cancel a response"),
-	ANTHROPIC("/v1/messages", "Anthropic's own chat, streamed or not"),
-	ANTHROPIC("/v1/messages/count_tokens", "its count of tokens"),
+	ANTHROPIC("messages", "Anthropic's own chat, streamed or not", TEXT),
+	ANTHROPIC("messages/count_tokens", "its count of tokens"),
 	{ .method = "GET", .pattern = "/v1/models", .key = ROUTE_KEY_MODELS,
 	  .handle = models_handle_list, .help = "the configured models" },
 	{ .method = "GET", .pattern = "/v1/models/*", .key = ROUTE_KEY_MODELS,
@@ -92,7 +112,8 @@ const struct route routes[] = {
 	  .help = "one model; its name may hold slashes" },
 	{ .method = "*", .pattern = "/v1/*", .key = ROUTE_KEY_CLIENT,
 	  .body = ROUTE_BODY_ANY, .handle = passthrough_handle,
-	  .help = "anything else: by the model it names, or passed through" },
+	  .configured = &configured_call,
+	  .help = "anything else, where a provider has passthrough" },
 	{ .method = "GET", .pattern = "/", .key = ROUTE_KEY_NONE,
 	  .handle = index_handle, .help = "where to go from here" },
 	{ .method = "GET", .pattern = "/v1", .key = ROUTE_KEY_NONE,
@@ -209,7 +230,7 @@ const struct route routes[] = {
 const size_t route_count = sizeof routes / sizeof routes[0];
 
 const char *const route_roots[] = {
-	"v1", "health", "metrics", "docs", "openapi.json", "echo",
+	"v1", "v2/rerank", "health", "metrics", "docs", "openapi.json", "echo",
 	"api/channels", "api/users", "api/models", "api/sessions", "api/keys",
 	"api/prompts", "api/usage", "api/config", "api/health",
 	"api/requests", "api/log", "admin/setllmkey", "admin/addapikey",

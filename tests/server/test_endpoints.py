@@ -17,7 +17,7 @@ JSON_PATHS = ["chat/completions", "completions", "embeddings", "moderations",
 
 
 # Streams are followed event by event, from the very first.
-CONF = {"stream": {"release": "byte"}}
+CONF = {"stream": {"release": "byte"}, "extra_paths": ["something/new"]}
 
 
 def PROVIDERS(upstream):

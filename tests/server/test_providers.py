@@ -324,12 +324,13 @@ def test_json_without_a_model(client, quiet):
     assert quiet.wait().body == body
 
 
-def test_json_with_a_model_goes_to_its_provider(client, quiet):
-    """Even where another provider is named."""
+def test_a_model_in_the_body_does_not_choose_the_provider(client, quiet):
     reply = client.post("/v1/fine_tuning/jobs", {"model": "subscribed"},
                         headers=named("second"))
     assert reply.status == 200
-    assert quiet.wait().header("ocp-apim-subscription-key") == UP_KEY
+    x = quiet.wait()
+    assert x.header("authorization") == f"Bearer {ENV['OTHER_KEY']}"
+    assert x.data() == {"model": "subscribed"}
 
 
 @pytest.mark.parametrize("name, key", [

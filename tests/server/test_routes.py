@@ -15,7 +15,7 @@ CONF = {"default_model": "gpt-test",
         "cors": {"origins": ["https://app.example"]}}
 
 POSTS = ["chat/completions", "completions", "embeddings", "moderations",
-         "responses", "rerank", "images/generations", "a/b/c"]
+         "responses", "rerank", "images/generations"]
 
 
 def PROVIDERS(upstream):
