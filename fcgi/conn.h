@@ -19,6 +19,8 @@ enum conn_state {
 	CONN_ANSWER		/* the whole request was read */
 };
 
+enum { CONN_ARENA_BYTES = 4096, CONN_READ_BYTES = 65536 };
+
 struct conn {
 	struct conn	*next, **link;		/* in front->conns */
 	struct conn	*next_due;		/* in front->due */
@@ -66,6 +68,15 @@ void	conn_attend(struct conn *);
 
 /* Something about C changed that conn_attend has to look at. */
 void	conn_set_due(struct conn *);
+
+/* Watch the descriptors for what can happen now. */
+void	conn_update(struct conn *);
+
+/* Nothing can be read or written any more. */
+void	conn_lose(struct conn *);
+
+/* request.changed: the handler wrote something or ended its answer. */
+void	conn_changed(struct request *);
 
 /* Parts of a request, as the readers (intake.c, cgi.c) find them. */
 void	conn_take_head(struct conn *);		/* request.params is filled */
