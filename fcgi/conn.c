@@ -119,6 +119,10 @@ conn_take_end(struct conn *c, enum err err)
 	c->front->handler->body_end(r, err);
 }
 
+/*
+ * Who has the whole answer may leave: to the handler nothing has happened, it
+ * only writes to nobody from now on.
+ */
 void
 conn_take_gone(struct conn *c)
 {
@@ -127,8 +131,9 @@ conn_take_gone(struct conn *c)
 	hangup_end(&c->watch);
 	if (!c->active || r->gone)
 		return;
-	r->gone = r->response.gone = true;
-	if (!c->answered)
+	r->gone = !r->response.whole;
+	r->response.gone = true;
+	if (r->gone && !c->answered)
 		c->front->handler->gone(r);
 	conn_set_due(c);
 }
@@ -152,7 +157,8 @@ conn_changed(struct request *r)
 static bool
 conn_is_reading(const struct conn *c)
 {
-	return !c->lost && !c->request.gone && c->state != CONN_ANSWER;
+	return !c->lost && !c->request.response.gone &&
+	    c->state != CONN_ANSWER;
 }
 
 static void
@@ -322,7 +328,7 @@ conn_update_fastcgi(struct conn *c)
 
 	if (conn_is_reading(c))
 		want = UV_READABLE;
-	else if (c->watch.armed && !c->request.gone)
+	else if (c->watch.armed && !c->request.response.gone)
 		want = UV_DISCONNECT | (buf_len(&c->leftover) == 0 ?
 		    UV_READABLE : 0);
 	if (c->active && response_is_pending(&c->request.response))
@@ -347,7 +353,8 @@ conn_update_cgi(struct conn *c)
 		conn_read(c);
 	if (c->out_fd < 0)
 		return;
-	if (c->watch.armed && !c->request.gone && c->state == CONN_ANSWER)
+	if (c->watch.armed && !c->request.response.gone &&
+	    c->state == CONN_ANSWER)
 		want = UV_PRIORITIZED;
 	if (c->active && response_is_pending(&c->request.response))
 		want |= UV_WRITABLE;

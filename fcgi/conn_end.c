@@ -140,14 +140,14 @@ conn_attend(struct conn *c)
 		conn_free_if_unused(c);
 		return;
 	}
-	if (c->active && r->response.gone && !r->gone)
+	if (c->active && r->response.gone && !r->gone && !r->response.whole)
 		conn_take_gone(c);
 	if (c->active && c->answered &&
-	    (r->gone || !response_is_pending(&r->response)))
+	    (r->response.gone || !response_is_pending(&r->response)))
 		conn_end_request(c);
 	if (c->active)
 		conn_update(c);
-	else if (c->lost || r->gone || r->response.broken)
+	else if (c->lost || r->response.gone || r->response.broken)
 		conn_close(c);
 	else if (c->answered && c->state == CONN_ANSWER) {
 		if (c->keep && !c->shut && !c->front->stopping)

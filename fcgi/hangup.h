@@ -3,6 +3,7 @@
  * Three signs, all handled here: the FastCGI connection's own end (nginx;
  * lighttpd with tcp-fin-propagate), a failed write, and the state of the client's
  * TCP connection as the kernel sees it (Apache, lighttpd without the option).
+ * What it means is for conn.c to say: see response.whole.
  */
 #ifndef FCGI_HANGUP_H
 #define FCGI_HANGUP_H

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -31,7 +32,8 @@ struct frames {
 void
 response_init(struct response *r, int fd, uint16_t id, size_t high_water)
 {
-	*r = (struct response){ .fd = fd, .id = id, .high_water = high_water };
+	*r = (struct response){ .fd = fd, .id = id, .high_water = high_water,
+		.length = RESPONSE_LENGTH_UNKNOWN };
 	buf_init(&r->head, HEAD_BYTES_MAX);
 	buf_init(&r->out, high_water + OUT_SLACK);
 }
@@ -65,10 +67,27 @@ response_field(struct response *r, const char *name, const char *value)
 }
 
 void
+response_length(struct response *r, uint64_t n)
+{
+	char	 text[24];
+
+	snprintf(text, sizeof text, "%ju", (uintmax_t)n);
+	response_field(r, "Content-Length", text);
+	r->length = n;
+}
+
+void
+response_expect(struct response *r, size_t n)
+{
+	r->length = r->body_bytes + n;
+}
+
+void
 response_reset(struct response *r)
 {
 	assert(r->state == RESPONSE_HEAD);
 	r->status = 0;
+	r->length = RESPONSE_LENGTH_UNKNOWN;
 	buf_fini(&r->head);
 }
 
@@ -203,6 +222,27 @@ response_end_head(struct response *r)
 	r->state = RESPONSE_BODY;
 }
 
+/* No body byte can follow those that there are. */
+static bool
+response_is_last(const struct response *r)
+{
+	return r->state == RESPONSE_DONE || r->no_body ||
+	    r->body_bytes >= r->length || r->status == 204 || r->status == 304;
+}
+
+/*
+ * A web server that has as many bytes as the head told, or knows that none may
+ * follow, closes at once, and has no use for END_REQUEST (lighttpd; RFC 9110
+ * section 6.4.1 has the statuses).
+ */
+static void
+response_note_sent(struct response *r)
+{
+	if (!r->gone && !r->broken && buf_len(&r->out) <= r->tail &&
+	    response_is_last(r))
+		r->whole = true;
+}
+
 /* Send all of BYTES and, in the same system call if it fits, the TAIL. */
 static void
 response_send_all(struct response *r, const char *bytes, size_t n,
@@ -226,6 +266,7 @@ response_send_all(struct response *r, const char *bytes, size_t n,
 		response_send(r, &f);
 		buf_fini(&r->head);
 	} while (n > 0 && !r->gone);
+	response_note_sent(r);
 }
 
 enum err
@@ -247,8 +288,10 @@ response_end(struct response *r, const void *bytes, size_t n)
 	end[2 * RECORD_HEAD + 4] = FCGI_REQUEST_COMPLETE;
 	/* The last piece is as large as it is; nothing can be added to it. */
 	r->out.max += n + n / RECORD_CONTENT_MAX * RECORD_HEAD;
-	response_send_all(r, bytes, n, end, r->id == 0 ? 0 : sizeof end);
+	r->tail = r->id == 0 ? 0 : sizeof end;
+	response_send_all(r, bytes, n, end, r->tail);
 	r->state = RESPONSE_DONE;
+	response_note_sent(r);
 }
 
 void
@@ -296,6 +339,7 @@ response_flush(struct response *r)
 			response_lost(r);
 		else
 			buf_consume(&r->out, (size_t)written);
+		response_note_sent(r);
 	}
 	if (buf_len(&r->out) == 0)
 		buf_fini(&r->out);

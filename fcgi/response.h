@@ -21,13 +21,18 @@ struct response {
 	uint16_t	 id;		/* FastCGI request id; 0 = CGI */
 	bool		 no_body;	/* HEAD: count the body, do not send it */
 	bool		 gone;		/* a write failed or the client is known to have left */
+	bool		 whole;		/* all of the answer was taken by the descriptor, but perhaps END_REQUEST */
 	bool		 broken;	/* ended by response_abort */
 	int		 status;	/* 0 until response_begin */
 	uint64_t	 body_bytes;	/* handed to response_write so far */
+	uint64_t	 length;	/* of the body, where it is known before its end; RESPONSE_LENGTH_UNKNOWN */
 	size_t		 high_water;	/* bytes; above it response_is_full */
 	struct buf	 head;		/* header text until the first write */
 	struct buf	 out;		/* framed bytes that the descriptor did not take */
+	size_t		 tail;		/* so many of the last bytes are no answer: END_REQUEST */
 };
+
+#define RESPONSE_LENGTH_UNKNOWN	UINT64_MAX
 
 /* ID 0 means CGI. HIGH_WATER (bytes) is limits.client_buffer. */
 void	response_init(struct response *, int fd, uint16_t id,
@@ -42,6 +47,12 @@ void	response_fini(struct response *);
  */
 void	response_begin(struct response *, int status);
 void	response_field(struct response *, const char *name, const char *value);
+
+/* The field Content-Length, of N bytes: when they are out, the answer is whole. */
+void	response_length(struct response *, uint64_t n);
+
+/* N more body bytes, and the client has all that it waits for: [DONE]. */
+void	response_expect(struct response *, size_t n);
 
 /* Take the head back: nothing of it has been sent yet. Only before the first write. */
 void	response_reset(struct response *);

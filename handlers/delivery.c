@@ -2,7 +2,6 @@
 
 #include "handlers/delivery.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -64,16 +63,6 @@ copy_fields(struct delivery *d, const struct try *t)
 	}
 }
 
-/* The one Content-Length of an answer that may still be changed. */
-static void
-tell_length(struct delivery *d, size_t n)
-{
-	char	 length[24];
-
-	snprintf(length, sizeof length, "%zu", n);
-	response_field(&d->x->request->response, "Content-Length", length);
-}
-
 static void
 begin_head(struct delivery *d, const struct try *t)
 {
@@ -88,7 +77,7 @@ begin_head(struct delivery *d, const struct try *t)
 		response_field(r, "X-Accel-Buffering", "no");
 	if (t->mode != TRY_SSE && t->attempt->content_length >= 0 &&
 	    d->order->finish == NULL)
-		tell_length(d, (size_t)t->attempt->content_length);
+		response_length(r, (uint64_t)t->attempt->content_length);
 }
 
 void
@@ -138,10 +127,26 @@ write_bytes(struct delivery *d, const char *bytes, size_t n)
 	return !response_is_full(&x->request->response);
 }
 
+/*
+ * Write N bytes of the chosen answer, LEFT more are held. A client may leave
+ * with a stream's last event, before the upstream ends it.
+ */
+static bool
+pass_on(struct delivery *d, const char *bytes, size_t n, size_t left)
+{
+	const struct try *t = d->chosen;
+
+	if (t->mode == TRY_SSE && t->sse.done_seen && t->sse.at_boundary &&
+	    left == 0)
+		response_expect(&d->x->request->response, n);
+	return write_bytes(d, bytes, n);
+}
+
 bool
 delivery_pass(struct delivery *d, const char *bytes, size_t n)
 {
 	struct exchange *x = d->x;
+	size_t	 held = buf_len(&d->chosen->held);
 
 	if (x->request->gone)
 		return true;
@@ -161,7 +166,7 @@ delivery_pass(struct delivery *d, const char *bytes, size_t n)
 		d->holds = true;	/* until delivery_finish */
 		return false;
 	}
-	return write_bytes(d, bytes, n);
+	return pass_on(d, bytes, n, held > n ? held - n : 0);
 }
 
 /* ---- The end. ---- */
@@ -256,7 +261,7 @@ end_well(struct delivery *d)
 			d->order->finish(x, &t->held);
 			return;
 		}
-		tell_length(d, buf_len(&t->held));
+		response_length(&x->request->response, buf_len(&t->held));
 	}
 	end_bytes(d, buf_data(&t->held), buf_len(&t->held));
 }
@@ -315,13 +320,14 @@ delivery_finish(struct delivery *d)
 	struct try *t = d->chosen;
 
 	if (t->mode == TRY_HELD) {
-		tell_length(d, buf_len(&t->held));
+		response_length(&x->request->response, buf_len(&t->held));
 		end_bytes(d, buf_data(&t->held), buf_len(&t->held));
 		return false;
 	}
 	if (d->holds) {
 		d->holds = false;
-		write_bytes(d, buf_data(&d->kept), buf_len(&d->kept));
+		pass_on(d, buf_data(&d->kept), buf_len(&d->kept),
+		    buf_len(&t->held));
 		buf_fini(&d->kept);
 	}
 	if (d->waits)

@@ -115,11 +115,8 @@ reply_provider(struct exchange *x)
 void
 reply_body(struct exchange *x, const char *type, struct buf *body)
 {
-	char	 length[24];
-
-	snprintf(length, sizeof length, "%zu", buf_len(body));
 	response_field(&x->request->response, "Content-Type", type);
-	response_field(&x->request->response, "Content-Length", length);
+	response_length(&x->request->response, buf_len(body));
 	exchange_note_byte(x);
 	request_end(x->request, buf_data(body), buf_len(body));
 	buf_fini(body);

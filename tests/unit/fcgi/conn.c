@@ -27,6 +27,9 @@ static struct {
 
 	bool	 early;			/* answer in head */
 	bool	 silent;		/* do not answer at all */
+	bool	 unended;		/* write the answer, do not end it */
+	bool	 tells_length;		/* of that */
+	bool	 gone;			/* whether the client had left, at the end */
 	size_t	 much;			/* answer so many bytes, as the client takes them */
 	size_t	 written;
 } seen;
@@ -105,6 +108,11 @@ on_body_end(struct request *r, enum err err)
 	if (seen.much > 0) {
 		response_begin(&r->response, 200);
 		write_much(r);
+	} else if (seen.unended) {
+		response_begin(&r->response, 200);
+		if (seen.tells_length)
+			response_length(&r->response, 5);
+		request_write(r, "hello", 5);
 	} else
 		answer(r, err == ERR_NONE ? 200 : err_get(err)->status,
 		    "hello");
@@ -130,6 +138,7 @@ on_end(struct request *r)
 {
 	assert_ptr_equal(r, seen.current);
 	tell('D');
+	seen.gone = r->gone;
 	seen.ended++;
 	seen.current = NULL;
 }
@@ -145,6 +154,8 @@ struct talk {
 	int		 fd;		/* the web server's */
 	struct buf	 out, in;
 	bool		 eof, stopped;
+	struct sockaddr_un name;
+	socklen_t	 name_len;
 };
 
 static void
@@ -169,6 +180,15 @@ talk_listen(struct sockaddr_un *name, socklen_t *len)
 	return fd;
 }
 
+static void
+talk_connect(struct talk *t)
+{
+	t->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	assert_int_equal(connect(t->fd, (struct sockaddr *)&t->name,
+	    t->name_len), 0);
+	buf_fini(&t->in);
+}
+
 static int
 talk_open(void **state)
 {
@@ -177,9 +197,7 @@ talk_open(void **state)
 		.intake_idle_ms = 60000, .intake_total_ms = 600000,
 	};
 	struct talk *t = calloc(1, sizeof(*t));
-	struct sockaddr_un name;
-	socklen_t len;
-	int	 fd = talk_listen(&name, &len);
+	int	 fd = talk_listen(&t->name, &t->name_len);
 
 	signal(SIGPIPE, SIG_IGN);
 	memset(&seen, 0, sizeof(seen));
@@ -190,8 +208,7 @@ talk_open(void **state)
 	    &limits, 10), 0);
 	buf_init(&t->out, WIRE_MAX);
 	buf_init(&t->in, WIRE_MAX);
-	t->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
-	assert_int_equal(connect(t->fd, (struct sockaddr *)&name, len), 0);
+	talk_connect(t);
 	*state = t;
 	return 0;
 }
@@ -821,6 +838,51 @@ leaving_in_mid_answer(void **state)
 	assert_non_null(strchr(seen.told, 'G'));
 }
 
+/* It closes at the last byte that the head tells, as lighttpd does. */
+static void
+leaving_with_the_whole_answer(void **state)
+{
+	struct talk *t = *state;
+
+	seen.unended = seen.tells_length = true;
+	wire_head(&t->out, 1, true, "/", "0");
+	wire_end(&t->out, 1);
+	TURN_UNTIL(t, buf_len(&t->in) > 0);
+	turn_a_little(t);		/* it is watched by now */
+	close(t->fd);
+	t->fd = -1;
+	TURN_UNTIL(t, only_conn(t)->request.response.gone);
+	turn_a_little(t);
+	assert_string_equal(seen.told, "HE");
+	request_end(seen.current, NULL, 0);
+	TURN_UNTIL(t, t->front.conn_count == 0);
+	assert_string_equal(seen.told, "HED");
+	assert_false(seen.gone);
+}
+
+/* The same, and nobody has seen it yet when the handler ends. */
+static void
+leaving_right_before_the_end_of_the_answer(void **state)
+{
+	struct talk *t = *state;
+
+	for (int i = 0; i < 2; i++) {
+		seen.unended = true;
+		seen.tells_length = i == 0;
+		wire_head(&t->out, 1, true, "/", "0");
+		wire_end(&t->out, 1);
+		TURN_UNTIL(t, buf_len(&t->in) > 0);
+		close(t->fd);
+		t->fd = -1;
+		request_end(seen.current, NULL, 0);
+		TURN_UNTIL(t, t->front.conn_count == 0);
+		assert_int_equal(seen.gone, !seen.tells_length);
+		if (i == 0)
+			talk_connect(t);
+	}
+	assert_string_equal(seen.told, "HEDHED");
+}
+
 static void
 leaving_while_the_rest_is_discarded(void **state)
 {
@@ -1012,6 +1074,8 @@ main(void)
 		TEST(leaving_after_a_request_that_is_refused),
 		TEST(half_a_leave_counts_before_the_answer),
 		TEST(leaving_in_mid_answer),
+		TEST(leaving_with_the_whole_answer),
+		TEST(leaving_right_before_the_end_of_the_answer),
 		TEST(leaving_while_the_rest_is_discarded),
 		TEST(a_head_that_does_not_arrive_is_given_up),
 		TEST(a_body_that_does_not_arrive_is_a_408),

@@ -445,6 +445,145 @@ an_abort_in_cgi_adds_nothing(void **state)
 	line_close(&l);
 }
 
+/* How much of an answer's text (head and body) came out of L, however cut. */
+static size_t
+text_that_came(struct line *l)
+{
+	struct wire_answer a;
+	size_t	 n;
+
+	while (line_read(l, 65536) > 0)
+		;
+	if (l->r.id == 0)
+		return buf_len(&l->got);
+	wire_parse(&a, buf_data(&l->got), buf_len(&l->got), l->r.id);
+	n = buf_len(&a.text);
+	if (buf_len(&l->got) > a.used + RECORD_HEAD &&
+	    buf_data(&l->got)[a.used + 1] == FCGI_STDOUT)
+		n += buf_len(&l->got) - a.used - RECORD_HEAD;
+	buf_fini(&a.text);
+	return n;
+}
+
+/* Write SIZE bytes in pieces, while the other side reads at its own pace. */
+static void
+write_some(struct line *l, size_t size)
+{
+	for (size_t sent = 0, n; sent < size; sent += n) {
+		n = (size_t)rand() % 9000 + 1;
+		n = n < size - sent ? n : size - sent;
+		while (response_is_full(&l->r)) {
+			line_read(l, (size_t)rand() % 20000 + 1);
+			response_flush(&l->r);
+		}
+		response_write(&l->r, sample + sent, n);
+		if (rand() % 3 == 0)
+			line_read(l, (size_t)rand() % 20000 + 1);
+	}
+}
+
+/*
+ * Whatever the sizes and the paces, and whether the head tells a length: when
+ * the web server goes away, the answer was whole exactly if all of it had been
+ * taken and nothing could follow.
+ */
+static void
+whole_is_what_was_taken_to_its_end(void **state)
+{
+	unsigned wholes = 0;
+
+	(void)state;
+	srand(7);
+	for (int i = 0; i < 3000; i++) {
+		struct line l;
+		size_t	 size = (size_t)(rand() % 2 ? rand() % 300 :
+			    rand() % 60000), head, got;
+		bool	 has_length = rand() % 2, ends = rand() % 2, whole;
+
+		line_open(&l, rand() % 3 == 0 ? 0 : 9);
+		begin(&l);
+		if (has_length)
+			response_length(&l.r, size);
+		head = buf_len(&l.r.head) + 2;
+		write_some(&l, size - size / 3);
+		assert_false(l.r.whole && size / 3 > 0);
+		write_some(&l, size / 3);
+		if (ends)
+			response_end(&l.r, NULL, 0);
+		for (int reads = rand() % 4; reads > 0; reads--) {
+			line_read(&l, (size_t)rand() % 20000 + 1);
+			response_flush(&l.r);
+		}
+		whole = l.r.whole;
+		got = text_that_came(&l);
+		if (l.r.state == RESPONSE_HEAD)		/* nothing written */
+			assert_false(whole);
+		else
+			assert_int_equal(whole, got == head + size &&
+			    (ends || has_length));
+		wholes += whole;
+		line_close(&l);
+	}
+	assert_in_range(wholes, 100, 2900);
+}
+
+/* What was whole stays so when END_REQUEST finds nobody; what was not does not become it. */
+static void
+nobody_has_to_take_the_end_request(void **state)
+{
+	struct line l;
+
+	(void)state;
+	for (int has_length = 0; has_length < 2; has_length++) {
+		line_open(&l, 1);
+		begin(&l);
+		if (has_length)
+			response_length(&l.r, 5);
+		response_write(&l.r, "hello", 5);
+		assert_int_equal(l.r.whole, has_length);
+		shutdown(l.fds[1], SHUT_RDWR);
+		response_end(&l.r, NULL, 0);
+		assert_true(l.r.gone);
+		assert_int_equal(l.r.whole, has_length);
+		line_close(&l);
+	}
+}
+
+/* Their end is the head's. */
+static void
+without_a_body_the_head_is_whole(void **state)
+{
+	static const int statuses[] = { 200, 204, 304 };
+	struct line l;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		line_open(&l, 1);
+		l.r.no_body = statuses[i] == 200;
+		response_begin(&l.r, statuses[i]);
+		response_length(&l.r, 1000);
+		assert_false(l.r.whole);
+		response_write(&l.r, NULL, 0);
+		assert_true(l.r.whole);
+		line_close(&l);
+	}
+}
+
+static void
+what_was_broken_off_is_not_whole(void **state)
+{
+	struct line l;
+
+	(void)state;
+	line_open(&l, 1);
+	begin(&l);
+	response_write(&l.r, sample, 200000);
+	response_abort(&l.r);
+	line_drain(&l);
+	assert_false(l.r.whole);
+	line_close(&l);
+}
+
 static void
 fields_cannot_be_smuggled_in(void **state)
 {
@@ -560,6 +699,10 @@ main(void)
 		cmocka_unit_test(cgi_is_plain_bytes),
 		cmocka_unit_test(cgi_waits_for_slow_readers_too),
 		cmocka_unit_test(an_abort_in_cgi_adds_nothing),
+		cmocka_unit_test(whole_is_what_was_taken_to_its_end),
+		cmocka_unit_test(nobody_has_to_take_the_end_request),
+		cmocka_unit_test(without_a_body_the_head_is_whole),
+		cmocka_unit_test(what_was_broken_off_is_not_whole),
 		cmocka_unit_test(fields_cannot_be_smuggled_in),
 		cmocka_unit_test(a_head_without_bound_is_refused),
 		cmocka_unit_test(a_head_can_be_taken_back),
