@@ -100,6 +100,8 @@ const struct route routes[] = {
 	CALL("videos", "a new video"),
 	CALL_BY(responses_handle_create, "responses",
 	    "responses, streamed or not", TEXT, BETA),
+	CALL("responses/compact", "a conversation made shorter", TOKENS),
+	CALL("responses/input_tokens", "the count of a request's tokens"),
 	BY_ID("GET", "a response made before, or its input_items"),
 	BY_ID("DELETE", "forget a response"),
 	BY_ID("POST", "cancel a response"),

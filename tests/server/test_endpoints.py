@@ -13,6 +13,7 @@ from upstream import chat_chunk, manual
 SERVERS = ["lighttpd", "apache-proxy-fcgi", "nginx"]
 JSON_PATHS = ["chat/completions", "completions", "embeddings", "moderations",
               "rerank", "audio/speech", "images/generations", "responses",
+              "responses/compact", "responses/input_tokens",
               "something/new"]
 
 
@@ -220,6 +221,28 @@ def test_large_json_answer(client, upstream):
     assert reply.status == 200
     assert bytes(reply.body) == data
     assert reply.complete
+
+
+# What is beside /v1/responses.
+
+COMPACTED = {"id": "resp_c", "object": "response.compaction", "output": [],
+             "usage": {"input_tokens": 70, "output_tokens": 6,
+                       "total_tokens": 76}}
+COUNTED = {"object": "response.input_tokens", "input_tokens": 70}
+
+
+@pytest.mark.parametrize("path, answer, counts", [
+    ("compact", COMPACTED, True), ("input_tokens", COUNTED, False)])
+def test_calls_beside_responses(server, client, upstream, path, answer,
+                                counts):
+    """Compacting consumes tokens, counting them does not."""
+    upstream.script = lambda x: x.json(answer)
+    reply = client.post(f"/v1/responses/{path}", {"model": "m", "input": "x"})
+    assert (reply.status, reply.json()) == (200, answer)
+    assert upstream.wait().data()["model"] == "model-upstream"
+    line = server.journaled(reply.header("x-request-id"))
+    assert ("usage" in line and line["usage"] is not None) == counts, line
+    assert client.get(f"/v1/responses/{path}").status == 405
 
 
 # Anthropic's own API.
