@@ -182,75 +182,51 @@ tokens_of(uint64_t bytes)
 	    METER_TOKENS_MAX);
 }
 
-/* Did a model's words go by? */
+/* Does a usage of nothing but zeros stand beside output that went by? */
 static bool
-has_words(const struct meter *m)
+is_blank(const struct meter *m)
 {
-	return m->has_words || m->answer.output_bytes > 0;
-}
+	uint64_t any = 0;
 
-/*
- * Is a count of the input, or of all, to be believed? A 0 is not where the model
- * has answered: some gateways write zeros for what they do not know.
- */
-static bool
-is_telling(const struct meter *m, uint64_t count)
-{
-	return count > 0 || !(has_words(m) || m->answer.has_vectors);
-}
-
-/* The same of the output; vectors have none. */
-static bool
-is_telling_output(const struct meter *m, uint64_t count)
-{
-	return count > 0 || !has_words(m);
-}
-
-static bool
-has_input(const struct meter *m, uint64_t *input)
-{
-	return either(m, METER_PROMPT, METER_INPUT, input) &&
-	    is_telling(m, *input | m->counts[METER_CACHE_READ] |
-	    m->counts[METER_CACHE_WRITE]);
-}
-
-static bool
-has_output(const struct meter *m, uint64_t *output)
-{
-	return either(m, METER_COMPLETION, METER_OUTPUT, output) &&
-	    is_telling_output(m, *output);
+	for (size_t i = 0; i < METER__MAX; i++)
+		any |= m->counts[i];
+	return any == 0 && (m->has_words || m->answer.output_bytes > 0 ||
+	    m->answer.has_vectors);
 }
 
 /*
  * The input and the output as the provider counts them, caches and reasoning
  * included. What only the total tells is found by subtraction; what nothing
- * tells is estimated.
+ * tells is estimated, and zeros alone tell nothing: some gateways write them for
+ * what they do not know.
  */
 static enum usage_source
 sums(const struct meter *m, uint64_t request_bytes, uint64_t *input,
     uint64_t *output)
 {
-	bool knows_input = has_input(m, input);
-	bool knows_output = has_output(m, output);
+	bool is_told = !is_blank(m);
+	bool has_input = either(m, METER_PROMPT, METER_INPUT, input) && is_told;
+	bool has_output = either(m, METER_COMPLETION, METER_OUTPUT, output) &&
+	    is_told;
+	bool has_total = m->is_known[METER_TOTAL] && is_told;
 	uint64_t total = m->counts[METER_TOTAL];
-	bool knows_total = m->is_known[METER_TOTAL] && is_telling(m, total);
-	bool is_final = knows_output && !m->is_begun;
+	bool is_final = has_output && !m->is_begun;
 
-	if (knows_total && !knows_output) {
-		*output = knows_input ? total - min(total, *input) : 0;
-		is_final = !knows_input || is_telling_output(m, *output);
+	if (has_total && !has_output) {
+		*output = total - min(total, has_input ? *input : total);
+		is_final = true;
 	}
-	if (knows_total && !knows_input) {
+	if (has_total && !has_input) {
 		*input = total - min(total, *output);
-		knows_input = is_telling(m, *input);
+		has_input = true;
 	}
-	if (!knows_input)
+	if (!has_input)
 		*input = tokens_of(request_bytes);
 	if (!is_final)
 		*output = max(*output, tokens_of(m->output_bytes));
-	if (knows_input && is_final)
+	if (has_input && is_final)
 		return USAGE_REPORTED;
-	return knows_input || knows_output ? USAGE_PARTIAL : USAGE_ESTIMATED;
+	return has_input || has_output ? USAGE_PARTIAL : USAGE_ESTIMATED;
 }
 
 /* Anthropic's input_tokens are without the cache; all others are with it. */

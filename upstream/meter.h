@@ -29,7 +29,7 @@ enum meter_count {
 /*
  * Each count is the largest one that was told, so that a later 0 erases nothing.
  * A number that is not a whole one from 0 to METER_TOKENS_MAX tells nothing, nor
- * does a 0 where the answer has output.
+ * do zeros alone where the answer has output.
  */
 struct meter {
 	bool		 usage_only;	/* what meter_is_usage_only says of the last event */

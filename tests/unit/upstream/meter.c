@@ -74,10 +74,11 @@ static const struct { const char *text; struct usage usage; } answers[] = {
 	{ "{\"usage\":{\"prompt_tokens\":7}}\n\n\n\n\n\n\n\n\n\n\n\n", PARTIAL(7, 0, 0, 11, 0) },
 
 	/* Zeros where the model has answered. */
-	{ CHAT("{\"prompt_tokens\":10,\"completion_tokens\":0,\"total_tokens\":10}"), PARTIAL(10, 0, 0, 33, 0) },
-	{ CHAT("{\"prompt_tokens\":0,\"completion_tokens\":5,\"total_tokens\":5}"), PARTIAL(100, 0, 0, 5, 0) },
-	{ CHAT("{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":15}"), REPORTED(15, 0, 0, 0, 0) },
-	{ CHAT("{\"prompt_tokens\":10,\"completion_tokens\":0,\"total_tokens\":15}"), REPORTED(10, 0, 0, 5, 0) },
+	{ CHAT("{\"prompt_tokens\":10,\"completion_tokens\":0,\"total_tokens\":10}"), REPORTED(10, 0, 0, 0, 0) },
+	{ CHAT("{\"prompt_tokens\":0,\"completion_tokens\":5,\"total_tokens\":5}"), REPORTED(0, 0, 0, 5, 0) },
+	{ CHAT("{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}"), ESTIMATED(100, 0, 0, 32, 0) },
+	{ CHAT("{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":15}"), REPORTED(0, 0, 0, 0, 15) },
+	{ CHAT("{\"prompt_tokens\":10,\"completion_tokens\":0,\"total_tokens\":15}"), REPORTED(10, 0, 0, 0, 5) },
 	{ CHAT("{\"input_tokens\":0,\"cache_read_input_tokens\":9,\"output_tokens\":5}"), REPORTED(0, 9, 0, 5, 0) },
 	{ "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":8,\"completion_tokens\":0,\"total_tokens\":8}}", REPORTED(8, 0, 0, 0, 0) },
 	{ "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":0,\"total_tokens\":0}}", ESTIMATED(100, 0, 0, 19, 0) },
