@@ -53,6 +53,20 @@ seconds_up(uint64_t us)
 	return us <= SECOND_US ? 1 : (us + SECOND_US - 1) / SECOND_US;
 }
 
+/* Add to the sentence what was asked for; returns ERR. */
+static enum err
+name_estimate(struct call *c, const struct limit_ask *ask, enum err err)
+{
+	uint64_t tokens = ask->input_tokens + ask->output_tokens;
+
+	if (tokens > 0)
+		c->limit.text = arena_printf(c->arena, "%s This request is "
+		    "estimated at %" PRIu64 " tokens (%" PRIu64 " of input, %"
+		    PRIu64 " of output).", c->limit.text, tokens,
+		    ask->input_tokens, ask->output_tokens);
+	return err;
+}
+
 static enum err
 refuse_rate(struct call *c, const char *what, uint64_t limit, uint64_t wait_us)
 {
@@ -157,9 +171,19 @@ check_spent(struct state *s, struct call *c, int64_t now_s)
 	return ERR_NONE;
 }
 
+/* What must be left of a budget for who may come to spend MINE of it. */
+static uint64_t
+find_need(const struct budget *b, uint64_t mine)
+{
+	uint64_t half = b->most - b->most / 2;
+
+	return mine < half ? mine : half;
+}
+
 /*
  * What was reserved is in b.reserved already. Sums of a key stay far below 2^64.
- * Who asks for nothing of a budget is not kept waiting by others.
+ * Who asks for nothing of a budget is not kept waiting by others; who asks for
+ * more than half of it, by an estimate, needs half.
  */
 static enum err
 check_reserved(struct state *s, struct call *c, int64_t now_s)
@@ -172,11 +196,13 @@ check_reserved(struct state *s, struct call *c, int64_t now_s)
 		struct budget b = get_budget(&c->key->limits, &spent, i);
 		uint64_t mine = b.is_cost ? own->cost_nano : own->tokens;
 
+		uint64_t others = b.reserved > mine ? b.reserved - mine : 0;
+		uint64_t need = find_need(&b, mine);
+
 		if (b.most == 0 || mine == 0 ||
-		    b.spent + b.reserved <= b.most ||
-		    b.spent + b.reserved == mine)
+		    b.spent + others + need <= b.most)
 			continue;
-		return refuse_quota(c, &b, now_s, b.spent + mine <= b.most);
+		return refuse_quota(c, &b, now_s, b.spent + need <= b.most);
 	}
 	return ERR_NONE;
 }
@@ -197,11 +223,11 @@ reserve_budgets(struct state *s, struct call *c, const struct limit_ask *ask)
 		cost_find(ask->prices, &usage, &l->reserved.cost_nano);
 	limits_reserve(s, l->account, &l->reserved);
 	err = check_reserved(s, c, (int64_t)(clock_wall_us() / SECOND_US));
-	if (err != ERR_NONE) {
-		limits_release(s, l->account, &l->reserved);
-		l->reserved = (struct limits_sum){ 0 };
-	}
-	return err;
+	if (err == ERR_NONE)
+		return ERR_NONE;
+	limits_release(s, l->account, &l->reserved);
+	l->reserved = (struct limits_sum){ 0 };
+	return name_estimate(c, ask, err);
 }
 
 /* ---- A call's way. ---- */
@@ -246,10 +272,10 @@ limit_reserve(struct state *s, struct call *c, const struct limit_ask *ask)
 		open_account(s, c);
 	now_us = clock_wall_us();
 	tpm = c->key->limits.tpm;
-	if (!limits_take(s, l->account, LIMITS_TOKENS, tokens, tpm, now_us,
-	    &left))
-		return refuse_rate(c, "tokens a minute", tpm, left.wait_us);
-	l->taken = tokens < tpm ? tokens : tpm;
+	if (!limits_take_estimate(s, l->account, LIMITS_TOKENS, tokens, tpm,
+	    now_us, &left, &l->taken))
+		return name_estimate(c, ask, refuse_rate(c, "tokens a minute",
+		    tpm, left.wait_us));
 	err = reserve_budgets(s, c, ask);
 	if (err != ERR_NONE) {
 		limits_correct(s, l->account, LIMITS_TOKENS,

@@ -47,8 +47,9 @@ enum err limit_admit(struct state *, struct call *);
 
 /*
  * Take what is asked for from this minute's tokens and reserve it in the
- * budgets. A budget that nobody has spent or reserved anything of lets any
- * request pass. ERR_RATE_LIMIT or ERR_QUOTA: nothing was taken or reserved.
+ * budgets. It is an estimate: who asks for more than half of a limit passes
+ * where half of it is left, and may go into debt. ERR_RATE_LIMIT or ERR_QUOTA:
+ * nothing was taken or reserved.
  * Without limit_admit, nothing happens.
  */
 enum err limit_reserve(struct state *, struct call *,

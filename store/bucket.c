@@ -89,6 +89,23 @@ bucket_take(uint64_t *full_at, uint64_t amount, uint64_t per_minute,
 	return true;
 }
 
+bool
+bucket_reserve(uint64_t *full_at, uint64_t amount, uint64_t per_minute,
+    uint64_t now_us, struct limits_left *left, uint64_t *taken)
+{
+	uint64_t half = clamp(per_minute) - clamp(per_minute) / 2;
+	uint64_t most;
+
+	*taken = 0;
+	bucket_look(*full_at, per_minute, now_us, left);
+	most = left->remaining > half ? left->remaining : half;
+	if (!bucket_take(full_at, amount < most ? amount : most, per_minute,
+	    now_us, left))
+		return false;
+	*taken = amount < most ? amount : most;
+	return true;
+}
+
 void
 bucket_look(uint64_t full_at, uint64_t per_minute, uint64_t now_us,
     struct limits_left *left)

@@ -21,6 +21,17 @@
  */
 bool	bucket_take(uint64_t *full_at, uint64_t amount, uint64_t per_minute,
 	    uint64_t now_us, struct limits_left *left);
+
+/*
+ * The same for an AMOUNT that is only an estimate, of which TAKEN tells how much
+ * was taken. Who asks for more than half of what the bucket can hold would wait
+ * for ever beside others that take little: so it waits for that half, and takes
+ * as much as is there. What it uses beyond that is debt (bucket_correct).
+ */
+bool	bucket_reserve(uint64_t *full_at, uint64_t amount,
+	    uint64_t per_minute, uint64_t now_us, struct limits_left *left,
+	    uint64_t *taken);
+
 void	bucket_look(uint64_t full_at, uint64_t per_minute, uint64_t now_us,
 	    struct limits_left *left);
 

@@ -123,6 +123,29 @@ limits_take(struct state *s, uint32_t account, enum limits_bucket which,
 	return taken;
 }
 
+bool
+limits_take_estimate(struct state *s, uint32_t account,
+    enum limits_bucket which, uint64_t amount, uint64_t per_minute,
+    uint64_t now_us, struct limits_left *left, uint64_t *taken)
+{
+	_Atomic uint64_t *word = bucket_find(s, account, which);
+	uint64_t before, after;
+	bool	 is_taken;
+
+	*left = no_limit;
+	*taken = 0;
+	if (word == NULL || per_minute == 0)
+		return true;
+	before = atomic_load_explicit(word, memory_order_relaxed);
+	do {
+		after = before;
+		is_taken = bucket_reserve(&after, amount, per_minute, now_us,
+		    left, taken);
+	} while (is_taken && !atomic_compare_exchange_weak(word, &before,
+	    after));
+	return is_taken;
+}
+
 void
 limits_correct(struct state *s, uint32_t account, enum limits_bucket which,
     int64_t amount, uint64_t per_minute, uint64_t now_us)

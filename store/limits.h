@@ -73,6 +73,11 @@ bool	limits_take(struct state *, uint32_t account, enum limits_bucket,
 	    uint64_t amount, uint64_t per_minute, uint64_t now_us,
 	    struct limits_left *left);
 
+/* The same of an estimate: see bucket_reserve. TAKEN is to be put back or kept. */
+bool	limits_take_estimate(struct state *, uint32_t account,
+	    enum limits_bucket, uint64_t amount, uint64_t per_minute,
+	    uint64_t now_us, struct limits_left *left, uint64_t *taken);
+
 /*
  * What was really used is known: put AMOUNT back, or take -AMOUNT more, to five
  * minutes' worth below 0 if need be.

@@ -1,5 +1,6 @@
 """What keys may use: exact over all processes, told to clients, never lost."""
 import itertools
+import re
 import os
 import re
 import signal
@@ -292,7 +293,46 @@ def test_who_used_more_than_reserved_waits(limited, upstream):
     refused(client.get("/v1/files"))
 
 
+def test_who_asks_for_more_than_the_limit_does_not_starve(limited, upstream):
+    """Agents ask for 32000 and use little, beside small requests."""
+    client = limited("--tpm", "30000")
+    for _ in range(3):
+        upstream.script = holds
+        stream = open_stream(client, max_tokens=1000).wait_head()
+        upstream.script = says(200)
+        reply = chat(client, max_tokens=32000)
+        assert reply.status == 200 and remaining(reply) < 9000
+        end_stream(upstream.requests[-2], 10)
+        stream.finish()
+        until(lambda: remaining(chat(client, max_tokens=1)) > 26000,
+              "corrections")
+
+
+def test_a_refusal_says_at_what_it_is_estimated(limited, upstream):
+    client = limited("--tpm", "1000", "--day-tokens", "1000")
+    upstream.script = says(700)
+    assert chat(client, max_tokens=1).status == 200
+    text = refused(until_refused(client, max_tokens=600))
+    assert "of 1000 tokens a minute is reached" in text
+    assert re.search(r"estimated at 6\d\d tokens \(\d+ of input, 600 of "
+                     r"output\)", text)
+    limited.set("--tpm", "100000", "--day-tokens", "1000")
+    reply = until(lambda: (reply := chat(client, max_tokens=900)).error[
+        "code"] == "insufficient_quota" and reply, "the other limit")
+    assert re.search(r"too far spent for this request. This request is "
+                     r"estimated at 9\d\d tokens",
+                     refused(reply, "insufficient_quota"))
+
+
 # Budgets.
+
+def test_an_estimate_above_a_budget_does_not_starve(limited, upstream):
+    client = limited("--day-tokens", "100000", "--month-cost", "0.1")
+    upstream.script = says(1110)
+    for _ in range(3):
+        until(lambda: chat(client, "priced", max_tokens=200000).status == 200,
+              "what the one before has reserved")
+
 
 def seconds_of_today_left():
     now = datetime.now(timezone.utc)

@@ -244,7 +244,8 @@ a_budget_is_spent_once(void **state)
 	assert_int_equal(reserve(x, 1, 50), ERR_QUOTA);	/* but reserved */
 	assert_string_equal(x->calls[1].limit.text, "This API key's budget of "
 	    "100 tokens for this week is reserved by requests that are under "
-	    "way.");
+	    "way. This request is estimated at 50 tokens (25 of input, 25 of "
+	    "output).");
 	assert_int_equal(x->calls[1].limit.retry_after_s, 1);
 	settle_call(x, 1, 0);
 	assert_int_equal(read_spent(x).reserved.tokens, 500);
@@ -264,6 +265,38 @@ a_budget_is_spent_once(void **state)
 	assert_non_null(strstr(x->calls[4].limit.text, "this week is spent"));
 	settle_call(x, 2, 0);
 	assert_int_equal(read_spent(x).in_flight, 0);
+}
+
+/* Else it would be refused until the period is over, however little it uses. */
+static void
+an_estimate_above_a_budget_passes_while_half_is_left(void **state)
+{
+	static const struct { uint64_t spent, asked; enum err err; } cases[] = {
+		{ 0, 100, ERR_NONE }, { 0, 101, ERR_NONE },
+		{ 0, 1000000000, ERR_NONE },
+		{ 1, 100, ERR_NONE }, { 1, 1000000000, ERR_NONE },
+		{ 50, 50, ERR_NONE }, { 50, 51, ERR_NONE },
+		{ 50, 1000000000, ERR_NONE },
+		{ 51, 49, ERR_NONE }, { 51, 50, ERR_QUOTA },
+		{ 51, 1000000000, ERR_QUOTA },
+		{ 99, 1, ERR_NONE }, { 99, 2, ERR_QUOTA },
+	};
+	struct fixture *x = *state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		x->key.limits = (struct keys_limits){ .rpm = 1000000 };
+		snprintf(x->key.id, sizeof x->key.id,
+		    "00112233445566778899aabbccdd%04zx", i);
+		assert_int_equal(admit(x, 0), ERR_NONE);
+		settle_call(x, 0, cases[i].spent);
+		x->key.limits.tokens[LIMITS_DAY] = 100;
+		x->key.limits.cost_nano[LIMITS_DAY] = 100;
+		assert_int_equal(admit(x, 1), ERR_NONE);
+		assert_int_equal(reserve(x, 1, cases[i].asked), cases[i].err);
+		assert_int_equal(read_spent(x).reserved.tokens,
+		    cases[i].err == ERR_NONE ? cases[i].asked : 0);
+		settle_call(x, 1, 0);
+	}
 }
 
 static void
@@ -334,6 +367,7 @@ main(void)
 		TEST(tokens_of_a_minute_become_those_that_were_used),
 		TEST(who_is_in_debt_waits_even_for_nothing),
 		TEST(a_budget_is_spent_once),
+		TEST(an_estimate_above_a_budget_passes_while_half_is_left),
 		TEST(a_budget_of_money_is_one_too),
 		TEST(another_state_file_is_another_account),
 		cmocka_unit_test(durations_are_written_as_openai_does),
