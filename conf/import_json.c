@@ -7,6 +7,7 @@
 
 #include <yajl/yajl_parse.h>
 
+#include "base/tree.h"
 #include "conf/import.h"
 
 static int
@@ -77,11 +78,10 @@ is_sound(struct import *im, const char *text)
 yajl_val
 import_json_parse(struct import *im, const char *text)
 {
-	char error[128];
 	yajl_val tree = NULL;
 
 	if (is_sound(im, text)) {
-		tree = yajl_tree_parse(text, error, sizeof(error));
+		tree = tree_parse_commented(text);
 		if (!YAJL_IS_OBJECT(tree)) {
 			import_problem(im, 1, "expected a JSON object");
 			yajl_tree_free(tree);

@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <yajl/yajl_tree.h>
-
 #include "base/http.h"
 #include "base/json.h"
 #include "base/multipart.h"
+#include "base/tree.h"
 #include "handlers/prompt.h"
 #include "handlers/route.h"
 
@@ -127,7 +126,7 @@ read_field(struct exchange *x, enum member member)
 static void
 read_include_usage(struct body *b, const char *text)
 {
-	yajl_val tree = yajl_tree_parse(text, NULL, 0);
+	yajl_val tree = tree_parse(text, strlen(text));
 
 	if (YAJL_IS_OBJECT(tree)) {
 		b->asks_usage = false;
@@ -167,7 +166,7 @@ static const char *
 find_string(struct exchange *x, const char *text, const char *name)
 {
 	const char *path[] = { name, NULL };
-	yajl_val tree = yajl_tree_parse(text, NULL, 0);
+	yajl_val tree = tree_parse(text, strlen(text));
 	const char *found = tree == NULL ? NULL :
 	    YAJL_GET_STRING(yajl_tree_get(tree, path, yajl_t_string));
 

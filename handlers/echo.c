@@ -7,10 +7,10 @@
 #include <string.h>
 
 #include <uv.h>
-#include <yajl/yajl_tree.h>
 
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/tree.h"
 #include "gateway/gate.h"
 #include "handlers/echo_text.h"
 #include "handlers/reply.h"
@@ -86,15 +86,13 @@ static yajl_val
 echo_parse(struct exchange *x)
 {
 	const char *text = spool_memory(&x->body);
-	char	*copy;
 	yajl_val tree;
 
 	if (text == NULL) {
 		reply_error(x, ERR_BODY_TOO_LARGE, NULL);
 		return NULL;
 	}
-	copy = arena_strndup(x->call.arena, text, x->body.len);
-	tree = yajl_tree_parse(copy, NULL, 0);
+	tree = tree_parse(text, x->body.len);
 	if (tree == NULL)
 		reply_error(x, ERR_JSON_SYNTAX, NULL);
 	else

@@ -6,9 +6,8 @@
 #include <math.h>
 #include <string.h>
 
-#include <yajl/yajl_tree.h>
-
 #include "base/text.h"
+#include "base/tree.h"
 
 enum { NAME_MAX_BYTES = 64, NANO = 1000000000 };
 
@@ -199,7 +198,7 @@ fields_read(struct field_value *values, const struct field *fields,
 	if (strlen(text) < n || has_nul_escape(text))
 		return fail(&r, ERR_JSON_SYNTAX, NULL,
 		    "The request body must not contain NUL characters.");
-	tree = yajl_tree_parse(text, NULL, 0);
+	tree = tree_parse(text, strlen(text));
 	err = read_object(&r, values, fields, count, tree);
 	yajl_tree_free(tree);
 	return err;

@@ -6,9 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include <yajl/yajl_tree.h>
-
 #include "base/log.h"
+#include "base/tree.h"
 #include "handlers/model_call.h"
 #include "handlers/object_work.h"
 #include "handlers/reply.h"
@@ -52,9 +51,9 @@ on_stored(struct exchange *x, bool ok, const struct object *o)
 }
 
 static const char *
-find_id(struct arena *arena, const char *json, const char **path)
+find_id(struct arena *arena, const char *json, size_t n, const char **path)
 {
-	yajl_val tree = yajl_tree_parse(json, NULL, 0);
+	yajl_val tree = tree_parse(json, n);
 	const char *id = tree == NULL ? NULL :
 	    YAJL_GET_STRING(yajl_tree_get(tree, path, yajl_t_string));
 
@@ -70,12 +69,8 @@ remember_answer(struct exchange *x, struct buf *answer)
 	const char *path[] = { "id", NULL };
 	struct object o;
 
-	if (buf_append(answer, "", 1) != ERR_NONE) {	/* yajl wants a string */
-		relay_finish(x);
-		return;
-	}
-	answer->end--;
-	if (make_object(x, &o, find_id(x->call.arena, buf_data(answer), path)))
+	if (make_object(x, &o, find_id(x->call.arena, buf_data(answer),
+	    buf_len(answer), path)))
 		object_work_put(x, &o, on_stored);
 	else
 		relay_finish(x);
@@ -172,7 +167,8 @@ remember_event(struct exchange *x, const char *block, size_t n)
 
 	if (data == NULL)
 		return false;
-	if (make_object(x, &o, find_id(x->call.arena, data, path)))
+	if (make_object(x, &o, find_id(x->call.arena, data, strlen(data),
+	    path)))
 		object_work_put(x, &o, on_stored);
 	return true;
 }

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "upstream/tree.h"
+#include "base/tree.h"
 
 enum { BYTES_PER_TOKEN = 4 };
 

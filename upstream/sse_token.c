@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "upstream/tree.h"
+#include "base/tree.h"
 
 /* Events of /v1/responses and /v1/messages that come before any output. */
 static const char *const preludes[] = {

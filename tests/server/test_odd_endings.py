@@ -447,3 +447,26 @@ def test_nothing_is_left_under_way(start, a, b):
     for line in lines(responder):
         assert 1 <= len(line["attempts"]) <= 6
         assert all(t["duration_ms"] < 5000 for t in line["attempts"])
+
+
+# Answers that are nested.
+
+def nested(depth, head=b'{"id":"x","object":"response","output":'):
+    return head + b"[" * depth + b"]" * depth + b"}"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("path", ["responses", "chat/completions", "messages",
+                                  "images/generations", "embeddings"])
+def test_a_nested_answer_ends_no_process(start, a, path, stream):
+    """What frees trees by recursion had half a megabyte of brackets to free."""
+    responder = start(one(), {**CONF, "limits": {"client_buffer": 1 << 20}},
+                      ENV)
+    member = {"responses": "output", "chat/completions": "choices",
+              "messages": "content"}.get(path, "data")
+    data = nested(400000, b'{"id":"x","%s":' % member.encode())
+    body = json.dumps({"model": "m", "stream": stream}).encode()
+    for script in (lambda x: x.json(data), sends(event(data.decode()))):
+        a.script = script
+        responder.ask(body, uri=f"/v1/{path}")
+        responder.works()

@@ -129,3 +129,11 @@ def test_the_database_has_one_header():
               if path.parts[0] != "store" and "sqlite3.h" in text
               and str(path) != "conf/import_channels.c"]
     assert wrong == []
+
+
+def test_one_file_makes_json_trees():
+    """It bounds their depth: yajl frees them by recursion."""
+    wrong = [str(path) for path, text in sources()
+             if "yajl_tree_parse" in text and str(path) != "base/tree.c"
+             and path.parts[0] != "tests"]
+    assert wrong == []
