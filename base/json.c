@@ -306,6 +306,15 @@ string_end(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 	return fail(s, ERR_JSON_DUPLICATE, s->key_start);
 }
 
+/* A name ends at P; what is here of it begins at START. */
+static void
+name_note(struct json_scan *s, const uint8_t *start, const uint8_t *p,
+    const uint8_t *end)
+{
+	s->has_wanted = offset_of(s, end - start) != s->key_start + 1 ||
+	    s->is_wanted((const char *)start, (size_t)(p - start));
+}
+
 static const uint8_t *
 scan_string(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 {
@@ -315,8 +324,11 @@ scan_string(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 	key_add(s, start, (size_t)(p - start));
 	if (p == end)
 		return p;
-	if (*p == '"')
+	if (*p == '"') {
+		if (s->in_key && s->is_wanted != NULL && !s->has_wanted)
+			name_note(s, start, p, end);
 		return string_end(s, p, end);
+	}
 	if (*p == '\\') {
 		s->state = STATE_ESCAPE;
 		return p + 1;

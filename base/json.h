@@ -43,6 +43,14 @@ struct json_scan {
 	uint64_t		 err_offset;	/* byte at which it went wrong; a duplicate's name, the text's end */
 	size_t			 err_name;	/* ERR_JSON_DUPLICATE: index into names */
 
+	/*
+	 * Set after json_scan_init, or NULL. Asked about each member's name of N
+	 * bytes at any depth until it says yes. A name that came in pieces, or is
+	 * written with escapes, or is not ASCII, counts as a yes.
+	 */
+	bool			 (*is_wanted)(const char *name, size_t n);
+	bool			 has_wanted;
+
 	/* private */
 	const char *const	*names;
 	size_t			 name_count;

@@ -45,6 +45,13 @@ target_serves(const struct target *t, const struct plan_query *q)
 	    t->provider->extra_path_count, q->api_path);
 }
 
+static bool
+target_is_in(const struct target *t, const struct target *place)
+{
+	return place == NULL || (t->provider == place->provider &&
+	    strcmp(t->base_url, place->base_url) == 0);
+}
+
 /* The cost that a new target must stay below. */
 static double
 podium_limit(const struct podium *p)
@@ -131,7 +138,8 @@ consider(const struct race *r, size_t i)
 	struct podium *p;
 
 	if (bound >= podium_limit(r->in) ||
-	    !target_serves(t, r->query))
+	    !target_serves(t, r->query) ||
+	    !target_is_in(t, r->query->place))
 		return;
 	p = channel_is_out_for(t->channel, r->query->client,
 	    r->query->now_ms) ? r->out : r->in;

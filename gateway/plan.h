@@ -37,6 +37,7 @@ struct plan_query {
 	bool		 is_sticky;
 	uint64_t	 client;	/* whose request: see channel_end */
 	uint64_t	 now_ms;	/* wall clock */
+	const struct target *place;	/* provider and base URL of all targets; NULL = any */
 };
 
 /*
@@ -44,7 +45,7 @@ struct plan_query {
  * weighted rendezvous hashing of a sticky caller's key, else at random in
  * proportion to S3's score (P38). Channels that are out go last. What the
  * snapshot knows of the channels must be fresh. ERR_MODEL_NOT_FOUND: no such
- * model, or none for this path.
+ * model, or none for this path, or none in this place.
  */
 enum err plan_make(struct plan *, const struct snapshot *,
 	    const struct plan_query *);

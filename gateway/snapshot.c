@@ -5,11 +5,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include <sodium.h>
-
-#define DEFAULT_NAMESPACE "default"
 
 enum { CHANNEL_NAME_MAX = 88, CHANNEL_NAME_TAIL = 19 };
 enum { FORCED_MODELS = 2, REFRESH_MS = 250, USUAL_WEIGHT = 10 };
@@ -255,7 +252,7 @@ static const char *
 exposed_id(struct snapshot *s, const struct conf_provider *p,
     const struct conf_model *m)
 {
-	bool	 is_default = strcmp(p->ns, DEFAULT_NAMESPACE) == 0;
+	bool	 is_default = strcmp(p->ns, SNAPSHOT_NAMESPACE) == 0;
 
 	return arena_printf(&s->arena, "%s%s%s%s", is_default ? "" : p->ns,
 	    is_default ? "" : "/", p->prefix,
@@ -274,7 +271,7 @@ forced_models(struct snapshot *s, const struct conf_provider *p)
 
 	m[0].name = m[0].target = m[1].target = p->force_model;
 	m[1].name = "*";
-	if (s->default_model == NULL && strcmp(p->ns, DEFAULT_NAMESPACE) == 0)
+	if (s->default_model == NULL && strcmp(p->ns, SNAPSHOT_NAMESPACE) == 0)
 		s->default_model = exposed_id(s, p, &m[0]);
 	return m;
 }
@@ -414,66 +411,6 @@ snapshot_add_providers(struct snapshot *s)
 	}
 }
 
-const struct target *
-snapshot_find_provider(const struct snapshot *s, const char *name)
-{
-	for (size_t i = 0; i < s->roster.count; i++)
-		if (strcmp(s->providers[i].provider->name, name) == 0)
-			return &s->providers[i];
-	return NULL;
-}
-
-static bool
-path_is_listed(const char *const *paths, size_t n, const char *api_path,
-    bool any_case)
-{
-	for (size_t i = 0; i < n; i++)
-		if (any_case ? strcasecmp(paths[i], api_path) == 0 :
-		    strcmp(paths[i], api_path) == 0)
-			return true;
-	return false;
-}
-
-static bool
-model_names_path(const struct conf_model *m, const char *api_path,
-    bool any_case)
-{
-	if (path_is_listed(m->paths, m->path_count, api_path, any_case))
-		return true;
-	for (size_t i = 0; i < m->endpoint_count; i++)
-		if (path_is_listed(&m->endpoints[i].path, 1, api_path,
-		    any_case))
-			return true;
-	return false;
-}
-
-static bool
-provider_names_path(const struct conf_provider *p, const char *api_path,
-    bool any_case)
-{
-	if (path_is_listed(p->extra_paths, p->extra_path_count, api_path,
-	    any_case))
-		return true;
-	for (size_t i = 0; i < p->model_count; i++)
-		if (model_names_path(&p->models[i], api_path, any_case))
-			return true;
-	return false;
-}
-
-enum snapshot_path
-snapshot_find_path(const struct snapshot *s, const char *api_path,
-    bool any_case)
-{
-	if (path_is_listed(s->conf->extra_paths, s->conf->extra_path_count,
-	    api_path, any_case))
-		return SNAPSHOT_PATH_ALL;
-	for (size_t i = 0; i < s->roster.count; i++)
-		if (provider_names_path(s->roster.entries[i].provider,
-		    api_path, any_case))
-			return SNAPSHOT_PATH_NAMED;
-	return SNAPSHOT_PATH_NONE;
-}
-
 /* Comma-separated, trimmed (P15); only hashes are kept. */
 static void
 snapshot_add_keys(struct snapshot *s)
@@ -542,44 +479,4 @@ snapshot_unref(struct snapshot *s)
 	managed_list_unref(s->managed);
 	arena_fini(&s->arena);
 	free(s);
-}
-
-static int
-model_compare(const void *name, const void *model)
-{
-	return strcmp(name, ((const struct model *)model)->id);
-}
-
-static const struct model *
-snapshot_find_exact(const struct snapshot *s, const char *name)
-{
-	return bsearch(name, s->models, s->model_count, sizeof *s->models,
-	    model_compare);
-}
-
-const struct model *
-snapshot_find(const struct snapshot *s, const char *name, const char **rest)
-{
-	const char *bare = name;
-	const struct model *m = snapshot_find_exact(s, name);
-
-	*rest = NULL;
-	if (m != NULL)
-		return m;
-	if (strncmp(name, DEFAULT_NAMESPACE "/",
-	    sizeof DEFAULT_NAMESPACE) == 0) {
-		bare = name + sizeof DEFAULT_NAMESPACE;
-		if ((m = snapshot_find_exact(s, bare)) != NULL)
-			return m;
-	}
-	for (size_t i = 0; i < s->wildcard_count; i++) {
-		size_t len = strlen(s->wildcards[i].id);
-
-		if (strncmp(bare, s->wildcards[i].id, len) == 0 &&
-		    bare[len] != '\0') {
-			*rest = bare + len;
-			return &s->wildcards[i];
-		}
-	}
-	return NULL;
 }

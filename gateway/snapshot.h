@@ -14,6 +14,9 @@
 
 enum { SNAPSHOT_KEY_HASH = 32 };
 
+/* Its models are also known by their bare names. */
+#define SNAPSHOT_NAMESPACE "default"
+
 /* One provider's way to serve one model. All levels of configuration are merged. */
 struct target {
 	const struct conf_provider *provider;
@@ -126,6 +129,13 @@ const struct target *snapshot_find_provider(const struct snapshot *,
 enum snapshot_path { SNAPSHOT_PATH_NONE, SNAPSHOT_PATH_NAMED, SNAPSHOT_PATH_ALL };
 enum snapshot_path snapshot_find_path(const struct snapshot *,
 	    const char *api_path, bool any_case);
+
+/*
+ * The same at BASE_URL, "" = the provider's own; it may be in ARENA. NULL: there
+ * is no such provider, or none of its channels is there.
+ */
+const struct target *snapshot_find_place(const struct snapshot *,
+	    struct arena *, const char *name, const char *base_url);
 
 /*
  * Find what NAME stands for: an exposed id, the same without a leading

@@ -19,6 +19,7 @@
 #include "handlers/echo.h"
 #include "handlers/identity.h"
 #include "handlers/metrics.h"
+#include "handlers/references.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 #include "store/sessions.h"
@@ -332,6 +333,7 @@ begin_json(struct exchange *x)
 	if (x->scan == NULL)
 		abort();
 	json_scan_init(x->scan, exchange_members, MEMBER__MAX);
+	x->scan->is_wanted = references_names(x);
 }
 
 static enum err

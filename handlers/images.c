@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/json.h"
 #include "base/log.h"
@@ -15,8 +14,6 @@
 #include "handlers/object_work.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
-
-enum { KEPT_SECONDS = 86400 };
 
 #define DATA_PATH "/v1/images/data/"
 
@@ -103,12 +100,13 @@ replace(struct buf *answer, const struct json_found *found, const char *link)
 }
 
 static void
-on_stored(struct exchange *x, bool ok, const struct object *o)
+on_stored(struct exchange *x, enum objects_result result,
+    const struct object *o)
 {
 	struct rewriting *r = x->extra;
 	const char *model = encode_name(x->call.arena, x->call.model);
 
-	if (!ok)
+	if (result != OBJECTS_OK)
 		log_warn("%s: an image link could not be stored and stays as "
 		    "the provider made it", x->call.id);
 	else
@@ -124,8 +122,7 @@ static bool
 rewrite_one(struct exchange *x, const struct json_found *found)
 {
 	struct rewriting *r = x->extra;
-	struct object o = { .kind = "image",
-		.expires = time(NULL) + KEPT_SECONDS };
+	struct object o = { .kind = "image" };
 	const char *url;
 
 	if (json_string_decode(buf_data(r->answer) + found->start,
@@ -138,7 +135,6 @@ rewrite_one(struct exchange *x, const struct json_found *found)
 	memcpy(o.id, "img_", 4);
 	snprintf(o.provider, sizeof o.provider, "%s",
 	    x->call.target->provider->name);
-	snprintf(o.key_id, sizeof o.key_id, "%s", exchange_key_id(x));
 	object_work_put(x, &o, on_stored);
 	return true;
 }
@@ -178,12 +174,15 @@ images_handle_call(struct exchange *x)
 /* ---- Fetching. ---- */
 
 static void
-on_found(struct exchange *x, bool ok, const struct object *o)
+on_found(struct exchange *x, enum objects_result result,
+    const struct object *o)
 {
-	const struct target *target = !ok ? NULL :
+	const struct target *target = result != OBJECTS_OK ? NULL :
 	    snapshot_find_provider(x->call.snapshot, o->provider);
 
-	if (target == NULL || !relay_fetch(x, target,
+	if (result == OBJECTS_DB_ERROR)
+		reply_error(x, ERR_STORE, NULL);
+	else if (target == NULL || !relay_fetch(x, target,
 	    arena_strdup(x->call.arena, o->url)))
 		reply_error(x, ERR_OBJECT_NOT_FOUND,
 		    "There is no such image, or its link has expired.");
@@ -204,6 +203,5 @@ images_handle_data(struct exchange *x)
 	x->call.model = arena_strndup(x->call.arena, rest,
 	    (size_t)(slash - rest));
 	snprintf(o.id, sizeof o.id, "%s", slash + 1);
-	snprintf(o.key_id, sizeof o.key_id, "%s", exchange_key_id(x));
 	object_work_find(x, &o, on_found);
 }

@@ -9,6 +9,7 @@
 #include "gateway/gate.h"
 #include "handlers/body.h"
 #include "handlers/estimate.h"
+#include "handlers/object_work.h"
 #include "handlers/prompt.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
@@ -76,7 +77,7 @@ hash_caller(struct exchange *x, const char *sticky)
 
 static enum err
 make_plan(struct exchange *x, const struct body *b, struct plan *plan,
-    const char *api_path)
+    const char *api_path, const struct target *place)
 {
 	struct snapshot *s = x->call.snapshot;
 	uint64_t key = hash_caller(x, find_sticky(x, b));
@@ -86,7 +87,7 @@ make_plan(struct exchange *x, const struct body *b, struct plan *plan,
 		    snapshot_find_path(s, api_path, false) !=
 		    SNAPSHOT_PATH_ALL,
 		.is_sticky = x->caller != 0, .key = key,
-		.now_ms = clock_wall_us() / 1000,
+		.now_ms = clock_wall_us() / 1000, .place = place,
 	};
 	enum err err;
 
@@ -117,27 +118,32 @@ get_api_path(const struct exchange *x)
 	    x->call.path + strlen("/v1/");
 }
 
+/* A call on its way to the relay. */
+struct model_call {
+	struct relay_order order;
+	struct body	*body;
+};
+
+/* PLACE has what the request's body names; NULL: it names nothing. */
 static enum err
-fill_order(struct exchange *x, struct relay_order *order)
+fill_order(struct exchange *x, struct model_call *c,
+    const struct target *place)
 {
 	const char *api_path = get_api_path(x);
-	struct body *b = arena_alloc(x->call.arena, sizeof *b);
-	enum err err = body_read(x, b);
+	struct relay_order *order = &c->order;
+	enum err err;
 
 	order->plan = arena_alloc(x->call.arena, sizeof *order->plan);
-	if (err == ERR_NONE)
-		err = gate_check_model(&x->call, x->call.model);
-	if (err == ERR_NONE)
-		err = make_plan(x, b, order->plan, api_path);
+	err = make_plan(x, c->body, order->plan, api_path, place);
 	if (err != ERR_NONE)
 		return err;
-	b->prompt = prompt_find(x);
-	err = reserve(x, b, order->plan, api_path);
+	c->body->prompt = prompt_find(x);
+	err = reserve(x, c->body, order->plan, api_path);
 	if (err != ERR_NONE)
 		return err;
 	order->ask = (struct try_order){
 		.method = x->call.method,
-		.body = b,
+		.body = c->body,
 		.counts = x->route->counts_tokens,
 		.outgoing = {
 			.path = api_path,
@@ -148,21 +154,80 @@ fill_order(struct exchange *x, struct relay_order *order)
 	return ERR_NONE;
 }
 
+static void
+reply_model(struct exchange *x, enum err err, const struct target *place)
+{
+	const char *text = NULL;
+
+	if (err == ERR_MODEL_NOT_FOUND)
+		text = place == NULL ? arena_printf(x->call.arena,
+		    "The model '%s' does not exist, or is not served here.",
+		    x->call.model) : arena_printf(x->call.arena,
+		    "The model '%s' is not served where the objects are that "
+		    "the request names.", x->call.model);
+	reply_error(x, err, text);
+}
+
+static void
+relay_call(struct exchange *x, struct model_call *c,
+    const struct target *place)
+{
+	enum err err = fill_order(x, c, place);
+
+	exchange_forget_scan(x);
+	if (err != ERR_NONE)
+		reply_model(x, err, place);
+	else
+		relay_start(x, &c->order);
+}
+
+static void
+on_found(struct exchange *x, enum objects_result result,
+    const struct object *o)
+{
+	const struct target *place = result == OBJECTS_OK ?
+		    object_work_target(x, o) : NULL;
+
+	if (place != NULL)
+		relay_call(x, x->state, place);
+	else
+		object_work_refuse(x, result, o);
+}
+
+/* What the body names must be the key's own, and decides who is asked. */
+static void
+find_references(struct exchange *x, struct model_call *c)
+{
+	struct reference_list list;
+	enum err err = references_read(x, &list);
+
+	if (err != ERR_NONE)
+		reply_error(x, err, NULL);
+	else if (list.count == 0)
+		relay_call(x, c, NULL);
+	else {
+		x->state = c;
+		object_work_find_all(x, &list, on_found);
+	}
+}
+
 void
 model_call_start(struct exchange *x, const struct relay_order *extras)
 {
-	struct relay_order order = *extras;
-	enum err err = fill_order(x, &order);
+	struct model_call *c = arena_alloc(x->call.arena, sizeof *c);
+	enum err err;
 
-	exchange_forget_scan(x);
-	if (err == ERR_MODEL_NOT_FOUND)
-		reply_error(x, err, arena_printf(x->call.arena,
-		    "The model '%s' does not exist, or is not served here.",
-		    x->call.model));
-	else if (err != ERR_NONE)
+	c->order = *extras;
+	c->body = arena_alloc(x->call.arena, sizeof *c->body);
+	err = body_read(x, c->body);
+	if (err == ERR_NONE)
+		err = gate_check_model(&x->call, x->call.model);
+	if (err != ERR_NONE)
 		reply_error(x, err, NULL);
+	else if (x->scan != NULL && x->scan->has_wanted)
+		find_references(x, c);
 	else
-		relay_start(x, &order);
+		relay_call(x, c, NULL);
 }
 
 void

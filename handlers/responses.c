@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/log.h"
 #include "base/tree.h"
@@ -13,10 +12,7 @@
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
-enum {
-	KEPT_SECONDS = 30 * 86400,	/* as long as OpenAI keeps them */
-	FIRST_EVENT_MAX = 262144,
-};
+enum { FIRST_EVENT_MAX = 262144 };
 
 /* ---- Remembering. ---- */
 
@@ -29,24 +25,27 @@ set_text(char *out, size_t size, const char *text)
 static bool
 make_object(struct exchange *x, struct object *o, const char *id)
 {
+	const struct target *t = x->call.target;
+
 	if (id == NULL || *id == '\0' || strlen(id) >= sizeof o->id)
 		return false;
-	*o = (struct object){ .kind = "response",
-		.expires = time(NULL) + KEPT_SECONDS };
+	*o = (struct object){ .kind = "response" };
 	set_text(o->id, sizeof o->id, id);
-	set_text(o->provider, sizeof o->provider,
-	    x->call.target->provider->name);
-	set_text(o->key_id, sizeof o->key_id, exchange_key_id(x));
+	set_text(o->provider, sizeof o->provider, t->provider->name);
+	if (strcmp(t->base_url, t->provider->base_url) != 0)
+		set_text(o->url, sizeof o->url, t->base_url);
 	return true;
 }
 
 static void
-on_stored(struct exchange *x, bool ok, const struct object *o)
+on_stored(struct exchange *x, enum objects_result result,
+    const struct object *o)
 {
 	(void)o;
-	if (!ok)
-		log_warn("%s: the response's id could not be stored; it "
-		    "cannot be asked for later", x->call.id);
+	if (result != OBJECTS_OK)
+		log_warn("%s: the response's id %s; it cannot be asked for "
+		    "later", x->call.id, result == OBJECTS_NONE ?
+		    "is that of another key's" : "could not be stored");
 	relay_finish(x);
 }
 
@@ -242,20 +241,14 @@ is_allowed(const struct exchange *x, const char *suffix)
 }
 
 static void
-reply_unknown(struct exchange *x, const char *id)
+on_found(struct exchange *x, enum objects_result result,
+    const struct object *o)
 {
-	reply_error(x, ERR_OBJECT_NOT_FOUND, arena_printf(x->call.arena,
-	    "Response with id '%.200s' not found.", id));
-}
-
-static void
-on_found(struct exchange *x, bool ok, const struct object *o)
-{
-	const struct target *target = !ok ? NULL :
-	    snapshot_find_provider(x->call.snapshot, o->provider);
+	const struct target *target = result != OBJECTS_OK ? NULL :
+	    object_work_target(x, o);
 
 	if (target == NULL)
-		reply_unknown(x, o->id);
+		object_work_refuse(x, result, o);
 	else
 		relay_to(x, target, x->content_type);
 }
@@ -275,6 +268,5 @@ responses_handle_by_id(struct exchange *x)
 		return;
 	}
 	memcpy(o.id, rest, len);
-	set_text(o.key_id, sizeof o.key_id, exchange_key_id(x));
 	object_work_find(x, &o, on_found);
 }

@@ -40,6 +40,8 @@ struct route {
 	unsigned	 body_max;	/* bytes; 0 = limits.body */
 	bool		 is_anthropic;	/* errors have Anthropic's shape */
 
+	bool		 names_objects;	/* bodies may name files and the like, which must be the key's own */
+
 	/* For what is relayed by the model that the body names. */
 	const char	*api_path;	/* what is asked of the provider, below its base URL; NULL: what stands behind /v1/ */
 	const char	*passed_query;	/* the one pair of the client's query that goes up, "name=value"; NULL: none does */

@@ -39,13 +39,14 @@
 #define CALL(path, ...)		CALL_BY(model_call_handle, path, __VA_ARGS__)
 #define TOKENS			.counts_tokens = true
 #define TEXT			TOKENS, .generates_text = true
+#define OBJECTS			.names_objects = true
 /* Anthropic's clients say so on every call of the beta part of its API. */
 #define BETA			.passed_query = "beta=true"
 #define ANTHROPIC(path, ...)						\
-	CALL(path, __VA_ARGS__, .is_anthropic = true, BETA)
+	CALL(path, __VA_ARGS__, .is_anthropic = true, BETA, OBJECTS)
 #define BY_ID(m, text) {						\
 	.method = m, .pattern = "/v1/responses/*",			\
-	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY,		\
+	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY, OBJECTS,	\
 	.handle = responses_handle_by_id, .help = text }
 /* Behind the help may stand further columns. */
 #define ADMIN(m, path, f, ...) {					\
@@ -65,10 +66,11 @@
 
 /* What "paths", "endpoints" and "extra_paths" of the configuration name. */
 static const struct route configured_call =
-	CALL_AT("/v1/*", NULL, model_call_handle, "a path of the configuration");
+	CALL_AT("/v1/*", NULL, model_call_handle, "a path of the configuration",
+	    OBJECTS);
 
 const struct route routes[] = {
-	CALL("chat/completions", "chat, streamed or not", TEXT),
+	CALL("chat/completions", "chat, streamed or not", TEXT, OBJECTS),
 	CALL("completions", "text completion, streamed or not", TEXT),
 	CALL("fim/completions", "text between two others (Mistral)", TEXT),
 	CALL("embeddings", "embeddings", TOKENS),
@@ -91,17 +93,19 @@ const struct route routes[] = {
 	CALL("audio/translations", "translation of an upload"),
 	CALL_BY(images_handle_call, "images/generations", "new images"),
 	CALL_BY(images_handle_call, "images/edits",
-	    "changed images, from an upload"),
+	    "changed images, from an upload", OBJECTS),
 	CALL_BY(images_handle_call, "images/variations",
 	    "varied images, from an upload"),
 	{ .method = "GET", .pattern = "/v1/images/data/*",
 	  .key = ROUTE_KEY_CLIENT, .handle = images_handle_data,
 	  .help = "an image that an answer linked to" },
-	CALL("videos", "a new video"),
+	CALL("videos", "a new video", OBJECTS),
 	CALL_BY(responses_handle_create, "responses",
-	    "responses, streamed or not", TEXT, BETA),
-	CALL("responses/compact", "a conversation made shorter", TOKENS),
-	CALL("responses/input_tokens", "the count of a request's tokens"),
+	    "responses, streamed or not", TEXT, BETA, OBJECTS),
+	CALL("responses/compact", "a conversation made shorter", TOKENS,
+	    OBJECTS),
+	CALL("responses/input_tokens", "the count of a request's tokens",
+	    OBJECTS),
 	BY_ID("GET", "a response made before, or its input_items"),
 	BY_ID("DELETE", "forget a response"),
 	BY_ID("POST", "cancel a response"),
@@ -113,7 +117,7 @@ const struct route routes[] = {
 	  .handle = models_handle_one,
 	  .help = "one model; its name may hold slashes" },
 	{ .method = "*", .pattern = "/v1/*", .key = ROUTE_KEY_CLIENT,
-	  .body = ROUTE_BODY_ANY, .handle = passthrough_handle,
+	  .body = ROUTE_BODY_ANY, OBJECTS, .handle = passthrough_handle,
 	  .configured = &configured_call,
 	  .help = "anything else, where a provider has passthrough" },
 	{ .method = "GET", .pattern = "/", .key = ROUTE_KEY_NONE,

@@ -144,6 +144,20 @@ static const char *const migrations[] = {
 	"CREATE TABLE salts (caller INTEGER PRIMARY KEY, salt INTEGER NOT NULL,"
 	"  updated INTEGER NOT NULL);"
 	COUNTED_AS("salts", "salts"),
+	/* What a provider calls by an id is of one key: objects.c. */
+	"ALTER TABLE objects RENAME TO objects_of_keys;"
+	"DROP INDEX objects_expires;"
+	"CREATE TABLE objects ("
+	"  kind TEXT NOT NULL, id TEXT NOT NULL, provider TEXT NOT NULL,"
+	"  url TEXT NOT NULL, key_id TEXT NOT NULL, expires INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, id, provider)) WITHOUT ROWID;"
+	"INSERT OR IGNORE INTO objects SELECT kind, id, provider, url, key_id,"
+	"  expires FROM objects_of_keys ORDER BY expires;"
+	"DROP TABLE objects_of_keys;"
+	"CREATE INDEX objects_expires ON objects (expires);"
+	"CREATE INDEX objects_keys ON objects (key_id, kind, expires);"
+	"CREATE TRIGGER keys_objects AFTER DELETE ON keys BEGIN"
+	"  DELETE FROM objects WHERE key_id = OLD.id; END;",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
 

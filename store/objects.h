@@ -1,32 +1,53 @@
-/* objects.h - which provider made an object that the client may ask for later. */
+/* objects.h - who made what a provider keeps, so that nobody else gets at it. */
 #ifndef STORE_OBJECTS_H
 #define STORE_OBJECTS_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct db;
 
-enum { OBJECTS_ID_MAX = 256, OBJECTS_URL_MAX = 4096, OBJECTS_NAME_MAX = 128 };
+enum {
+	OBJECTS_KIND_MAX = 64, OBJECTS_ID_MAX = 256, OBJECTS_URL_MAX = 4096,
+	OBJECTS_NAME_MAX = 128, OBJECTS_KEY_MAX = 64,
+	OBJECTS_OF_KEY_MAX = 100000	/* of one kind, about; then the oldest go */
+};
 
+/* What one provider calls by an id belongs to one key. */
 struct object {
-	char		 kind[16];	/* "response", "image" */
+	char		 kind[OBJECTS_KIND_MAX];	/* "response", "image", "files" */
 	char		 id[OBJECTS_ID_MAX];
 	char		 provider[OBJECTS_NAME_MAX];
-	char		 url[OBJECTS_URL_MAX];	/* image: where it is; "" otherwise */
-	char		 key_id[64];	/* whose it is */
+	/*
+	 * Image: where it is. Else the base URL that knows the object where that
+	 * is not the provider's own; "" otherwise.
+	 */
+	char		 url[OBJECTS_URL_MAX];
+	char		 key_id[OBJECTS_KEY_MAX];	/* whose it is */
 	int64_t		 expires;	/* seconds since 1970 */
 };
 
-/*
- * Remember OBJECT, or replace what has its kind, id and key_id; what has expired is
- * forgotten now and then. False: it could not be stored. Blocks.
- */
-bool	objects_put(struct db *, const struct object *);
+enum objects_result {
+	OBJECTS_OK,
+	OBJECTS_NONE,			/* there is none, or it is another key's */
+	OBJECTS_DB_ERROR
+};
 
 /*
- * Find the unexpired object with OUT's kind, id and key_id and fill in the
- * rest. False: there is none (another key's counts as none). Blocks.
+ * Remember OBJECT for as long as its kind is kept from NOW on: images a day,
+ * responses 30 days, others 400 days. OBJECTS_NONE: another key has made what
+ * this provider calls so, and it stays that key's. Blocks.
  */
-bool	objects_find(struct db *, struct object *out, int64_t now);
+enum objects_result objects_put(struct db *, const struct object *,
+	    int64_t now);
+
+/*
+ * Find the object with OUT's kind, id and key_id and fill in the rest; of
+ * several, at different providers, the one of OUT's provider ("" = the latest).
+ * Who finds it keeps it for longer, but for images and responses. Blocks.
+ */
+enum objects_result objects_find(struct db *, struct object *out,
+	    int64_t now);
+
+/* Forget what has OBJECT's kind, id, provider and key_id. Blocks. */
+enum objects_result objects_forget(struct db *, const struct object *);
 #endif

@@ -133,7 +133,15 @@ def test_id_of_another_key(client, other, upstream, method, rest):
 
 
 def test_another_key_cannot_take_an_id_over(client, other, upstream):
-    """Two providers, or two keys, may well have the same id."""
+    """Whoever may choose the id of what is made."""
+    made(upstream, client, "m1", "resp_first")
+    made(upstream, other, "m1", "resp_first")
+    assert other.get("/v1/responses/resp_first").status == 404
+    assert upstream.requests == []
+    assert client.get("/v1/responses/resp_first").status == 200
+
+
+def test_two_providers_may_have_the_same_id(client, other, upstream):
     made(upstream, client, "m1", "resp_same")
     made(upstream, other, "m2", "resp_same")
     for who, key in ((client, UP_KEY), (other, ENV["TWO_KEY"])):
@@ -476,7 +484,11 @@ def test_store_that_cannot_be_used(make_server, upstream):
     url = upstream.url + "/kept"
     assert links(one.client(), upstream, [{"url": url}]) == [{"url": url}]
     made(upstream, one.client())
-    assert one.client().get("/v1/responses/resp_1").status == 404
+    reply = one.client().get("/v1/responses/resp_1")
+    assert (reply.status, reply.error["code"]) == (503, "store_unavailable")
+    reply = one.client().get("/v1/images/data/m1/img_1")
+    assert (reply.status, reply.error["code"]) == (503, "store_unavailable")
+    assert upstream.requests == []
     assert one.client().get("/health").status == 200
 
 
