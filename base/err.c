@@ -69,6 +69,9 @@ static const struct err_info infos[ERR__MAX] = {
 	    "This API key may not be used with this model." },
 	[ERR_NOT_FOUND] = { "not_found", 404, REQUEST, "unknown_url", NULL,
 	    "There is nothing at this path." },
+	[ERR_PATH] = { "path", 404, REQUEST, "unknown_url", NULL,
+	    "The path has an empty segment ('//') or a ';'. Look at the base "
+	    "URL of the client: it should not end with a slash." },
 	[ERR_MODEL_NOT_FOUND] = { "model_not_found", 404, REQUEST,
 	    "model_not_found", "model", "The model does not exist." },
 	[ERR_OBJECT_NOT_FOUND] = { "object_not_found", 404, REQUEST,

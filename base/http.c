@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/arena.h"
+
 static const struct { int status; const char *reason; } reasons[] = {
 	{ 200, "OK" }, { 201, "Created" }, { 202, "Accepted" },
 	{ 204, "No Content" }, { 206, "Partial Content" },
@@ -67,4 +69,50 @@ bool
 http_is_name(const char *name, size_t n, const char *wanted)
 {
 	return strlen(wanted) == n && strncasecmp(name, wanted, n) == 0;
+}
+
+static int
+hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+int
+http_decode_byte(const char *text, size_t n)
+{
+	int	 high, low;
+
+	if (text[0] != '%')
+		return (unsigned char)text[0];
+	high = n > 2 ? hex_value(text[1]) : -1;
+	low = n > 2 ? hex_value(text[2]) : -1;
+	return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
+char *
+http_encode(struct arena *arena, const char *text, const char *kept)
+{
+	static const char unreserved[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
+	static const char hex[] = "0123456789ABCDEF";
+	char	*out = arena_alloc(arena, 3 * strlen(text) + 1), *end = out;
+
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (strchr(unreserved, c) != NULL || strchr(kept, c) != NULL)
+			*end++ = (char)c;
+		else {
+			*end++ = '%';
+			*end++ = hex[c >> 4];
+			*end++ = hex[c & 15];
+		}
+	}
+	return out;
 }

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct arena;
+
 /* RFC 9110 section 15 reason phrase; "Status" for a number without one. Static. */
 const char *http_reason(int status);
 
@@ -19,4 +21,16 @@ bool	http_is_token(const char *, size_t n);
 
 /* Is NAME, of N bytes, the field name WANTED, in whatever case? */
 bool	http_is_name(const char *name, size_t n, const char *wanted);
+
+/*
+ * The byte that the N bytes at TEXT (at least 1) begin with, percent-decoded (RFC
+ * 3986 section 2.1); -1: the escape is broken.
+ */
+int	http_decode_byte(const char *text, size_t n);
+
+/*
+ * Percent-encode TEXT but for unreserved characters and those of KEPT (RFC 3986
+ * section 2.3); in ARENA.
+ */
+char	*http_encode(struct arena *, const char *text, const char *kept);
 #endif

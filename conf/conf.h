@@ -168,6 +168,7 @@ struct conf {
 		uint64_t memory_body_bytes;
 		uint64_t client_buffer_bytes;
 	} limits;
+	const char	*mount;		/* a prefix of our paths where SCRIPT_NAME does not say it; NULL or "": none */
 	const char	**extra_paths;	/* API paths that are relayed by model beyond the usual */
 	size_t		 extra_path_count;
 	struct {

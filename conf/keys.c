@@ -207,6 +207,10 @@ const struct key keys[] = {
 	  "older ones are deleted from the database, and files of the journal "
 	  "whose last line is older are deleted once they are imported; sums by "
 	  "the day stay; 0 keeps everything" },
+	{ .name = "mount", MAIN(mount), STRING(""), .value = values_mount,
+	  .help = "path prefix that stands before the gateway's own paths, such "
+	  "as \"/ai\", where the web server does not say it by SCRIPT_NAME; "
+	  "lighttpd and nginx do not" },
 	{ .name = "extra_paths", MAIN(extra_paths), .type = KEYS_STRINGS,
 	  COUNT(conf, extra_path_count), .max = 256,
 	  .value = values_api_path, .fallback = "[ ]",

@@ -251,6 +251,19 @@ values_api_path(const char *s)
 }
 
 const char *
+values_mount(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0)
+		return NULL;
+	if (s[0] != '/' || s[n - 1] == '/' || !is_made_of(s, ALNUM "-._~/",
+	    256) || has_odd_segment(s + 1))
+		return "expected a path such as \"/ai\"";
+	return NULL;
+}
+
+const char *
 values_health_path(const char *s)
 {
 	if (s[0] != '/' || !is_url_path(s, true))

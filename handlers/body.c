@@ -228,8 +228,8 @@ read_json(struct exchange *x, struct body *b)
 	b->sticky = read_sticky(x);
 	if (!b->has_model)
 		return ERR_NONE;
-	x->call.model = read_string(x, MEMBER_MODEL, MODEL_MAX_BYTES);
-	return x->call.model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
+	b->model = read_string(x, MEMBER_MODEL, MODEL_MAX_BYTES);
+	return b->model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
 }
 
 static enum err
@@ -243,8 +243,8 @@ read_form(struct exchange *x, struct body *b)
 	x->call.stream = stream != NULL && strcmp(stream, "true") == 0;
 	if (!b->has_model)
 		return ERR_NONE;
-	x->call.model = read_field(x, MEMBER_MODEL);
-	return x->call.model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
+	b->model = read_field(x, MEMBER_MODEL);
+	return b->model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
 }
 
 enum err
@@ -260,9 +260,8 @@ body_read(struct exchange *x, struct body *b)
 	if (err != ERR_NONE)
 		return err;
 	b->is_stream = x->call.stream;
-	if (b->has_model)
-		return ERR_NONE;
-	x->call.model = x->call.snapshot->default_model;
+	x->call.model = x->path.deployment != NULL ? x->path.deployment :
+	    b->has_model ? b->model : x->call.snapshot->default_model;
 	return x->call.model == NULL ? ERR_MODEL_MISSING : ERR_NONE;
 }
 
@@ -367,7 +366,7 @@ splice_json(struct exchange *x, const struct body *b, struct splice *s,
 	    prompt != NULL && prompt->is_member ? prompt : NULL);
 	if (prompt != NULL && !prompt->is_member)
 		prompt_splice(prompt, s);
-	if (b->has_model && strcmp(x->call.model, model) != 0)
+	if (b->has_model && strcmp(b->model, model) != 0)
 		splice_model(x, b, s, model);
 	if (inject && has_options)
 		splice_options(b, s);
@@ -407,7 +406,7 @@ body_splice(struct exchange *x, const struct body *b,
 	}
 	if (!b->has_model)
 		return splice_new_part(x, s, step->model);
-	if (strcmp(x->call.model, step->model) != 0)
+	if (strcmp(b->model, step->model) != 0)
 		splice_replace(s, b->model_start, b->model_end, step->model,
 		    strlen(step->model));
 	return ERR_NONE;

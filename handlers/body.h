@@ -15,6 +15,7 @@ struct prompt;
 struct body {
 	bool		 is_form;
 	bool		 has_model;
+	const char	*model;		/* that the body names, NULL without; a deployment in the path stands above it */
 	bool		 has_members;	/* JSON: the object is not empty */
 	bool		 is_stream;
 	uint64_t	 object_start;	/* JSON: of its "{" */
@@ -34,8 +35,8 @@ struct body {
 bool	body_has_model(const struct exchange *);
 
 /*
- * Read the body's members: the call's model (default_model where it names none)
- * and stream, and what stands in struct body. ERR_MODEL_MISSING, ERR_MODEL_TYPE,
+ * Read the body's members: the call's model (the deployment of the path, else
+ * the body's, else default_model) and stream, and what stands in struct body. ERR_MODEL_MISSING, ERR_MODEL_TYPE,
  * ERR_STREAM_TYPE.
  */
 enum err body_read(struct exchange *, struct body *);

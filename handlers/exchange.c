@@ -210,6 +210,19 @@ find_route(struct exchange *x)
 	return err;
 }
 
+/*
+ * What is relayed by model is spelled as in the table: with an escape it is
+ * another path to some upstreams and rules of web servers. A deployment's name
+ * may have some, and is no part of any other path.
+ */
+static bool
+is_canonical(const struct exchange *x)
+{
+	if (x->route->body == ROUTE_BODY_MODEL)
+		return !x->path.is_escaped || x->path.deployment != NULL;
+	return x->path.deployment == NULL;
+}
+
 /* Everything that can be judged by the parameters alone. */
 static enum err
 judge_head(struct exchange *x)
@@ -217,7 +230,8 @@ judge_head(struct exchange *x)
 	const struct params *p = &x->request->params;
 	enum err err;
 
-	err = path_find(&x->path, &x->request->arena, p, route_roots);
+	err = path_find(&x->path, &x->request->arena, p, route_roots,
+	    x->call.snapshot->conf->mount);
 	if (err != ERR_NONE)
 		return err;
 	x->call.path = x->path.decoded;
@@ -228,9 +242,8 @@ judge_head(struct exchange *x)
 		return ERR_NO_WEBSOCKET;
 	if (err != ERR_NONE)
 		return err;
-	if (strncmp(x->path.decoded, "/v1/", 4) == 0 &&
-	    strncmp(x->path.raw, "/v1/", 4) != 0)
-		return ERR_NOT_FOUND;	/* "/v%31/": nobody writes it in good faith */
+	if (!is_canonical(x))
+		return ERR_NOT_FOUND;
 	if (x->route->key == ROUTE_KEY_CLIENT &&
 	    params_get(p, "HTTP_X_SLUICE_HOP") != NULL)
 		return ERR_LOOP;

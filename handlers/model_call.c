@@ -11,6 +11,7 @@
 #include "handlers/estimate.h"
 #include "handlers/object_work.h"
 #include "handlers/prompt.h"
+#include "handlers/query.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
@@ -147,7 +148,7 @@ fill_order(struct exchange *x, struct model_call *c,
 		.counts = x->route->counts_tokens,
 		.outgoing = {
 			.path = api_path,
-			.query = outgoing_client_query(x),
+			.query = query_of_call(x),
 			.content_type = x->content_type,
 		},
 	};

@@ -170,18 +170,6 @@ outgoing_url(struct arena *arena, const struct outgoing *o)
 const char *
 outgoing_client_path(struct exchange *x)
 {
-	const char *raw = x->path.raw + strlen("/v1/");
-	size_t	 len = x->path.raw_len - strlen("/v1/");
-
-	if (len > 0 && raw[len - 1] == '/')
-		len--;
-	return arena_strndup(x->call.arena, raw, len);
-}
-
-const char *
-outgoing_client_query(struct exchange *x)
-{
-	const char *query = x->path.raw + x->path.raw_len;
-
-	return arena_strndup(x->call.arena, query, strcspn(query, "#"));
+	return http_encode(x->call.arena, x->call.path + strlen("/v1/"),
+	    "/:@!$'()*+,=");
 }

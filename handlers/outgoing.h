@@ -31,9 +31,8 @@ struct curl_slist *outgoing_fields(struct arena *, const struct conf *,
 	    const struct exchange *, const struct outgoing *);
 
 /*
- * The client's spelling of what stands after /v1/, and its query ("" or
- * "?..."). In the arena.
+ * What stands after /v1/ in the one spelling that has escapes only where they are
+ * needed (RFC 3986 section 6.2.2.2). In the arena.
  */
 const char *outgoing_client_path(struct exchange *);
-const char *outgoing_client_query(struct exchange *);
 #endif

@@ -3,6 +3,7 @@
 #include "handlers/passthrough.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "gateway/gate.h"
 #include "handlers/outgoing.h"
@@ -39,13 +40,49 @@ pass(struct exchange *x, const struct target *target)
 	relay_to(x, target, x->content_type);
 }
 
-/* An upstream may take it for a model call, which has its own rules. */
+/* First segments that lead to models elsewhere: Azure's, LiteLLM's, a second /v1. */
+static const char *const other_roots[] = {
+	"v1", "v2", "openai", "deployments", "engines",
+};
+
 static bool
-resembles_call(const struct exchange *x)
+has_other_root(const char *rest)
 {
-	return route_resembles_call(x->call.path) ||
-	    snapshot_find_path(x->call.snapshot, route_rest(x->route,
-	    x->call.path), true) != SNAPSHOT_PATH_NONE;
+	size_t	 n = strcspn(rest, "/");
+
+	for (size_t i = 0; i < sizeof other_roots / sizeof *other_roots; i++)
+		if (strlen(other_roots[i]) == n &&
+		    strncasecmp(rest, other_roots[i], n) == 0)
+			return true;
+	return false;
+}
+
+/* An upstream may take it for something that has rules of its own here. */
+static bool
+resembles_other(const struct exchange *x)
+{
+	const char *rest = route_rest(x->route, x->call.path);
+
+	return route_resembles_other(x->call.path) || has_other_root(rest) ||
+	    snapshot_find_path(x->call.snapshot, rest, true) !=
+	    SNAPSHOT_PATH_NONE;
+}
+
+/* Ids and names of collections; nothing that servers fold or decode twice. */
+static bool
+is_plain(const char *rest)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~:@!$'()*+,=/";
+
+	return rest[strspn(rest, plain)] == '\0';
+}
+
+static bool
+is_passed(const struct exchange *x)
+{
+	return is_plain(route_rest(x->route, x->call.path)) &&
+	    !resembles_other(x);
 }
 
 void
@@ -59,7 +96,7 @@ passthrough_handle(struct exchange *x)
 		    "relayed by its model.");
 		return;
 	}
-	if (!resembles_call(x))
+	if (is_passed(x))
 		target = find_target(x);
 	if (target == NULL)
 		reply_error(x, ERR_NOT_FOUND, "There is nothing at this path: "

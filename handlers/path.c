@@ -5,36 +5,18 @@
 #include <stdbool.h>
 #include <string.h>
 
-static int
-hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+#include "base/http.h"
+#include "handlers/mount.h"
 
 char *
 path_decode(struct arena *arena, const char *raw, size_t n)
 {
 	char	*out = arena_alloc(arena, n + 1);
 	size_t	 len = 0;
+	int	 c;
 
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)raw[i];
-
-		if (c == '%') {
-			int high = n - i > 2 ? hex_value(raw[i + 1]) : -1;
-			int low = n - i > 2 ? hex_value(raw[i + 2]) : -1;
-
-			if (high < 0 || low < 0)
-				return NULL;
-			c = (unsigned char)(high << 4 | low);
-			i += 2;
-		}
+	for (size_t i = 0; i < n; i += raw[i] == '%' ? 3 : 1) {
+		c = http_decode_byte(raw + i, n - i);
 		if (c < 0x20 || c == 0x7f)
 			return NULL;
 		out[len++] = (char)c;
@@ -68,36 +50,11 @@ has_dot_segment(const char *path)
 	return false;
 }
 
-/* Does PATH (N bytes, from a segment on) begin with one of ROOTS? */
+/* One slash at the end is the client's habit and cut off later. */
 static bool
-is_root(const char *path, size_t n, const char *const *roots)
+has_empty_segment(const char *path)
 {
-	size_t	 len;
-
-	for (; *roots != NULL; roots++) {
-		len = strlen(*roots);
-		if (len <= n && memcmp(path, *roots, len) == 0 &&
-		    (len == n || path[len] == '/'))
-			return true;
-	}
-	return false;
-}
-
-/* The slash before the first segment that is a root of ours, else RAW. */
-static const char *
-path_skip_mount(const char *raw, size_t n, const char *const *roots)
-{
-	const char *end = raw + n, *slash = raw, *next;
-
-	while (slash < end && *slash == '/') {
-		next = memchr(slash + 1, '/', (size_t)(end - slash - 1));
-		if (next == NULL)
-			next = end;
-		if (is_root(slash + 1, (size_t)(end - slash - 1), roots))
-			return slash;
-		slash = next;
-	}
-	return raw;
+	return strstr(path, "//") != NULL || strchr(path, ';') != NULL;
 }
 
 /* "http://host/path" (RFC 9112 section 3.2.2) has its path behind the authority. */
@@ -129,28 +86,91 @@ path_get_uri(struct arena *arena, const struct params *p)
 	    query == NULL ? "" : query);
 }
 
-enum err
-path_find(struct path *path, struct arena *arena, const struct params *p,
+/* "/NAME/chat/completions" behind "/deployments": the rest, or NULL. */
+static const char *
+take_deployment(struct path *path, struct arena *arena, const char *rest)
+{
+	const char *name = rest + 1, *slash = strchr(name, '/');
+
+	if (*rest != '/' || slash == NULL || slash == name)
+		return NULL;
+	path->deployment = arena_strndup(arena, name, (size_t)(slash - name));
+	return slash;
+}
+
+/* What stands behind PREFIX in PATH, which is a whole segment of it; or NULL. */
+static const char *
+skip_prefix(const char *path, const char *prefix)
+{
+	size_t	 n = strlen(prefix);
+
+	return strncmp(path, prefix, n) == 0 && (path[n] == '/' ||
+	    path[n] == '\0') ? path + n : NULL;
+}
+
+/* What stands behind "/openai/v1", "/openai" or "/v1" in PATH; NULL: none of them. */
+static const char *
+skip_version(const char *path)
+{
+	const char *openai = skip_prefix(path, "/openai"), *rest;
+
+	rest = skip_prefix(openai != NULL ? openai : path, "/v1");
+	return rest != NULL ? rest : openai;
+}
+
+/*
+ * Azure's clients name a deployment, and with it the model, in the path; their
+ * other paths stand below /openai, with or without a v1.
+ */
+static const char *
+resolve_alias(struct path *path, struct arena *arena, const char *decoded)
+{
+	const char *rest = skip_version(decoded), *behind;
+
+	if (rest == NULL)
+		return decoded;
+	behind = skip_prefix(rest, "/deployments");
+	if (behind != NULL)
+		behind = take_deployment(path, arena, behind);
+	return arena_concat(arena, "/v1", behind != NULL ? behind : rest,
+	    NULL);
+}
+
+static enum err
+path_split(struct path *path, struct arena *arena, const char *raw, size_t n,
     const char *const *roots)
 {
-	const char *uri = path_get_uri(arena, p), *raw;
-	size_t	 len = strcspn(uri, "?#");
-	char	*decoded;
+	char	*decoded = path_decode(arena, raw, n);
+	size_t	 len = strlen(decoded);
+
+	if (mount_is_root(decoded, len, roots) != mount_is_root(raw, n, roots))
+		return ERR_NOT_FOUND;	/* "/v%31/": nobody writes it in good faith */
+	if (len > 1 && decoded[len - 1] == '/')
+		decoded[--len] = '\0';
+	*path = (struct path){ .raw = raw, .raw_len = n,
+		.is_escaped = memchr(raw, '%', n) != NULL };
+	path->decoded = resolve_alias(path, arena, decoded);
+	return ERR_NONE;
+}
+
+enum err
+path_find(struct path *path, struct arena *arena, const struct params *p,
+    const char *const *roots, const char *mount)
+{
+	const char *uri = path_get_uri(arena, p), *whole;
+	size_t	 len = strcspn(uri, "?#"), n;
 
 	for (const char *c = uri; *c != '\0'; c++)
 		if ((unsigned char)*c <= 0x20 || *c == 0x7f)
 			return ERR_BAD_REQUEST;
 	if (uri[0] != '/')
 		return ERR_BAD_REQUEST;
-	raw = path_skip_mount(uri, len, roots);
-	path->raw = raw;
-	path->raw_len = (size_t)(uri + len - raw);
-	decoded = path_decode(arena, raw, path->raw_len);
-	if (decoded == NULL || has_dot_segment(decoded))
+	whole = path_decode(arena, uri, len);
+	if (whole == NULL || has_dot_segment(whole))
 		return ERR_BAD_REQUEST;
-	len = strlen(decoded);
-	if (len > 1 && decoded[len - 1] == '/')
-		decoded[len - 1] = '\0';
-	path->decoded = decoded;
-	return ERR_NONE;
+	if (has_empty_segment(whole))
+		return ERR_PATH;
+	n = mount_length(uri, len, p, roots, mount);
+	return n == len ? ERR_NOT_FOUND :
+	    path_split(path, arena, uri + n, len - n, roots);
 }

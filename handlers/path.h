@@ -2,6 +2,7 @@
 #ifndef HANDLERS_PATH_H
 #define HANDLERS_PATH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/arena.h"
@@ -9,21 +10,29 @@
 #include "fcgi/params.h"
 
 struct path {
-	const char	*decoded;	/* "/v1/models/a/b": percent-decoded, mount prefix and trailing slash removed */
-	const char	*raw;		/* the same place in the client's own spelling, with the query */
+	const char	*decoded;	/* "/v1/models/a/b": percent-decoded, mount prefix and trailing slash removed, "/openai/..." as "/v1/..." */
+	const char	*raw;		/* the client's own spelling behind the mount prefix, with the query */
 	size_t		 raw_len;	/* without the query */
+	const char	*deployment;	/* of ".../deployments/NAME/...", or NULL */
+	bool		 is_escaped;	/* what is decoded was spelled with percent signs */
 };
 
 /*
  * Find the path from REQUEST_URI (raw and the same behind every server; RFC
  * 3875 does not have it, so SCRIPT_NAME + PATH_INFO stand in where it is
- * missing). What comes before the first of ROOTS ("v1", "api/keys",
- * NULL-terminated) is where the web server mounted us and is cut off. A path
- * with control characters, "." or ".." segments or a broken escape is
- * ERR_BAD_REQUEST. Results live in ARENA.
+ * missing). A mount prefix is cut off; see mount_length, also for ROOTS and MOUNT.
+ *
+ * The ways in of Azure's clients lead to the same places: /openai/v1/X and
+ * /openai/X are /v1/X, and /openai/deployments/NAME/X as well as
+ * /v1/deployments/NAME/X are /v1/X with the deployment apart.
+ *
+ * ERR_BAD_REQUEST: a control character, a "." or ".." segment, a backslash or a
+ * broken escape. ERR_PATH: an empty segment or ";", which some servers and
+ * upstreams fold and others do not. ERR_NOT_FOUND: a root that is spelled with
+ * escapes. Results live in ARENA.
  */
 enum err path_find(struct path *, struct arena *, const struct params *,
-	    const char *const *roots);
+	    const char *const *roots, const char *mount);
 
 /*
  * Percent-decode N bytes (RFC 3986 section 2.1), in ARENA. NULL: broken, or a

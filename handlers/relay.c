@@ -13,6 +13,7 @@
 #include "gateway/gate.h"
 #include "gateway/retry.h"
 #include "handlers/delivery.h"
+#include "handlers/query.h"
 #include "handlers/reply.h"
 
 enum {
@@ -576,7 +577,7 @@ relay_to(struct exchange *x, const struct target *target,
 		.method = x->call.method,
 		.outgoing = {
 			.path = outgoing_client_path(x),
-			.query = outgoing_client_query(x),
+			.query = query_of_passthrough(x, target->provider),
 			.content_type = content_type,
 		},
 	} };

@@ -111,12 +111,25 @@ ends_like(const char *path, const struct route *row)
 	return n >= len && strcasecmp(path + n - len, end) == 0;
 }
 
+/* Is PATH, which no row above "*" has, one of ROW in another case? */
+static bool
+is_like(const char *path, const struct route *row)
+{
+	size_t	 n = pattern_literal(row->pattern);
+
+	if (row->method[0] == '*')
+		return false;
+	return row->pattern[n] == '*' ? strncasecmp(path, row->pattern, n) ==
+	    0 : strcasecmp(path, row->pattern) == 0;
+}
+
 bool
-route_resembles_call(const char *path)
+route_resembles_other(const char *path)
 {
 	for (size_t i = 0; i < route_count; i++)
-		if (routes[i].body == ROUTE_BODY_MODEL &&
-		    ends_like(path, &routes[i]))
+		if (is_like(path, &routes[i]) ||
+		    (routes[i].body == ROUTE_BODY_MODEL &&
+		    ends_like(path, &routes[i])))
 			return true;
 	return false;
 }

@@ -89,11 +89,11 @@ const char *route_param(const struct route *, const char *path, size_t index,
 	    struct arena *);
 
 /*
- * Does PATH look to an upstream, or a proxy before it, like a path of the table
- * that is relayed by model, though it is not spelled so: in another case, or
+ * Does PATH, which is served by the row "*", look to an upstream or a proxy before
+ * it like a path of another row: in another case or, for what is relayed by model,
  * behind more segments? "/v1/Chat/completions", "/v1/engines/m/completions".
  */
-bool	route_resembles_call(const char *path);
+bool	route_resembles_other(const char *path);
 
 /* The Allow field (RFC 9110 section 10.2.1) for the path of this route. Static memory. */
 const char *route_allow(const struct route *);

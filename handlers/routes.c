@@ -236,7 +236,7 @@ const struct route routes[] = {
 const size_t route_count = sizeof routes / sizeof routes[0];
 
 const char *const route_roots[] = {
-	"v1", "v2/rerank", "health", "metrics", "docs", "openapi.json", "echo",
+	"v1", "v2/rerank", "openai", "health", "metrics", "docs", "openapi.json", "echo",
 	"api/channels", "api/users", "api/models", "api/sessions", "api/keys",
 	"api/prompts", "api/usage", "api/config", "api/health",
 	"api/requests", "api/log", "admin/setllmkey", "admin/addapikey",

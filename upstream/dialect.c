@@ -5,6 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/http.h"
+
 /* What a classic Azure deployment serves under its own URL; all else is beside it. */
 static const char *const deployment_paths[] = {
 	"chat/completions", "completions", "embeddings",
@@ -28,29 +30,6 @@ is_deployment_path(const char *path)
 		if (strcmp(path, deployment_paths[i]) == 0)
 			return true;
 	return false;
-}
-
-/* Deployment names are the admin's own, model names may be anything. */
-static const char *
-encode_segment(struct arena *arena, const char *text)
-{
-	static const char safe[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~";
-	static const char hex[] = "0123456789ABCDEF";
-	char	*out = arena_alloc(arena, 3 * strlen(text) + 1), *end = out;
-
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		if (strchr(safe, c) != NULL)
-			*end++ = (char)c;
-		else {
-			*end++ = '%';
-			*end++ = hex[c >> 4];
-			*end++ = hex[c & 15];
-		}
-	}
-	return out;
 }
 
 static const char *
@@ -77,8 +56,8 @@ azure_url(struct arena *arena, const struct dialect_call *c)
 		    NULL);
 	if (c->deployment != NULL && is_deployment_path(c->path))
 		return arena_concat(arena, c->base_url, root, "/deployments/",
-		    encode_segment(arena, c->deployment), "/", c->path, query,
-		    NULL);
+		    http_encode(arena, c->deployment, ""), "/", c->path, query,
+		    NULL);	/* the admin's names, or models': anything */
 	return arena_concat(arena, c->base_url, root, "/", c->path, query,
 	    NULL);
 }

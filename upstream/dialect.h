@@ -13,7 +13,7 @@ struct dialect_call {
 	const struct conf_provider *provider;
 	const char	*base_url;	/* no trailing slash */
 	const char	*deployment;	/* kind azure, or NULL */
-	const char	*path;		/* what stands after /v1/, percent-encoded as the client sent it */
+	const char	*path;		/* what stands after /v1/, percent-encoded */
 	const char	*query;		/* "?a=b" or "" */
 };
 

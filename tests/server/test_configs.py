@@ -7,7 +7,7 @@ import pytest
 
 from servers import MODULES, SRC, program
 
-ROUTED = ["v1", "v2", "health", "metrics", "api", "admin", "docs",
+ROUTED = ["v1", "v2/rerank", "openai", "health", "metrics", "api", "admin", "docs",
           r"openapi\.json", "echo"]
 FILES = ["lighttpd/sluice.conf", "lighttpd/sluice-spawned.conf",
          "nginx/snippets/sluice.conf", "apache/sluice.conf",

@@ -253,16 +253,16 @@ def test_endpoints_are_limited(server, key, upstream):
     secret = key("--endpoints", "chat/completions,files/*,models")
     client = server.client(secret)
     chat = {"model": "gpt-test", "messages": []}
-    for path in ["chat/completions", "chat%2Fcompletions", "ch%61t/completions",
-                 "chat/completions/"]:
+    for path in ["chat/completions", "chat/completions/"]:
         assert client.post("/v1/" + path, chat).status == 200, path
     assert client.get("/v1/files/a/content").status == 200
     assert client.get("/v1/models").status == 200
     upstream.clear()
     for path in ["embeddings", "completions", "chat/completions/x", "files",
-                 "Chat/completions", "/chat/completions", "files%2e/x"]:
+                 "Chat/completions", "files%2e/x"]:
         refused(client.post("/v1/" + path, chat), "endpoint_not_allowed")
-    for path in ["files/../embeddings", "files/%2e%2e/embeddings"]:
+    for path in ["files/../embeddings", "files/%2e%2e/embeddings",
+                 "/embeddings", "chat%2Fembeddings", "files;/../embeddings"]:
         assert client.post("/v1/" + path, chat).status in (400, 403, 404)
     refused(client.get("/health/gpt-test"), "endpoint_not_allowed")
     assert upstream.requests == []

@@ -115,12 +115,10 @@ def test_azure_deployments(client, quiet, model, deployment, upstream_model):
     assert x.header("api-key") == "azure-key-5"
 
 
-def test_azure_keeps_the_clients_query(client, quiet):
+def test_azure_has_a_query_of_its_own(client, quiet):
     client.post("/v1/chat/completions?a=1&b=%26", {"model": "azure/gpt-4o"})
-    path, query = quiet.wait().path.split("?")
-    assert path == "/openai/deployments/gpt-4o/chat/completions"
-    assert sorted(query.split("&")) == ["a=1", f"api-version={VERSION}",
-                                        "b=%26"]
+    assert quiet.wait().path == (
+        f"/openai/deployments/gpt-4o/chat/completions?api-version={VERSION}")
 
 
 @pytest.mark.parametrize("path", ["chat/completions", "responses",
@@ -128,7 +126,7 @@ def test_azure_keeps_the_clients_query(client, quiet):
 def test_azure_v1(client, quiet, path):
     client.post(f"/v1/{path}?x=1", {"model": "new-api"})
     x = quiet.wait()
-    assert x.path == f"/openai/v1/{path}?x=1"
+    assert x.path == f"/openai/v1/{path}"
     assert x.header("api-key") == "azure-key-5"
 
 
@@ -300,7 +298,7 @@ def test_methods(client, quiet, method):
     assert reply.status == 200, reply
     x = quiet.wait()
     assert (x.method, x.path) == (
-        method, "/v1/files/file%2D1/content?after=%20x&b")
+        method, "/v1/files/file-1/content?after=%20x&b")
     assert x.body == b""
     assert x.header("content-length") == (None if body is None else "0")
 

@@ -10,11 +10,15 @@
 
 #include <cmocka.h>
 
-static const char *const roots[] = { "v1", "health", "echo", "api/keys", NULL };
+static const char *const roots[] = {
+	"v1", "openai", "health", "echo", "api/keys", NULL
+};
 
 enum { PAIRS_MAX = 4 };
 
-/* path_find with these parameters, as "decoded raw". */
+static const char *mount;		/* of the configuration */
+
+/* path_find with these parameters, as "decoded raw [of deployment]". */
 static const char *
 find(struct arena *arena, const char *const *given)
 {
@@ -27,10 +31,19 @@ find(struct arena *arena, const char *const *given)
 		pairs[p.count] = given[p.count];
 		lens[p.count] = (unsigned)strcspn(given[p.count], "=");
 	}
-	if (path_find(&path, arena, &p, roots) != ERR_NONE)
+	switch (path_find(&path, arena, &p, roots, mount)) {
+	case ERR_NONE:
+		return arena_printf(arena, "%s %.*s%s%s", path.decoded,
+		    (int)path.raw_len, path.raw,
+		    path.deployment == NULL ? "" : " of ",
+		    path.deployment == NULL ? "" : path.deployment);
+	case ERR_BAD_REQUEST:
 		return "bad";
-	return arena_printf(arena, "%s %.*s", path.decoded,
-	    (int)path.raw_len, path.raw);
+	case ERR_PATH:
+		return "odd";
+	default:
+		return "none";
+	}
 }
 
 static void
@@ -72,26 +85,148 @@ one_trailing_slash_is_cut_off(void **state)
 {
 	(void)state;
 	assert_uri("/v1/models/", "/v1/models /v1/models/");
-	assert_uri("/v1/models//", "/v1/models/ /v1/models//");
+	assert_uri("/v1/models//", "odd");
 	assert_uri("/v1/", "/v1 /v1/");
 	assert_uri("/v1/models/?x", "/v1/models /v1/models/");
 }
 
+/* What a server says of where we are mounted, and the path behind that. */
+static const struct { const char *pairs[PAIRS_MAX + 1], *mount, *want; }
+mounts[] = {
+	{ { "REQUEST_URI=/cgi-bin/sluice.fcgi/v1/models",
+	    "SCRIPT_NAME=/cgi-bin/sluice.fcgi" }, "",
+	    "/v1/models /v1/models" },
+	{ { "REQUEST_URI=/ai/health?x", "SCRIPT_NAME=/ai/sluice.fcgi" }, "",
+	    "/health /health" },
+	{ { "REQUEST_URI=/~me/a%20b/v1/x", "SCRIPT_NAME=/~me/a b" }, "",
+	    "/v1/x /v1/x" },
+	{ { "REQUEST_URI=/~me/a%20b/v1/x", "SCRIPT_NAME=/~me/a b/s.cgi" }, "",
+	    "/v1/x /v1/x" },
+	{ { "REQUEST_URI=/v1/models", "SCRIPT_NAME=/sluice.fcgi" }, "",
+	    "/v1/models /v1/models" },
+	{ { "REQUEST_URI=/v1/models", "SCRIPT_NAME=/v1" }, "",
+	    "/v1/models /v1/models" },
+	{ { "REQUEST_URI=/v1/models/v1/health", "SCRIPT_NAME=/v1/models" }, "",
+	    "/v1/models/v1/health /v1/models/v1/health" },
+	{ { "REQUEST_URI=/cgi-bin/s.fcgi", "SCRIPT_NAME=/cgi-bin/s.fcgi" }, "",
+	    "/cgi-bin/s.fcgi /cgi-bin/s.fcgi" },
+
+	/* nginx gives the whole path, of the client's choice. */
+	{ { "REQUEST_URI=/x/v1/models", "SCRIPT_NAME=/x/v1/models" }, "",
+	    "/x/v1/models /x/v1/models" },
+	{ { "REQUEST_URI=/x/health", "SCRIPT_NAME=/x/health" }, "",
+	    "/x/health /x/health" },
+	{ { "REQUEST_URI=/x/%76%31", "SCRIPT_NAME=/x/v1" }, "",
+	    "/x/v1 /x/%76%31" },
+
+	/* lighttpd cuts SCRIPT_NAME off the client's path. */
+	{ { "REQUEST_URI=/x/v1/models", "SCRIPT_NAME=/x",
+	    "SERVER_SOFTWARE=lighttpd/1.4.69" }, "",
+	    "/x/v1/models /x/v1/models" },
+
+	/* A root in front leaves no room for a mount. */
+	{ { "REQUEST_URI=/api/v1/models", "SCRIPT_NAME=/api" }, "",
+	    "/api/v1/models /api/v1/models" },
+	{ { "REQUEST_URI=/api/x/api/keys", "SCRIPT_NAME=/api/x" }, "",
+	    "/api/x/api/keys /api/x/api/keys" },
+	{ { "REQUEST_URI=/health/v1/models", "SCRIPT_NAME=/health" }, "",
+	    "/health/v1/models /health/v1/models" },
+	{ { "REQUEST_URI=/v1/v1/models", "SCRIPT_NAME=/v1" }, "",
+	    "/v1/v1/models /v1/v1/models" },
+
+	/* The configuration's word. */
+	{ { "REQUEST_URI=/api/v1/models", "SCRIPT_NAME=/v1" }, "/api",
+	    "/v1/models /v1/models" },
+	{ { "REQUEST_URI=/a/b/health", NULL }, "/a/b", "/health /health" },
+	{ { "REQUEST_URI=/a/bc/health", NULL }, "/a/b",
+	    "/a/bc/health /a/bc/health" },
+	{ { "REQUEST_URI=/a/b", NULL }, "/a/b", "none" },
+	{ { "REQUEST_URI=/health", NULL }, "/a/b", "/health /health" },
+	{ { "REQUEST_URI=/a/b/x/health", NULL }, "/a/b",
+	    "/x/health /x/health" },
+};
+
 static void
 mounts_are_cut_off(void **state)
 {
+	struct arena arena;
+
 	(void)state;
-	assert_uri("/cgi-bin/sluice.fcgi/v1/models", "/v1/models /v1/models");
-	assert_uri("/ai/health?x", "/health /health");
-	assert_uri("/~me/a%20b/v1/x", "/v1/x /v1/x");
-	assert_uri("/a/v1/models/v1/health", "/v1/models/v1/health "
-	    "/v1/models/v1/health");
-	assert_uri("/mount/other", "/mount/other /mount/other");
-	assert_uri("/mountv1/v1x/xv1", "/mountv1/v1x/xv1 /mountv1/v1x/xv1");
-	assert_uri("//v1/models", "/v1/models /v1/models");
-	assert_uri("/api/v1/models", "/v1/models /v1/models");
-	assert_uri("/ai/api/keys/v1", "/api/keys/v1 /api/keys/v1");
-	assert_uri("/api/keysx/health", "/health /health");
+	arena_init(&arena, 1000);
+	for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++) {
+		mount = mounts[i].mount;
+		assert_string_equal(find(&arena, mounts[i].pairs),
+		    mounts[i].want);
+	}
+	mount = NULL;
+	arena_fini(&arena);
+}
+
+static void
+no_mount_is_guessed(void **state)
+{
+	static const char *const paths[] = {
+		"/ai/health", "/a/v1/models", "/api/v1/models", "/x/api/keys",
+		"/ai/api/keys/v1", "/api/keysx/health", "/openai/api/keys",
+		"/mount/other", "/mountv1/v1x/xv1", "/health/v1", "/echo/v1",
+	};
+	struct arena arena;
+
+	(void)state;
+	arena_init(&arena, 1000);
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		if (strncmp(paths[i], "/openai", 7) != 0)
+			assert_uri(paths[i], arena_printf(&arena, "%s %s",
+			    paths[i], paths[i]));
+	}
+	assert_uri("/openai/api/keys", "/v1/api/keys /openai/api/keys");
+	arena_fini(&arena);
+}
+
+static void
+azures_ways_in_lead_to_the_same_places(void **state)
+{
+	(void)state;
+	assert_uri("/openai/v1/models", "/v1/models /openai/v1/models");
+	assert_uri("/openai/files/f", "/v1/files/f /openai/files/f");
+	assert_uri("/openai/responses?api-version=1",
+	    "/v1/responses /openai/responses");
+	assert_uri("/openai/deployments/gpt-4o/chat/completions?api-version=1",
+	    "/v1/chat/completions /openai/deployments/gpt-4o/chat/completions"
+	    " of gpt-4o");
+	assert_uri("/v1/deployments/d/embeddings/",
+	    "/v1/embeddings /v1/deployments/d/embeddings/ of d");
+	assert_uri("/openai/v1/deployments/d/x",
+	    "/v1/x /openai/v1/deployments/d/x of d");
+	assert_uri("/openai/deployments/a%2Fb/x",
+	    "/v1/b/x /openai/deployments/a%2Fb/x of a");
+	assert_uri("/openai/deployments", "/v1/deployments "
+	    "/openai/deployments");
+	assert_uri("/v1/deployments/d", "/v1/deployments/d /v1/deployments/d");
+	assert_uri("/openai", "/v1 /openai");
+	assert_uri("/openaix/v1/models", "/openaix/v1/models "
+	    "/openaix/v1/models");
+	assert_uri("/v1/openai/models", "/v1/openai/models /v1/openai/models");
+}
+
+static void
+empty_segments_and_semicolons_are_refused(void **state)
+{
+	(void)state;
+	assert_uri("//v1/models", "odd");
+	assert_uri("/v1//models", "odd");
+	assert_uri("/v1///models", "odd");
+	assert_uri("//", "odd");
+	assert_uri("/v1/%2Fmodels", "odd");
+	assert_uri("/v1%2F/models", "odd");
+	assert_uri("/v1/models/%2f", "odd");
+	assert_uri("/v1/chat/completions//", "odd");
+	assert_uri("/v1/chat/completions;x", "odd");
+	assert_uri("/v1/chat;x=1/completions", "odd");
+	assert_uri("/v1/chat/completions%3Bx", "odd");
+	assert_uri("/ai//v1/models", "odd");
+	assert_uri("http://host//v1/models", "odd");
+	assert_uri("/v1/models?a=//;b", "/v1/models /v1/models");
 }
 
 static void
@@ -105,7 +240,9 @@ escapes_are_decoded_once(void **state)
 	assert_uri("/v1/models/%C3%A9", "/v1/models/\xc3\xa9 /v1/models/%C3%A9");
 	assert_uri("/v1/models/a%3Fb", "/v1/models/a?b /v1/models/a%3Fb");
 	assert_uri("/v1/models/a+b", "/v1/models/a+b /v1/models/a+b");
-	assert_uri("/v%31/models", "/v1/models /v%31/models");
+	assert_uri("/v%31/models", "none");
+	assert_uri("/%6fpenai/models", "none");
+	assert_uri("/api/%6beys", "none");
 }
 
 static void
@@ -154,7 +291,7 @@ absolute_uris_have_their_path_behind_the_host(void **state)
 {
 	(void)state;
 	assert_uri("http://example.com/v1/models?x", "/v1/models /v1/models");
-	assert_uri("https://user@h:443/m/v1/models/", "/v1/models /v1/models/");
+	assert_uri("https://user@h:443/v1/models/", "/v1/models /v1/models/");
 	assert_uri("http://example.com", "/ /");
 	assert_uri("v1/models", "bad");
 	assert_uri("*", "bad");
@@ -192,7 +329,7 @@ other_parameters_stand_in_for_the_uri(void **state)
 static void
 the_query_stays_behind_the_raw_path(void **state)
 {
-	const char *pair = "REQUEST_URI=/m/v1/x/?a=%2F#b";
+	const char *pair = "REQUEST_URI=/v1/x/?a=%2F#b";
 	unsigned len = 11;
 	struct params p = { .pairs = &pair, .name_lens = &len, .count = 1 };
 	struct arena arena;
@@ -200,7 +337,8 @@ the_query_stays_behind_the_raw_path(void **state)
 
 	(void)state;
 	arena_init(&arena, 1000);
-	assert_int_equal(path_find(&path, &arena, &p, roots), ERR_NONE);
+	assert_int_equal(path_find(&path, &arena, &p, roots, ""),
+	    ERR_NONE);
 	assert_string_equal(path.raw, "/v1/x/?a=%2F#b");
 	assert_int_equal(path.raw_len, 6);
 	arena_fini(&arena);
@@ -214,6 +352,9 @@ main(void)
 		cmocka_unit_test(queries_and_fragments_are_cut_off),
 		cmocka_unit_test(one_trailing_slash_is_cut_off),
 		cmocka_unit_test(mounts_are_cut_off),
+		cmocka_unit_test(no_mount_is_guessed),
+		cmocka_unit_test(azures_ways_in_lead_to_the_same_places),
+		cmocka_unit_test(empty_segments_and_semicolons_are_refused),
 		cmocka_unit_test(escapes_are_decoded_once),
 		cmocka_unit_test(broken_escapes_are_refused),
 		cmocka_unit_test(control_characters_are_refused),

@@ -1,0 +1,84 @@
+#include "config.h"
+
+#include "handlers/query.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "handlers/path.h"
+#include "handlers/route.h"
+
+/* What provider APIs read a key or an account from, in any case. */
+static const char *const account_names[] = {
+	"key", "api_key", "api-key", "apikey", "x-api-key", "x-goog-api-key",
+	"access_token", "access-token", "auth_token", "token",
+	"subscription-key", "code", "sig", "organization", "organization_id",
+	"openai-organization", "openai-project",
+};
+
+/* The client's query behind its "?"; not terminated by its length but by "#" or the end. */
+static const char *
+find_query(const struct exchange *x)
+{
+	const char *query = x->path.raw + x->path.raw_len;
+
+	return *query == '?' ? query + 1 : query;
+}
+
+const char *
+query_of_call(struct exchange *x)
+{
+	const char *passed = x->route->passed_query;
+	size_t	 len = passed == NULL ? 0 : strlen(passed), n;
+
+	for (const char *pair = find_query(x); len > 0; pair += n + 1) {
+		n = strcspn(pair, "&#");
+		if (n == len && memcmp(pair, passed, n) == 0)
+			return arena_concat(x->call.arena, "?", passed, NULL);
+		if (pair[n] != '&')
+			break;
+	}
+	return "";
+}
+
+/* NAME, percent-decoded, as forms write it: "+" for a blank. */
+static bool
+is_dropped(const char *name, const struct conf_provider *p)
+{
+	for (size_t i = 0; i < sizeof account_names / sizeof *account_names;
+	    i++)
+		if (strcasecmp(name, account_names[i]) == 0)
+			return true;
+	return p->api_version != NULL && strcasecmp(name, "api-version") == 0;
+}
+
+static bool
+passes(struct exchange *x, const char *pair, size_t n,
+    const struct conf_provider *p)
+{
+	const char *equals = memchr(pair, '=', n);
+	const char *name = path_decode(x->call.arena, pair, equals == NULL ?
+	    n : (size_t)(equals - pair));
+
+	return n > 0 && name != NULL && strcspn(name, ";") == strlen(name) &&
+	    !is_dropped(name + strspn(name, " +"), p);
+}
+
+const char *
+query_of_passthrough(struct exchange *x, const struct conf_provider *p)
+{
+	const char *pair = find_query(x);
+	char	*out = arena_alloc(x->call.arena, strlen(pair) + 2), *end = out;
+	size_t	 n;
+
+	for (;; pair += n + 1) {
+		n = strcspn(pair, "&#");
+		if (passes(x, pair, n, p)) {
+			*end = end == out ? '?' : '&';
+			memcpy(end + 1, pair, n);
+			end += n + 1;
+		}
+		if (pair[n] != '&')
+			return out;
+	}
+}

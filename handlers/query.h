@@ -1,0 +1,21 @@
+/* query.h - what of a client's query goes to a provider. */
+#ifndef HANDLERS_QUERY_H
+#define HANDLERS_QUERY_H
+
+#include "handlers/exchange.h"
+
+/*
+ * For a call by model: the pair that the route passes, if the client sent just
+ * that, as "?name=value"; else "". Servers that read forms put the query above the
+ * body (Go's FormValue), so nothing else may be there. Static memory or the arena.
+ */
+const char *query_of_call(struct exchange *);
+
+/*
+ * For what is passed through to PROVIDER: the client's pairs in their own
+ * spelling, without those that name an account or a key, and without api-version
+ * where the provider has one. "" or "?..."; in the arena.
+ */
+const char *query_of_passthrough(struct exchange *,
+	    const struct conf_provider *);
+#endif
