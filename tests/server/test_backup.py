@@ -5,11 +5,10 @@ import subprocess
 
 import pytest
 
+from books import ADMIN, USAGE, ask, books, of_calls, until_all
 from client import until
 from fixtures import provider
 from servers import AS_USER
-from test_usage_import import (ADMIN, USAGE, ask, books, of_calls,
-                               until_all)
 from upstream import chat_answer
 
 

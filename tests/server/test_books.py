@@ -11,12 +11,12 @@ import time
 
 import pytest
 
+from books import ADMIN, BUCKETS, TYPES, rows
 from channels import NO_BREAKER
 from client import until
+from kill import (Load, assert_balanced, ended, journal, kill, one_and_two,
+                  reports, scrape)
 from servers import AS_USER, Server
-from test_crash import (ADMIN, Load, assert_balanced, ended, journal, kill,
-                        one_and_two, reports, scrape)
-from test_usage_import import BUCKETS, TYPES, rows
 from upstream import chat_answer
 
 COLUMNS = ["cost_nano", *BUCKETS]

@@ -11,8 +11,8 @@ import pytest
 from channels import (QUICK, assert_served, channel, chat, error_body, event,
                       fails, holds, nowhere, open_chat, sends, word)
 from client import PATIENCE, Timeout, until
+from ports import CLOSED_PORT
 from servers import LOGIC
-from test_faults import CLOSED_PORT
 from upstream import answer, manual
 
 SERVERS = LOGIC

@@ -2,7 +2,6 @@
 import contextlib
 import datetime
 import glob
-import json
 import os
 import re
 import sqlite3
@@ -11,7 +10,7 @@ import pytest
 
 from channels import NO_BREAKER, a, b, chat, fails, open_chat, the_channel
 from client import until
-from servers import ALL, AS_USER, KEY, Server
+from servers import ALL, KEY
 
 SERVERS = ["lighttpd"]
 ADMIN = "admin-key-5c4d3e"

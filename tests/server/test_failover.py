@@ -9,8 +9,8 @@ from channels import (KINDS, NO_BREAKER, QUICK, assert_served, body, channel,
                       on_accept_resets, resets, the_channel, tries)
 from client import PATIENCE
 from forms import field, file, form, form_type, noise
+from ports import CLOSED_PORT, FULL_PORT
 from servers import LOGIC, UP_KEY
-from test_faults import CLOSED_PORT, FULL_PORT
 from upstream import answer, chat_answer
 
 SERVERS = LOGIC

@@ -9,32 +9,14 @@ import pytest
 
 from client import PATIENCE, until
 from fixtures import provider
+from ports import CLOSED_PORT, FULL_PORT
 from servers import LOGIC
-from upstream import (Upstream, chat_chunk, closed_port, make_certificate,
-                      manual)
+from upstream import Upstream, chat_chunk, make_certificate, manual
 
 SERVERS = LOGIC
 KINDS = [pytest.param(False, id="plain"), pytest.param(True, id="stream")]
 KB = 1024
 
-_closed, CLOSED_PORT = closed_port()
-
-
-def full_port():
-    """A loopback port whose backlog is full: a new SYN is not answered."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    listener.listen(0)
-    waiting = []
-    for _ in range(3):
-        sock = socket.socket()
-        sock.setblocking(False)
-        sock.connect_ex(listener.getsockname())
-        waiting.append(sock)
-    return [listener, *waiting], listener.getsockname()[1]
-
-
-_full, FULL_PORT = full_port()
 
 # Short enough not to hold a test up; none is compared with a clock.
 TIMEOUTS = {"t-headers": {"headers": 0.3}, "t-first": {"first_token": 0.4},

@@ -11,8 +11,8 @@ import pytest
 from channels import (assert_served, body, channel, chat, event, fails,
                       nowhere, sends)
 from client import until
+from ports import CLOSED_PORT
 from servers import AS_USER, BUILD, LOGIC, UP_KEY
-from test_faults import CLOSED_PORT
 from upstream import answer
 
 LONG = {"breaker": {"failures": 3, "error_rate": 0.0, "cooldown": 600.0}}

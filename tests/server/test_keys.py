@@ -1,21 +1,18 @@
 """Clients' keys that sluicectl makes: who comes in, where, with which model."""
-import json
 import os
-import re
 import sqlite3
-import subprocess
 import time
 
 import pytest
 
 from client import until
+from client_keys import keys, limits, listed, made
 from fixtures import provider
-from servers import AS_USER, KEY
+from servers import KEY
 from upstream import chat_answer
 
 SERVERS = ["lighttpd", "apache-cgi"]
 CONF = {"default_model": "gpt-test"}
-MADE = re.compile(r"sk-[0-9A-Za-z]{48}\n")
 BROUGHT = "sk-brought-along-11aa22bb"
 
 
@@ -28,26 +25,6 @@ def PROVIDERS(upstream):
         "lab": provider(upstream, namespace="lab", models=(
             {"name": "gpt-test"}, {"name": "*"})),
     }
-
-
-def keys(server, *words, status=0, stdin=None):
-    done = subprocess.run(
-        [server.ctl, "keys", *words], capture_output=True, text=True,
-        timeout=60, cwd=server.tmp, env=server._environment(),
-        input=stdin or "", **AS_USER)
-    assert done.returncode == status, (done.stdout, done.stderr)
-    return done.stderr if status else done.stdout
-
-
-def listed(server):
-    lines = keys(server, "list", "--json").splitlines()
-    return {key["name"]: key for key in map(json.loads, lines)}
-
-
-def made(server, name, *words):
-    secret = keys(server, "add", name, *words)
-    assert MADE.fullmatch(secret)
-    return secret.strip()
 
 
 def ask(server, secret, model="gpt-test", path="/v1/chat/completions"):
@@ -303,10 +280,6 @@ def test_a_list_shows_what_was_said(server, key):
     assert [cell.strip() for cell in row if cell.strip()][2:] == [
         hint, "enabled", row_time(found["created"]), "2099-01-02T00:00:00",
         "-", "Al Bo", "CN=Al", "a,b*", "models", "rpm=60,month_cost=12.5"]
-
-
-def limits(record):
-    return {name: value for name, value in record["limits"].items() if value}
 
 
 def test_limits_are_changed_one_by_one(server, key):

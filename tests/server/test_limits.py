@@ -12,9 +12,9 @@ import pytest
 
 from channels import DONE
 from client import until
+from client_keys import keys, limits, listed, made
 from fixtures import provider
 from servers import KEY
-from test_keys import keys, limits, listed, made
 from upstream import chat_answer, chat_chunk, manual
 
 SERVERS = ["lighttpd"]

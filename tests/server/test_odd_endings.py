@@ -15,8 +15,8 @@ from channels import (DONE, NO_BREAKER, channel, event, fails, nowhere, role,
                       sends, word)
 from client import PATIENCE, until
 from exposition import Metrics
-from test_hostile import (STREAM, Answer, parameters, read,
-                          start, whole)  # noqa: F401
+from records import Answer, parameters, read, whole
+from responder import STREAM, start  # noqa: F401
 from upstream import answer, chat_answer, chat_chunk, closed_port, manual
 
 ADMIN = "admin-key-5c4d3e"

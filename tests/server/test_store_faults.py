@@ -5,17 +5,16 @@ when it is well again so is all else, and nothing was lost.
 """
 import os
 import select
-import shutil
 import sqlite3
 
 import pytest
 
+from books import (ADMIN, USAGE, as_owner, ask, books, database_files,
+                   until_all)
 from client import until
 from fixtures import provider
-from servers import AS_USER, KEY
-from test_crash import limit_files
-from test_usage_import import (ADMIN, USAGE, as_owner, ask, books,
-                               database_files, until_all)
+from kill import limit_files
+from servers import KEY
 from upstream import chat_answer
 
 CHAT = {"model": "m", "messages": []}

@@ -1,17 +1,15 @@
 """Who probes and tidies up: one process of a pool, and without one sluicectl tick."""
-import glob
 import os
 import signal
-import time
 
 import pytest
 
 from client import until
 from fixtures import provider
-from servers import AS_USER, UP_KEY, read_tail
+from kill import ASK, kill_before_it_writes
+from servers import UP_KEY, read_tail
 from upstream import chat_answer, chat_chunk
 
-ASK = {"model": "m", "messages": []}
 POOLS = ["lighttpd-spawned", "nginx"]
 OFTEN = 0.2                     # between two probes of a pool
 ALWAYS = 0.001                  # each tick probes
@@ -145,54 +143,6 @@ def test_a_cgi_program_never_leads(started, upstream):
     assert probes(upstream) == []
     assert tick(server) == ["one well", "two well"]
     reply.close()
-
-
-def hour_names(server):
-    """The journal's files of this hour and the next."""
-    now = time.time()
-    return [time.strftime(f"{server.tmp}/state/log/%Y%m%d%H.log",
-                          time.localtime(now + more)) for more in (0, 3600)]
-
-
-def full_pipe(path):
-    """Where a file of the journal should be: who writes to it waits."""
-    if os.path.exists(path):
-        os.rename(path, f"{path}.old")
-    os.mkfifo(path)
-    if AS_USER:
-        os.chown(path, AS_USER["user"], AS_USER["group"])
-    fd = os.open(path, os.O_RDWR | os.O_NONBLOCK)
-    try:
-        while True:
-            os.write(fd, bytes(4096))
-    except BlockingIOError:
-        return fd
-
-
-def holds(pid, names):
-    try:
-        return any(os.readlink(fd) in names
-                   for fd in glob.glob(f"/proc/{pid}/fd/*"))
-    except OSError:
-        return False
-
-
-def kill_before_it_writes(server):
-    """A request whose process dies between its answer and its line."""
-    names = hour_names(server)
-    pipes = [full_pipe(name) for name in names]
-    second = int(time.time())   # in which a file may still be taken for good
-    until(lambda: int(time.time()) > second, "the next second")
-    reply = server.client().open("POST", "/v1/chat/completions", ASK)
-    pid = until(lambda: next((pid for pid in server.responders()
-                              if holds(pid, names)), None),
-                "a process that writes its line")
-    os.kill(pid, signal.SIGKILL)
-    until(lambda: pid not in server.responders(), "its end")
-    reply.close()
-    for name, pipe in zip(names, pipes):
-        os.unlink(name)
-        os.close(pipe)
 
 
 def test_a_line_that_a_killed_program_left_is_written(started):

@@ -4,25 +4,18 @@ import os
 import re
 import signal
 import sqlite3
-import subprocess
 import time
 
 import pytest
 
+from books import (ADMIN, BUCKETS, USAGE, as_owner, ask, books, database_files,
+                   imported, of_calls, rows, until_all)
 from client import until
-from exposition import Metrics
 from fixtures import provider
 from servers import AS_USER, KEY, read_tail
 from upstream import chat_answer, chat_chunk
 
-ADMIN = "admin-key-5c4d3e"
 POOLS = ["lighttpd", "nginx"]
-BUCKETS = ["input_tokens", "cache_read_tokens", "cache_write_tokens",
-           "output_tokens", "reasoning_tokens"]
-TYPES = ["input", "cache_read", "cache_write", "output", "reasoning"]
-USAGE = {"prompt_tokens": 10, "completion_tokens": 7, "total_tokens": 17,
-         "prompt_tokens_details": {"cached_tokens": 4},
-         "completion_tokens_details": {"reasoning_tokens": 3}}
 
 
 @pytest.fixture
@@ -33,57 +26,6 @@ def started(make_server, upstream):
             upstream, retries=0, models=({"name": "m"}, {"name": "n"}))},
             env={"SLUICE_ADMIN_KEY": ADMIN})
     return start
-
-
-def ask(server, model="m", **more):
-    reply = server.client().post("/v1/chat/completions", dict(
-        {"model": model, "messages": []}, **more))
-    return server.journaled(reply.header("x-request-id"))
-
-
-def rows(server, sql, *values):
-    """None where there is no such table yet, or it is locked for a moment."""
-    try:
-        with sqlite3.connect(f"file:{server.tmp}/state/sluice.db?mode=ro",
-                             uri=True) as db:
-            return db.execute(sql, values).fetchall()
-    except sqlite3.OperationalError:
-        return None
-
-
-def imported(server):
-    found = rows(server, "SELECT id FROM usage WHERE try = 0")
-    return [row[0] for row in found or []]
-
-
-def of_calls(server):
-    return [line for line in server.journal()
-            if line["request_model_name"] or line["target_provider"]]
-
-
-def until_all(server):
-    until(lambda: sorted(imported(server)) == sorted(
-        line["request_id"] for line in of_calls(server)), "the import")
-
-
-def books(server):
-    """The journal's requests and tokens, after comparing all that count them."""
-    lines = of_calls(server)
-    usages = [line["usage"] for line in lines if line["usage"]] + [
-        a["usage"] for line in lines for a in line["attempts"]
-        if "usage" in a]
-    tokens = [sum(u[name] for u in usages) for name in BUCKETS]
-    sums = ", ".join(f"sum({name})" for name in BUCKETS)
-    assert rows(server, f"SELECT {sums} FROM usage") == [tuple(tokens)]
-    for table in ("usage_hours", "usage_days"):
-        assert rows(server, f"SELECT sum(requests), {sums} FROM {table}") == [
-            (len(lines), *tokens)]
-    metrics = Metrics(server.client(ADMIN).get("/metrics").body)
-    assert tokens == [metrics.total("gateway_tokens_total", type=name)
-                      for name in TYPES]
-    errors = rows(server, "SELECT sum(errors) FROM usage_days")[0][0]
-    assert errors == sum(line["levelname"] != "INFO" for line in lines)
-    return len(lines), tokens
 
 
 def usage(server, *words, status=0):
@@ -243,18 +185,6 @@ def test_everything_is_kept(started):
 def complaints(server):
     return read_tail(f"{server.tmp}/responder.err", 0).count(
         "cannot import the journal")
-
-
-def database_files(server):
-    folder = f"{server.tmp}/state"
-    return [f"{folder}/{name}" for name in os.listdir(folder)
-            if name.startswith("sluice.db")]
-
-
-def as_owner(server, code):
-    """Run Python as the responders' user, so that files are theirs."""
-    subprocess.run(["python3", "-c", code], cwd=server.tmp, check=True,
-                   **AS_USER)
 
 
 def begin_again(server):
