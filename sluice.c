@@ -368,6 +368,8 @@ main(void)
 	leader_init(&r.leader, &r.app);
 	store_watch_init(&r.store_watch, &r.app);
 	r.stays = fastcgi;
+	if (!r.stays && r.app.managed != NULL && r.app.managed->needs_upgrade)
+		seal_upgrade_run(r.app.db, conf);	/* nobody may lead */
 	responder_use(&r, conf);
 	r.app.join = responder_on_join;
 	r.fingerprint = conf->fingerprint;

@@ -329,3 +329,19 @@ conf_is_own_secret(const struct conf *conf, const char *name)
 	    strcmp(name, conf->auth.admin_key_env) == 0 ||
 	    strcmp(name, conf->auth.seal_key_env) == 0;
 }
+
+bool
+conf_allows_channel_env(const struct conf *conf, const char *name)
+{
+	if (conf_is_own_secret(conf, name))
+		return false;
+	for (size_t i = 0; i < conf->auth.channel_env_count; i++) {
+		const char *allowed = conf->auth.channel_env[i];
+		size_t n = strcspn(allowed, "*");
+
+		if (strncmp(name, allowed, n) == 0 &&
+		    (allowed[n] == '*' || name[n] == '\0'))
+			return true;
+	}
+	return false;
+}

@@ -139,6 +139,8 @@ struct conf {
 		bool	 open;
 		bool	 models_open;
 		bool	 remote_user;	/* who the web server let in needs no key */
+		const char **channel_env; /* NAME or PREFIX_*: conf_allows_channel_env */
+		size_t	 channel_env_count;
 	} auth;
 	struct {
 		const char *dir;	/* absolute, never NULL: state_dir/log by default */
@@ -231,4 +233,11 @@ const char *conf_getenv(const struct conf *, const char *name);
 
 /* Whether the variable NAME holds a secret of the gateway's own: no provider may get it. */
 bool	conf_is_own_secret(const struct conf *, const char *name);
+
+/*
+ * May a channel that is made at run time name the variable NAME? Those that
+ * sluice.conf lists, but for the gateway's own secrets: who has the admin key
+ * can send its value anywhere.
+ */
+bool	conf_allows_channel_env(const struct conf *, const char *name);
 #endif

@@ -111,6 +111,13 @@ const struct key keys[] = {
 	  "remote_user is that name; who shows a key is judged by the key. Only "
 	  "for a web server that checks everybody whom it gives a name: nginx's "
 	  "$remote_user without auth_basic is what the client says" },
+	{ .name = "auth.channel_env", MAIN(auth.channel_env),
+	  .type = KEYS_STRINGS, COUNT(conf, auth.channel_env_count),
+	  .max = 256, .value = values_env_pattern, .fallback = "[ ]",
+	  .help = "environment variables whose keys channels that are made at "
+	  "run time may name as api_key_env: \"NAME\", or \"PREFIX_*\" for all "
+	  "that begin so; whoever has the admin key can have their values sent "
+	  "to any host, so only keys that are meant for that belong here" },
 	{ .name = "log.dir", MAIN(log.dir), .type = KEYS_PATH,
 	  .max = PATH_MAX_BYTES, .fallback = "",
 	  .help = "directory of the journal, one file an hour; empty means the "

@@ -357,6 +357,104 @@ provider_leads_to(const struct conf_provider *p, const char *url)
 	return false;
 }
 
+/* Places on their way to provider_places. */
+struct places {
+	struct arena	*arena;
+	const char	**list;
+	size_t		 count, size;
+};
+
+/* "http://host:80 by http://proxy:3128": nobody's user belongs to it. */
+static const char *
+make_place(struct arena *arena, const char *origin, const char *proxy)
+{
+	size_t user, start;
+
+	if (proxy == NULL || proxy[0] == '\0' ||
+	    strncmp(origin, "http://", 7) != 0)
+		return arena_strdup(arena, origin);
+	user = values_userinfo(proxy, &start);
+	return arena_printf(arena, "%s by %.*s%s", origin, (int)start, proxy,
+	    proxy + start + user);
+}
+
+static bool
+has_place(const struct places *p, const char *place)
+{
+	for (size_t i = 0; i < p->count; i++)
+		if (strcmp(p->list[i], place) == 0)
+			return true;
+	return false;
+}
+
+static void
+add_place(struct places *p, const char *base_url, const char *proxy)
+{
+	char origin[ORIGIN_SIZE];
+	const char *place, **grown;
+
+	if (base_url == NULL || !origin_make(base_url, origin))
+		return;
+	place = make_place(p->arena, origin, proxy);
+	if (has_place(p, place))
+		return;
+	if (p->count == p->size) {
+		p->size = p->size == 0 ? 4 : 2 * p->size;
+		grown = arena_alloc(p->arena, p->size * sizeof(*grown));
+		for (size_t i = 0; i < p->count; i++)
+			grown[i] = p->list[i];
+		p->list = grown;
+	}
+	p->list[p->count++] = place;
+}
+
+static void
+add_places(struct places *p, const struct conf_provider *provider)
+{
+	add_place(p, provider->base_url, provider->proxy);
+	for (size_t i = 0; i < provider->model_count; i++) {
+		const struct conf_model *m = &provider->models[i];
+
+		for (size_t j = 0; j < m->endpoint_count; j++)
+			add_place(p, m->endpoints[j].base_url,
+			    provider->proxy);
+	}
+}
+
+const char *const *
+provider_places(const struct conf_provider *provider, struct arena *arena,
+    size_t *count)
+{
+	struct places p = { .arena = arena };
+
+	add_places(&p, provider);
+	*count = p.count;
+	return p.list;
+}
+
+/* Those of COUNT providers whose key is in VARIABLE. */
+static void
+add_places_of(struct places *p, struct conf_provider *const *providers,
+    size_t count, const char *variable)
+{
+	for (size_t i = 0; i < count; i++)
+		if (providers[i]->api_key_env != NULL &&
+		    strcmp(providers[i]->api_key_env, variable) == 0)
+			add_places(p, providers[i]);
+}
+
+const char *const *
+provider_places_of(const struct conf *conf, const char *variable,
+    struct arena *arena, size_t *count)
+{
+	struct places p = { .arena = arena };
+
+	add_places_of(&p, conf->providers, conf->provider_count, variable);
+	add_places_of(&p, conf->keyless, conf->keyless_count, variable);
+	*count = p.count;
+	return p.list;
+}
+
 enum provider_state
 provider_judge_variables(const struct conf_provider *p,
     const struct conf *conf)

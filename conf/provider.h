@@ -43,6 +43,17 @@ enum provider_state provider_judge_variables(const struct conf_provider *,
 bool	provider_leads_to(const struct conf_provider *, const char *url);
 
 /*
+ * Where it sends its key, each place once, COUNT of them in ARENA: an origin, or
+ * one without TLS and the proxy on the way to it, which sees the key as well.
+ */
+const char *const *provider_places(const struct conf_provider *,
+	    struct arena *, size_t *count);
+
+/* Where the files of CONF whose key is in VARIABLE send it, likewise. */
+const char *const *provider_places_of(const struct conf *,
+	    const char *variable, struct arena *, size_t *count);
+
+/*
  * A provider that no file describes: all that is not said here is as in an empty
  * file. It is in ARENA, is never released, and borrows what is given. NULL: its
  * KIND is no word of the key table.

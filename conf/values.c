@@ -184,6 +184,22 @@ values_env(const char *s)
 }
 
 const char *
+values_env_pattern(const char *s)
+{
+	size_t n = strlen(s);
+	char prefix[128];
+
+	if (n < 2 || n > sizeof(prefix) || s[n - 1] != '*')
+		return values_env(s);
+	memcpy(prefix, s, n - 1);
+	prefix[n - 1] = '\0';
+	if (prefix[n - 2] != '_')
+		return "expected a prefix that ends in \"_\" before the "
+		    "\"*\": \"OPENAI_*\"";
+	return values_env(prefix);
+}
+
+const char *
 values_header_name(const char *s)
 {
 	if (!is_made_of(s, TOKEN, 128))

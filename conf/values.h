@@ -16,6 +16,7 @@ values_fn values_base_url;	/* http(s)://host[:port][/path], RFC 3986; no user, q
 values_fn values_proxy;		/* http, https, socks5, socks5h; a user is allowed, a path is not */
 values_fn values_origin;	/* "*" or scheme://host[:port], RFC 6454 */
 values_fn values_env;		/* a variable that no client can set: RFC 3875 section 4.1 and what servers add */
+values_fn values_env_pattern;	/* such a variable, or "PREFIX_*" for all that begin so */
 values_fn values_header_name;	/* RFC 9110 token that is not ours to set */
 values_fn values_header_value;	/* RFC 9110 field value */
 values_fn values_name;		/* letters, digits, "." "_" "-" */

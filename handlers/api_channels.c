@@ -6,6 +6,7 @@
 
 #include <sodium.h>
 
+#include "conf/values.h"
 #include "gateway/channel.h"
 #include "handlers/admin_json.h"
 #include "handlers/api_managed.h"
@@ -88,6 +89,15 @@ find_report(const struct admin_job *job, const char *name)
 
 /* ---- The answer. ---- */
 
+/* Why it is not in use although it is enabled, or NULL. */
+static const char *
+find_problem(const struct admin_job *job, const struct managed_record *c)
+{
+	if (api_managed_is_file(job, c->name))
+		return "a provider file has its name";
+	return roster_find_problem(&job->snapshot->roster, c->name);
+}
+
 static void
 put_health(struct buf *out, const struct channel_report *report)
 {
@@ -120,6 +130,8 @@ put_channel(void *arg, const struct managed_record *c)
 	admin_json_integer(out, "weight", c->weight);
 	admin_json_integer(out, "priority", c->priority);
 	admin_json_bool(out, "enabled", c->enabled);
+	admin_json_text_or_null(out, "problem",
+	    c->enabled ? find_problem(job, c) : NULL);
 	put_health(out, find_report(job, c->name));
 	admin_json_time(out, "created_at", c->created);
 	admin_json_time(out, "updated_at", c->updated);
@@ -152,12 +164,30 @@ one(struct admin_job *job)
 
 /* ---- Changes. ---- */
 
+/* Is NAME (NULL: none is given) one that a channel may name? */
+static bool
+check_variable(struct admin_job *job, const char *name)
+{
+	const struct conf *conf = job->snapshot->conf;
+
+	if (name == NULL || values_env(name) != NULL ||
+	    conf_allows_channel_env(conf, name))
+		return true;
+	admin_fail(job, ERR_FIELD_VALUE, "api_key_env",
+	    conf_is_own_secret(conf, name) ?
+	    "This variable holds a secret of the gateway itself." :
+	    "This variable is not in auth.channel_env of sluice.conf, which "
+	    "lists those that channels made at run time may name.");
+	return false;
+}
+
 static void
 take_values(const struct field_value *v, struct managed_change *c)
 {
 	c->name = api_managed_text(&v[NAME]);
 	c->kind = api_managed_text(&v[KIND]);
 	c->base_url = api_managed_text(&v[BASE_URL]);
+	c->api_key = api_managed_text(&v[API_KEY]);
 	c->api_key_env = api_managed_text(&v[API_KEY_ENV]);
 	c->has_weight = v[WEIGHT].is_set;
 	c->weight = api_managed_weight(&v[WEIGHT]);
@@ -167,48 +197,31 @@ take_values(const struct field_value *v, struct managed_change *c)
 	c->enabled = v[ENABLED].boolean;
 }
 
+/*
+ * What the body says; where a key is given SEAL is loaded, and seal_forget is the
+ * caller's. False: the job has failed.
+ */
 static bool
-seal_key(struct admin_job *job, struct managed_change *c, const char *key)
+take_change(struct admin_job *job, struct managed_change *c, struct seal *seal)
 {
-	struct seal seal;
-	bool	 ok;
-
-	if (!managed_is_secret(key))
-		return api_managed_is_done(job, MANAGED_BAD_SECRET);
-	if (!api_managed_load_seal(job, &seal))
-		return false;
-	ok = managed_channels_seal(c, &seal, key);
-	seal_forget(&seal);
-	return api_managed_is_done(job, ok ? MANAGED_DONE : MANAGED_BAD_SECRET);
-}
-
-/* What the body says. False: the job has failed. */
-static bool
-take_change(struct admin_job *job, struct managed_change *c)
-{
-	const char *key = api_managed_text(&job->values[API_KEY]);
-
 	take_values(job->values, c);
 	if (c->name != NULL && api_managed_is_file(job, c->name))
 		return api_managed_is_done(job, MANAGED_NAME_TAKEN);
-	if (key != NULL && c->api_key_env != NULL) {
+	if (c->api_key != NULL && c->api_key_env != NULL) {
 		admin_fail(job, ERR_FIELD_VALUE, "api_key_env",
 		    "A channel has either api_key or api_key_env.");
 		return false;
 	}
-	if (c->api_key_env != NULL &&
-	    conf_is_own_secret(job->snapshot->conf, c->api_key_env)) {
-		admin_fail(job, ERR_FIELD_VALUE, "api_key_env",
-		    "This variable holds a secret of the gateway itself.");
+	if (!check_variable(job, c->api_key_env))
 		return false;
-	}
-	return key == NULL || seal_key(job, c, key);
+	c->seal = seal;
+	return c->api_key == NULL || api_managed_load_seal(job, seal);
 }
 
 static bool
 has_a_key(struct admin_job *job, const struct managed_change *c)
 {
-	if (c->sealed_len > 0 || c->api_key_env != NULL)
+	if (c->api_key != NULL || c->api_key_env != NULL)
 		return true;
 	admin_fail(job, ERR_FIELD_VALUE, "api_key",
 	    "'api_key' is required, or 'api_key_env'.");
@@ -220,13 +233,15 @@ create(struct admin_job *job)
 {
 	const struct field_value *models = &job->values[MODELS];
 	struct managed_change change = { .name = NULL };
+	struct seal seal;
 	enum managed_end end;
 	int64_t	 id;
 
-	if (!take_change(job, &change) || !has_a_key(job, &change))
+	if (!take_change(job, &change, &seal) || !has_a_key(job, &change))
 		return;
 	end = managed_channels_add(job->db, &change, models->texts,
 	    models->text_count, admin_now_s(), &id);
+	seal_forget(&seal);
 	if (end == MANAGED_BAD_MODEL)
 		admin_fail(job, ERR_FIELD_VALUE, "models",
 		    "'models' holds what cannot be the name of a model.");
@@ -241,11 +256,16 @@ static void
 change(struct admin_job *job)
 {
 	struct managed_change change = { .name = NULL };
+	struct seal seal;
+	enum managed_end end;
 	int64_t	 id;
 
 	if (!api_managed_get_id(job, MANAGED_NO_CHANNEL, &id) ||
-	    !take_change(job, &change) || !api_managed_is_done(job,
-	    managed_channels_set(job->db, id, &change, admin_now_s())))
+	    !take_change(job, &change, &seal))
+		return;
+	end = managed_channels_set(job->db, id, &change, admin_now_s());
+	seal_forget(&seal);
+	if (!api_managed_is_done(job, end))
 		return;
 	job->audit = arena_printf(&job->arena, "channel %s changed",
 	    job->params[0]);

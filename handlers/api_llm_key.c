@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "conf/provider.h"
 #include "handlers/api_managed.h"
 
 enum { KEY, PROVIDER, MEMBERS };
@@ -116,8 +117,10 @@ static bool
 store_key(struct admin_job *job, const struct conf_provider *p)
 {
 	const char *key = job->values[KEY].text;
+	const char *const *places;
 	struct seal seal;
 	enum managed_end end;
+	size_t	 count;
 
 	if (!managed_is_secret(key)) {
 		admin_fail(job, ERR_FIELD_VALUE, "key", "A provider's key is "
@@ -126,7 +129,9 @@ store_key(struct admin_job *job, const struct conf_provider *p)
 	}
 	if (!api_managed_load_seal(job, &seal))
 		return false;
-	end = secrets_set(job->db, p->api_key_env, key, &seal,
+	places = provider_places_of(job->snapshot->conf, p->api_key_env,
+	    &job->arena, &count);
+	end = secrets_set(job->db, p->api_key_env, key, places, count, &seal,
 	    admin_now_s());
 	seal_forget(&seal);
 	return api_managed_is_done(job, end);

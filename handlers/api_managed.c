@@ -17,6 +17,7 @@ static const struct {
 	[MANAGED_BAD_AZURE] = { ERR_FIELD_VALUE, "base_url" },
 	[MANAGED_BAD_VARIABLE] = { ERR_FIELD_VALUE, "api_key_env" },
 	[MANAGED_BAD_SECRET] = { ERR_FIELD_VALUE, "api_key" },
+	[MANAGED_NEEDS_KEY] = { ERR_FIELD_VALUE, "api_key" },
 	[MANAGED_BAD_WEIGHT] = { ERR_FIELD_VALUE, "weight" },
 	[MANAGED_BAD_PRIORITY] = { ERR_FIELD_VALUE, "priority" },
 	[MANAGED_BAD_MODEL] = { ERR_FIELD_VALUE, "name" },

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "conf/provider.h"
+#include "conf/values.h"
 #include "handlers/admin_json.h"
 #include "handlers/table.h"
 
@@ -16,7 +17,9 @@ enum { LINE_MAX_BYTES = 1 << 20 };
 
 struct call {
 	struct managed_change change;
-	bool		 is_given;	/* the key is on standard input */
+	bool		 is_given;	/* the key is on standard input: */
+	char		 secret[SEAL_SECRET_MAX + 3];	/* one too long shows as such */
+	struct seal	 seal;
 	const char	*models[MANAGED_MODELS_MAX];
 	size_t		 model_count;
 };
@@ -135,25 +138,42 @@ end(struct command *c, enum managed_end end)
 	    managed_end_text(end));
 }
 
-/* Seal the key on standard input. */
+/* The key on standard input, and what seals it. */
 static int
 take_key(struct command *c)
 {
 	struct call *call = c->state;
-	char	 secret[SEAL_SECRET_MAX + 3];	/* one too long shows as such */
-	struct seal seal;
-	enum managed_end how = MANAGED_DONE;
 
 	if (!call->is_given)
 		return EXIT_SUCCESS;
-	if (!command_store_load_seal(&c->store, &seal))
+	if (!command_store_load_seal(&c->store, &call->seal))
 		return EXIT_FAILURE;
-	command_store_read_line(c->in, secret, sizeof secret);
-	if (!managed_channels_seal(&call->change, &seal, secret))
-		how = MANAGED_BAD_SECRET;
-	sodium_memzero(secret, sizeof secret);
-	seal_forget(&seal);
-	return end(c, how);
+	command_store_read_line(c->in, call->secret, sizeof call->secret);
+	call->change.api_key = call->secret;
+	call->change.seal = &call->seal;
+	return EXIT_SUCCESS;
+}
+
+static void
+forget_key(struct call *call)
+{
+	sodium_memzero(call->secret, sizeof call->secret);
+	seal_forget(&call->seal);
+}
+
+/* Only what sluice.conf allows a channel to name would be in use. */
+static int
+check_variable(struct command *c)
+{
+	const struct call *call = c->state;
+	const char *name = call->change.api_key_env;
+
+	if (name == NULL || values_env(name) != NULL ||
+	    conf_allows_channel_env(c->store.conf, name))
+		return EXIT_SUCCESS;
+	return command_fail(c, name, conf_is_own_secret(c->store.conf, name) ?
+	    "this variable holds a secret of the gateway itself" :
+	    "this variable is not in auth.channel_env of sluice.conf");
 }
 
 /* A file's name wins: the channel would never be in use. */
@@ -173,7 +193,7 @@ run_add(struct command *c)
 
 	call->change.name = c->operands[0];
 	if (check_name(c, c->operands[0]) != EXIT_SUCCESS ||
-	    take_key(c) != EXIT_SUCCESS)
+	    check_variable(c) != EXIT_SUCCESS || take_key(c) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	return end(c, managed_channels_add(c->store.db, &call->change,
 	    call->models, call->model_count, c->now_s, &id));
@@ -190,7 +210,7 @@ run_set(struct command *c)
 	if (how != MANAGED_DONE)
 		return end(c, how);
 	if (check_name(c, call->change.name) != EXIT_SUCCESS ||
-	    take_key(c) != EXIT_SUCCESS)
+	    check_variable(c) != EXIT_SUCCESS || take_key(c) != EXIT_SUCCESS)
 		return EXIT_FAILURE;
 	return end(c, managed_channels_set(c->store.db, id, &call->change,
 	    c->now_s));
@@ -215,14 +235,34 @@ static const char *const titles[] = {
 };
 enum { COLUMNS = sizeof titles / sizeof titles[0] };
 
+/*
+ * Why it is not in use although it is enabled, or NULL. Whether a key opens and a
+ * variable is set is for the responders to say: their environment has it.
+ */
+static const char *
+find_problem(const struct command *c, const struct managed_record *r)
+{
+	if (!r->enabled || r->api_key_env[0] == '\0' ||
+	    conf_allows_channel_env(c->store.conf, r->api_key_env))
+		return NULL;
+	return "its variable is not in auth.channel_env of sluice.conf";
+}
+
+struct printing {
+	struct command	*command;
+	struct table	 table;
+};
+
 static void
 put_row(void *arg, const struct managed_record *r)
 {
-	struct table *t = arg;
+	struct printing *p = arg;
+	struct table *t = &p->table;
 
 	table_add(t, r->name);
 	table_add(t, r->kind);
-	table_add(t, r->enabled ? "enabled" : "disabled");
+	table_add(t, find_problem(p->command, r) != NULL ? "not in use" :
+	    r->enabled ? "enabled" : "disabled");
 	table_add(t, r->base_url);
 	table_add(t, r->hint[0] != '\0' ? r->hint : r->api_key_env);
 	table_add_number(t, r->weight);
@@ -232,14 +272,14 @@ put_row(void *arg, const struct managed_record *r)
 static enum managed_end
 print_table(struct command *c)
 {
-	struct table t;
+	struct printing p = { .command = c };
 	enum managed_end end;
 
-	table_init(&t, titles, COLUMNS);
-	end = managed_channels_each(c->store.db, 0, put_row, &t);
+	table_init(&p.table, titles, COLUMNS);
+	end = managed_channels_each(c->store.db, 0, put_row, &p);
 	if (end == MANAGED_DONE)
-		table_print(&t, c->out);
-	table_fini(&t);
+		table_print(&p.table, c->out);
+	table_fini(&p.table);
 	return end;
 }
 
@@ -260,6 +300,7 @@ put_object(void *arg, const struct managed_record *r)
 	admin_json_integer(&b, "weight", r->weight);
 	admin_json_integer(&b, "priority", r->priority);
 	admin_json_bool(&b, "enabled", r->enabled);
+	admin_json_text_or_null(&b, "problem", find_problem(c, r));
 	admin_json_time(&b, "created_at", r->created);
 	admin_json_time(&b, "updated_at", r->updated);
 	admin_json_close(&b);
@@ -305,7 +346,10 @@ int
 channels_command_run(struct command *c, char **words)
 {
 	struct call call = { .is_given = false };
+	int	 status;
 
 	c->state = &call;
-	return command_run(c, &channels, words);
+	status = command_run(c, &channels, words);
+	forget_key(&call);
+	return status;
 }

@@ -33,6 +33,8 @@ leader_on_sweep(uv_work_t *work)
 	enum usage_import_end end;
 
 	state_sweep(l->app->state, conf->log.dir);
+	if (l->upgrades)
+		seal_upgrade_run(l->app->db, conf);
 	end = usage_import_run(l->import, conf->log.dir, conf->retention_days);
 	l->has_more = end == USAGE_IMPORT_MORE;
 	if (end == USAGE_IMPORT_DONE)
@@ -58,6 +60,8 @@ leader_sweep(struct leader *l)
 	if (l->sweeping != NULL)
 		return;
 	l->sweeping = snapshot_ref(l->app->snapshot);
+	l->upgrades = l->app->managed != NULL &&
+	    l->app->managed->needs_upgrade;
 	l->sweep.data = l;
 	uv_queue_work(l->app->loop, &l->sweep, leader_on_sweep,
 	    leader_on_swept);

@@ -20,6 +20,7 @@ struct leader {
 	uv_work_t	 sweep;
 	struct snapshot	*sweeping;	/* a reference while a sweep runs */
 	struct usage_import *import;	/* only used by the sweep */
+	bool		 upgrades;	/* the sweep seals keys anew */
 	bool		 has_more;	/* the sweep did not import all there is */
 	unsigned	 ticks;		/* since this process began to lead */
 	bool		 leads, is_over;

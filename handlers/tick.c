@@ -93,6 +93,7 @@ tick_lead(struct tick *t)
 	if (client_open(&t->app.client, t->app.loop) != ERR_NONE)
 		return TICK_BROKEN;
 	state_sweep(t->app.state, t->app.snapshot->conf->log.dir);
+	seal_upgrade_run(t->app.db, t->app.snapshot->conf);
 	tick_import(t);
 	tick_probe(t);
 	return t->end;

@@ -158,6 +158,23 @@ static const char *const migrations[] = {
 	"CREATE INDEX objects_keys ON objects (key_id, kind, expires);"
 	"CREATE TRIGGER keys_objects AFTER DELETE ON keys BEGIN"
 	"  DELETE FROM objects WHERE key_id = OLD.id; END;",
+	/*
+	 * Whether all keys of channels are sealed for one origin each, or may
+	 * still be as they were before: seal_upgrade.c. What stands in for a
+	 * variable is sealed for each place; '' is as before.
+	 */
+	"CREATE TABLE sealing (is_bound INTEGER NOT NULL);"
+	"INSERT INTO sealing SELECT NOT EXISTS (SELECT 1 FROM channels "
+	"  WHERE sealed IS NOT NULL);"
+	COUNTED_ON("UPDATE", "sealing", "managed")
+	"ALTER TABLE secrets RENAME TO unbound;"
+	"CREATE TABLE secrets (name TEXT NOT NULL, place TEXT NOT NULL,"
+	"  sealed BLOB NOT NULL, hint TEXT NOT NULL, updated INTEGER NOT NULL,"
+	"  PRIMARY KEY (name, place)) WITHOUT ROWID;"
+	"INSERT INTO secrets SELECT name, '', sealed, hint, updated "
+	"  FROM unbound;"
+	"DROP TABLE unbound;"
+	COUNTED_AS("secrets", "managed"),
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
 

@@ -23,6 +23,10 @@ static const char *const texts[MANAGED__END] = {
 	    "HTTP_ and is none of CGI's",
 	[MANAGED_BAD_SECRET] = "a provider's key is 1 to 512 letters, digits "
 	    "and signs of ASCII without spaces",
+	[MANAGED_NEEDS_KEY] = "the new base URL has another scheme, host or "
+	    "port, and a channel's key goes only where it was given for: give "
+	    "the key (api_key, --stdin) or its variable (api_key_env, "
+	    "--api-key-env) in the same change",
 	[MANAGED_BAD_WEIGHT] = "a weight is 1 to 1000000",
 	[MANAGED_BAD_PRIORITY] = "a priority is 0 to 1000000",
 	[MANAGED_BAD_MODEL] = "a model's name is 1 to 256 bytes of text; only "

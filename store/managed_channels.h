@@ -2,7 +2,6 @@
 #ifndef STORE_MANAGED_CHANNELS_H
 #define STORE_MANAGED_CHANNELS_H
 
-#include "base/hint.h"
 #include "store/managed.h"
 #include "store/seal.h"
 
@@ -12,9 +11,8 @@ struct db;
 struct managed_change {
 	const char	*name, *kind, *base_url;	/* NULL: not given */
 	const char	*api_key_env;	/* NULL: not given; either of these two ends the other */
-	unsigned char	 sealed[SEAL_MAX];	/* the key, from managed_channels_seal */
-	size_t		 sealed_len;	/* 0: not given */
-	char		 hint[HINT_SIZE];
+	const char	*api_key;	/* NULL: not given; borrowed for the call */
+	const struct seal *seal;	/* what seals it */
 	bool		 has_weight, has_priority, has_enabled;
 	unsigned	 weight;	/* 0: as usual */
 	unsigned	 priority;
@@ -32,10 +30,6 @@ struct managed_record {
 	int64_t		 created, updated;
 };
 
-/* SECRET becomes part of what is given. False: it is none; nothing is sealed. */
-bool	managed_channels_seal(struct managed_change *, const struct seal *,
-	    const char *secret);
-
 /* All that follow block, and leave the database as it was unless they succeed. */
 
 /*
@@ -45,6 +39,11 @@ bool	managed_channels_seal(struct managed_change *, const struct seal *,
 enum managed_end managed_channels_add(struct db *,
 	    const struct managed_change *, const char *const *models,
 	    size_t count, int64_t now_s, int64_t *id);
+
+/*
+ * A base URL of another origin is MANAGED_NEEDS_KEY unless the key or its
+ * variable comes with it: a key is sealed for the channel's id and origin.
+ */
 enum managed_end managed_channels_set(struct db *, int64_t id,
 	    const struct managed_change *, int64_t now_s);
 enum managed_end managed_channels_delete(struct db *, int64_t id);

@@ -37,10 +37,12 @@ managed_list_unref(struct managed_list *l)
 }
 
 const struct managed_secret *
-managed_list_find_secret(const struct managed_list *l, const char *name)
+managed_list_find_secret(const struct managed_list *l, const char *name,
+    const char *place)
 {
 	for (size_t i = 0; l != NULL && i < l->secret_count; i++)
-		if (strcmp(l->secrets[i].name, name) == 0)
+		if (strcmp(l->secrets[i].name, name) == 0 && (place == NULL ||
+		    strcmp(l->secrets[i].place, place) == 0))
 			return &l->secrets[i];
 	return NULL;
 }
@@ -78,6 +80,7 @@ static void
 channel_fill(struct managed_channel *c, struct arena *arena,
     sqlite3_stmt *stmt)
 {
+	c->id = sqlite3_column_int64(stmt, 0);
 	c->name = column_text(arena, stmt, 1);
 	c->kind = column_text(arena, stmt, 2);
 	c->base_url = column_text(arena, stmt, 3);
@@ -160,7 +163,7 @@ read_secrets(struct whole *w, sqlite3 *sqlite)
 {
 	size_t	 most = count_rows(sqlite, "SELECT count(*) FROM secrets");
 	sqlite3_stmt *stmt = managed_prepare(sqlite,
-	    "SELECT name, sealed FROM secrets");
+	    "SELECT name, place, sealed FROM secrets");
 	struct managed_list *l = &w->list;
 	int	 result = SQLITE_ERROR;
 
@@ -169,10 +172,27 @@ read_secrets(struct whole *w, sqlite3 *sqlite)
 	    l->secret_count < most)
 		l->secrets[l->secret_count++] = (struct managed_secret){
 			.name = column_text(&w->arena, stmt, 0),
-			.value = column_sealed(&w->arena, stmt, 1),
+			.place = column_text(&w->arena, stmt, 1),
+			.value = column_sealed(&w->arena, stmt, 2),
 		};
 	sqlite3_finalize(stmt);
 	return result == SQLITE_DONE;
+}
+
+static bool
+read_sealing(struct managed_list *l, sqlite3 *sqlite)
+{
+	int64_t	 is_bound;
+
+	if (managed_run(managed_prepare(sqlite, "SELECT is_bound FROM sealing"),
+	    MANAGED_BROKEN, MANAGED_BROKEN, &is_bound) != MANAGED_DONE)
+		return false;
+	l->is_bound = is_bound != 0;
+	l->needs_upgrade = !l->is_bound;
+	for (size_t i = 0; i < l->secret_count; i++)
+		if (l->secrets[i].place[0] == '\0')
+			l->needs_upgrade = true;
+	return true;
 }
 
 struct managed_list *
@@ -184,7 +204,8 @@ managed_list_read(sqlite3 *sqlite)
 		abort();
 	w->list.refs = 1;
 	arena_init(&w->arena, 1024);
-	if (read_channels(w, sqlite) && read_secrets(w, sqlite))
+	if (read_channels(w, sqlite) && read_secrets(w, sqlite) &&
+	    read_sealing(&w->list, sqlite))
 		return &w->list;
 	managed_list_unref(&w->list);
 	return NULL;

@@ -6,6 +6,7 @@
 #ifndef STORE_MANAGED_LIST_H
 #define STORE_MANAGED_LIST_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct managed_served {
 
 /* A channel that is enabled. */
 struct managed_channel {
+	int64_t		 id;
 	const char	*name, *kind, *base_url;
 	const char	*api_key_env;	/* NULL: none */
 	struct managed_sealed key;
@@ -36,6 +38,7 @@ struct managed_channel {
 
 struct managed_secret {
 	const char	*name;		/* of the variable that it stands in for */
+	const char	*place;		/* that it is sealed for; "": none, as secrets were before */
 	struct managed_sealed value;
 };
 
@@ -45,15 +48,21 @@ struct managed_list {
 	size_t		 channel_count;
 	struct managed_secret *secrets;
 	size_t		 secret_count;
+	bool		 is_bound;	/* no channel's key is as keys were sealed before */
+	bool		 needs_upgrade;	/* seal_upgrade_run has something to do */
 };
 
 /* Neither takes locks: all references belong to one thread. NULL is fine. */
 struct managed_list *managed_list_ref(struct managed_list *);
 void	managed_list_unref(struct managed_list *);
 
-/* The secret that stands in for the variable NAME, or NULL. LIST may be NULL. */
+/*
+ * The secret that stands in for the variable NAME at PLACE (NULL: wherever), or
+ * NULL. LIST may be NULL.
+ */
 const struct managed_secret *managed_list_find_secret(
-	    const struct managed_list *list, const char *name);
+	    const struct managed_list *list, const char *name,
+	    const char *place);
 
 /* All there is. NULL: it cannot be read to the end. Blocks. */
 struct managed_list *managed_list_read(struct sqlite3 *);

@@ -1,5 +1,6 @@
 /* seal.h - secrets in the database: nobody reads them there without a key of
- * ours (libsodium secretbox). */
+ * ours, and none opens for anything but what it was sealed for (libsodium's
+ * XChaCha20-Poly1305 with additional data). */
 #ifndef STORE_SEAL_H
 #define STORE_SEAL_H
 
@@ -17,6 +18,17 @@ enum {
 struct seal {
 	unsigned char	 key[SEAL_KEY];
 	char		 why[SEAL_WHY_SIZE];	/* it cannot be used: a sentence about it */
+};
+
+/* Kinds of purposes. */
+#define SEAL_CHANNEL	"channel"	/* the name is its id */
+#define SEAL_VARIABLE	"variable"
+
+/* What a secret is for. Both who seals and who opens must say the same. */
+struct seal_purpose {
+	const char	*kind;
+	const char	*name;
+	const char	*place;		/* where it may be sent: origin_make, provider_places */
 };
 
 /* Where the key is. */
@@ -39,14 +51,18 @@ bool	seal_load_or_make(struct seal *, const struct seal_place *);
 
 void	seal_forget(struct seal *);
 
-/* SECRET, at most SEAL_SECRET_MAX bytes, sealed. The length of OUT. */
-size_t	seal_close(const struct seal *, const char *secret,
-	    unsigned char out[SEAL_MAX]);
+/* SECRET, at most SEAL_SECRET_MAX bytes, sealed for PURPOSE. The length of OUT. */
+size_t	seal_close(const struct seal *, const struct seal_purpose *,
+	    const char *secret, unsigned char out[SEAL_MAX]);
 
 /*
- * What was sealed (N bytes) into SECRET. False: not with this key, or it has
- * been changed.
+ * What was sealed (N bytes) for PURPOSE into SECRET. False: not with this key,
+ * not for that, or it has been changed.
  */
-bool	seal_open(const struct seal *, const void *sealed, size_t n,
+bool	seal_open(const struct seal *, const struct seal_purpose *,
+	    const void *sealed, size_t n, char secret[SEAL_SECRET_MAX + 1]);
+
+/* The same for what was sealed before secrets had a purpose (secretbox). */
+bool	seal_open_unbound(const struct seal *, const void *sealed, size_t n,
 	    char secret[SEAL_SECRET_MAX + 1]);
 #endif

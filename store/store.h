@@ -19,6 +19,7 @@
 #include "store/prompt_list.h"
 #include "store/prompts.h"
 #include "store/seal.h"
+#include "store/seal_upgrade.h"
 #include "store/secrets.h"
 #include "store/names.h"
 #include "store/objects.h"

@@ -16,11 +16,12 @@ SERVERS = ["lighttpd"]
 ADMIN = "admin-key-5c4d3e"
 SEAL_KEY = "5e" * 32
 ENV = {"SLUICE_ADMIN_KEY": ADMIN, "IN_ENVIRONMENT": "upstream-key-in-env-77"}
-CONF = {"breaker": NO_BREAKER}
+AUTH = {"channel_env": ["IN_ENVIRONMENT", "PRE_*"]}
+CONF = {"breaker": NO_BREAKER, "auth": AUTH}
 SECRET = "sk-provider-key-0123456789-wxyz"
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
 CHANNEL = {"id", "name", "kind", "base_url", "api_key", "api_key_env",
-           "weight", "priority", "enabled", "health", "latency_ms",
+           "weight", "priority", "enabled", "problem", "health", "latency_ms",
            "first_token_ms", "error_rate", "created_at", "updated_at"}
 
 
@@ -117,8 +118,8 @@ def test_a_channel_as_the_readme_of_old_makes_it(server, a):
         **made, "name": "openai-channel", "kind": "openai",
         "base_url": a.url, "api_key": "...key",
         "api_key_env": "", "weight": 10, "priority": 0, "enabled": True,
-        "health": "unknown", "latency_ms": None, "first_token_ms": None,
-        "error_rate": 0.0}
+        "problem": None, "health": "unknown", "latency_ms": None,
+        "first_token_ms": None, "error_rate": 0.0}
     told = admin(server, "GET", "/api/channels").json()
     assert list(map(still, told)) == [still(made)]
     models = admin(server, "GET", "/api/models").json()
@@ -374,6 +375,14 @@ def test_one_of_many_gets_the_name(server):
     ({"api_key": None, "api_key_env": "SLUICE_SEAL_KEY"}, "api_key_env"),
     ({"api_key": None, "api_key_env": "REMOTE_USER"}, "api_key_env"),
     ({"api_key": None, "api_key_env": "a-b"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "UP_KEY"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "PATH"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "IN_ENVIRONMENT2"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "IN_ENVIRONMEN"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "in_environment"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "PRE"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "PREX"}, "api_key_env"),
+    ({"api_key": None, "api_key_env": "IN_*"}, "api_key_env"),
     ({"weight": 1000001}, "weight"), ({"weight": 1.5}, "weight"),
     ({"weight": "10"}, "weight"), ({"priority": -1}, "priority"),
     ({"enabled": 1}, "enabled"), ({"models": "m"}, "models"),
@@ -396,7 +405,8 @@ def test_a_put_to_azure_needs_its_url(server):
     reply = admin(server, "PUT", path, {"kind": "azure"}, 400)
     assert reply.error["param"] == "base_url"
     both = admin(server, "PUT", path, {
-        "kind": "azure", "base_url": "https://x.example/openai"}, 200).json()
+        "kind": "azure", "base_url": "https://x.example/openai",
+        "api_key": SECRET}, 200).json()
     assert both["base_url"] == "https://x.example/openai/v1"
 
 
@@ -474,7 +484,7 @@ def restart(server, **env):
 
 
 def test_another_seal_key_spoils_that_channel_alone(make_server, a, upstream):
-    server = make_server("lighttpd", providers=PROVIDERS(upstream),
+    server = make_server("lighttpd", CONF, PROVIDERS(upstream),
                          env={**ENV, "SLUICE_SEAL_KEY": SEAL_KEY})
     create(server)
     create(server, "env", models=["e"], api_key=None,
@@ -485,8 +495,11 @@ def test_another_seal_key_spoils_that_channel_alone(make_server, a, upstream):
     assert statuses(server, "m") == {(404, None)}
     assert statuses(server, "e") == {(200, "env")}
     assert statuses(server, "filed-model") == {(200, "filed")}
-    assert "channel new is not in use: its key was sealed with another one" \
-        in server.logs()
+    assert "channel new is not in use: its key was sealed for another base " \
+        "URL or with another seal key" in server.logs()
+    told = {c["name"]: c["problem"] for c in
+            admin(server, "GET", "/api/channels").json()}
+    assert told["env"] is None and "give the key again" in told["new"]
     assert server.client().get("/health").json() == {"status": "degraded"}
     restart(server, SLUICE_SEAL_KEY=SEAL_KEY)
     assert statuses(server, "m") == {(200, "new")}
@@ -521,6 +534,141 @@ def test_a_bad_seal_variable_is_told(make_server):
     reply = admin(server, "POST", "/api/channels", wanted(), 503)
     assert "SLUICE_SEAL_KEY" in reply.error["message"]
     assert "x" * 64 not in reply.error["message"]
+
+
+# Keys stay at home.
+
+def elsewhere(url):
+    """Other origins than that of URL, http://127.0.0.1:PORT/v1."""
+    port = int(url.rsplit(":", 1)[1].split("/")[0])
+    return ["http://127.0.0.1:9/v1", f"https://127.0.0.1:{port}/v1",
+            f"http://localhost:{port}/v1", f"http://127.1:{port}/v1",
+            f"http://127.0.0.1.:{port}/v1", "http://127.0.0.1/v1",
+            f"http://[::ffff:127.0.0.1]:{port}/v1",
+            f"http://127.0.0.1:{port % 60000 + 1}/v1"]
+
+
+def test_a_new_origin_needs_the_key(server, a, b):
+    made = create(server)
+    path = f"/api/channels/{made['id']}"
+    for how in ({"api_key": SECRET}, {"api_key_env": "IN_ENVIRONMENT"}):
+        before = admin(server, "PUT", path, how, 200).json()
+        for url in [b.url, *elsewhere(a.url)]:
+            for more in ({}, {"name": "new", "weight": 3}, {"api_key": ""},
+                         {"api_key": None}, {"api_key_env": ""},
+                         {"kind": "anthropic"}, {"enabled": False}):
+                reply = admin(server, "PUT", path, {"base_url": url, **more},
+                              400)
+                assert reply.error["param"] == "api_key", (url, more)
+                assert "in the same change" in reply.error["message"]
+        assert still(admin(server, "GET", path).json()) == still(before)
+    for url in (a.url + "/", a.url.replace("http", "HTTP"),
+                a.url.replace("/v1", "/v2/deep"), a.url):
+        admin(server, "PUT", path, {"base_url": url}, 200)
+    everywhere(server, "m", "new")
+    assert b.requests == []
+    changed = admin(server, "PUT", path, {
+        "base_url": b.url, "api_key_env": "IN_ENVIRONMENT"}, 200).json()
+    assert changed["base_url"] == b.url
+    admin(server, "PUT", path, {"base_url": a.url, "api_key": SECRET}, 200)
+
+
+def change_row(server, sql, *values):
+    with sqlite3.connect(f"{server.tmp}/state/sluice.db", timeout=20) as db:
+        assert db.execute(sql, values).rowcount > 0
+    db.close()
+
+
+def test_a_row_that_was_changed_does_not_open(make_server, a, b):
+    server = make_server("lighttpd", CONF, env=ENV)
+    one = create(server, "one", models=["m"])
+    two = create(server, "two", "b", models=["n"])
+    everywhere(server, "m", "one")
+    everywhere(server, "n", "two")
+    b.requests.clear()
+    for sql, values in (
+            ("UPDATE channels SET base_url = ? WHERE id = ?",
+             (b.url, one["id"])),
+            ("UPDATE channels SET base_url = ?, sealed = (SELECT sealed FROM "
+             "channels WHERE name = 'one') WHERE id = ?",
+             (a.url, two["id"])),
+            ("UPDATE channels SET id = id + 100 WHERE id = ?", (one["id"],)),
+            ("UPDATE channels SET base_url = ?, sealed = (SELECT sealed FROM "
+             "channels WHERE name = 'two') WHERE name = 'one' AND 0 < ?",
+             (b.url, 1))):
+        change_row(server, sql, *values)
+        for model in ("m", "n"):
+            until(lambda: all(r[0] in (200, 404)
+                              for r in statuses(server, model)), "answers")
+        seen = {x.header("authorization") for x in b.requests
+                if x.data()["model"] == "m"}
+        assert seen == set(), sql
+    server.everywhere(lambda: statuses(server, "m") == {(404, None)},
+                      "the changed rows to be out of use")
+    told = admin(server, "GET", "/api/channels").json()
+    assert all("give the key again" in c["problem"] for c in told
+               if c["name"] == "one")
+    assert "its key was sealed for another base URL" in server.logs()
+
+
+def test_a_variable_that_is_not_listed_any_more(make_server, a):
+    server = make_server("lighttpd", CONF, env=ENV)
+    made = create(server, api_key=None, api_key_env="IN_ENVIRONMENT")
+    everywhere(server, "m", "new")
+    server.write_conf({**CONF, "auth": {"channel_env": ["PRE_*"]}})
+    everywhere(server, "m", None, 404)
+    problem = "its variable IN_ENVIRONMENT is not in auth.channel_env of " \
+        "sluice.conf"
+    assert f"channel new is not in use: {problem}" in server.logs()
+    path = f"/api/channels/{made['id']}"
+    assert admin(server, "GET", path).json()["problem"] == problem
+    assert server.client().get("/health").json() == {"status": "degraded"}
+    a.requests.clear()
+    server.write_conf(CONF)
+    everywhere(server, "m", "new")
+    until(lambda: admin(server, "GET", path).json()["problem"] is None,
+          "no problem to be told")
+
+
+def test_a_listed_variable_is_sent(make_server, a):
+    server = make_server("lighttpd", CONF, env={
+        **ENV, "PRE_KEY": "key-by-prefix", "PRE_": "key-of-nothing-more"})
+    for name in ("PRE_KEY", "PRE_"):
+        create(server, name, models=[name], api_key=None, api_key_env=name)
+        everywhere(server, name, name)
+        assert asked(a)[-1].header("authorization") == \
+            f"Bearer {server.env[name]}"
+
+
+def test_a_given_key_goes_where_its_file_led(make_server, upstream, a):
+    """Neither a file that leads elsewhere now nor a channel gets it."""
+    auth = {**CONF, "auth": {"channel_env": ["LATE_KEY"]}}
+    server = make_server("lighttpd", auth, PROVIDERS(upstream), ENV)
+    admin(server, "POST", "/admin/setllmkey",
+          {"key": SECRET, "provider": "waiting"}, 200)
+    everywhere(server, "late-model", "waiting")
+    create(server, "thief", models=["m"], api_key=None,
+           api_key_env="LATE_KEY")
+    create(server, "honest", models=["h"], api_key=None,
+           api_key_env="LATE_KEY", base_url=upstream.url)
+    everywhere(server, "h", "honest")
+    everywhere(server, "m", None, 404)
+    waiting = PROVIDERS(upstream)["waiting"]
+    server.write_provider("waiting", {**waiting, "base_url": a.url})
+    everywhere(server, "late-model", None, 404)
+    server.write_provider("waiting", {**waiting, "proxy": a.url[:-3]})
+    everywhere(server, "late-model", None, 404)
+    server.write_provider("waiting", {**waiting, "models": (
+        {"name": "late-model", "endpoints": (
+            {"path": "chat/completions", "base_url": a.url},)},)})
+    server.everywhere(lambda: statuses(server, "late-model") ==
+                      {(404, None)}, "the provider to be out of use")
+    assert a.requests == []
+    server.write_provider("waiting", {**waiting, "base_url": a.url})
+    admin(server, "POST", "/admin/setllmkey",
+          {"key": SECRET + "2", "provider": "waiting"}, 200)
+    everywhere(server, "late-model", "waiting")
+    assert asked(a)[-1].header("authorization") == f"Bearer {SECRET}2"
 
 
 # A provider file's key.

@@ -9,6 +9,7 @@ from channels import a, open_chat
 from servers import AS_USER
 
 SERVERS = ["lighttpd"]
+CONF = {"auth": {"channel_env": ["UP_KEY", "SOME_*"]}}
 SECRET = "sk-provider-key-0123456789-wxyz"
 
 
@@ -59,7 +60,7 @@ def test_a_channel_from_adding_to_deleting(server, a):
     told = listed(server, "channels")["new one"]
     assert told == {**told, "kind": "openai", "base_url": a.url,
                     "api_key": "sk-...wxyz", "api_key_env": "", "weight": 7,
-                    "priority": 2, "enabled": True}
+                    "priority": 2, "enabled": True, "problem": None}
     assert set(listed(server, "models")) == {"m", "n"}
     ctl(server, "channels", "set", "new one", "--name", "other", "--disable")
     everywhere(server, "m", 404)
@@ -69,6 +70,33 @@ def test_a_channel_from_adding_to_deleting(server, a):
     assert listed(server, "channels")["other"]["api_key_env"] == "UP_KEY"
     ctl(server, "channels", "delete", "other")
     everywhere(server, "m", 404)
+
+
+def test_a_new_origin_needs_the_key(server, a):
+    for how, stdin in (["--stdin"], SECRET), (["--api-key-env", "UP_KEY"], ""):
+        ctl(server, "channels", "add", "new", "--base-url", a.url, *how,
+            stdin=stdin)
+        for more in [], ["--weight", "3"], ["--enable"], ["--name", "new"]:
+            told = ctl(server, "channels", "set", "new", "--base-url",
+                       "http://127.0.0.1:9/v1", *more, status=1)
+            assert "--api-key-env" in told and "--stdin" in told
+        ctl(server, "channels", "set", "new", "--base-url", a.url + "/v2")
+        assert listed(server, "channels")["new"]["weight"] == 10
+        ctl(server, "channels", "set", "new", "--base-url",
+            "http://127.0.0.1:9/v1", "--stdin", stdin="sk-of-the-other")
+        ctl(server, "channels", "set", "new", "--base-url", a.url,
+            "--api-key-env", "UP_KEY")
+        ctl(server, "channels", "delete", "new")
+
+
+def test_a_variable_that_is_not_listed_any_more(make_server):
+    server = make_server("lighttpd", CONF)
+    ctl(server, "channels", "add", "new", "--base-url", "http://127.0.0.1:9",
+        "--api-key-env", "UP_KEY")
+    server.write_conf({})
+    assert "not in use" in ctl(server, "channels", "list")
+    assert listed(server, "channels")["new"]["problem"] == \
+        "its variable is not in auth.channel_env of sluice.conf"
 
 
 def test_models_are_mapped(server, a):
@@ -115,6 +143,10 @@ def test_tables(server):
     (["channels", "add", "x", "--base-url", "http://h", "--stdin"],
      "a provider's key is"),
     (["channels", "set", "nobody", "--weight", "3"], "no such channel"),
+    (["channels", "add", "x", "--base-url", "http://h", "--api-key-env",
+      "OTHER_KEY"], "OTHER_KEY: this variable is not in auth.channel_env"),
+    (["channels", "add", "x", "--base-url", "http://h", "--api-key-env",
+      "SLUICE_ADMIN_KEY"], "a secret of the gateway"),
     (["channels", "delete", "nobody"], "no such channel"),
     (["models", "add", "a*"], "a model's name"),
     (["models", "delete", "nothing"], "no such model"),

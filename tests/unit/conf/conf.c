@@ -54,6 +54,33 @@ an_empty_file_has_every_default(void **state)
 }
 
 static void
+channels_name_listed_variables_alone(void **state)
+{
+	static const struct { const char *name; bool ok; } cases[] = {
+		{ "ONE_KEY", true }, { "PRE_", true }, { "PRE_X", true },
+		{ "ONE_KEYS", false }, { "ONE_KE", false }, { "PRE", false },
+		{ "one_key", false }, { "pre_x", false }, { "XPRE_X", false },
+		{ "", false }, { "PRE_ADMIN", false }, { "PRE_CLIENTS", false },
+		{ "PRE_SEAL", false },
+	};
+	struct dir *d = *state;
+	struct conf *c;
+
+	dir_write(d, "sluice.conf", "auth: { channel_env = [ \"ONE_KEY\", "
+	    "\"PRE_*\" ]; admin_key_env = \"PRE_ADMIN\"; "
+	    "keys_env = \"PRE_CLIENTS\"; seal_key_env = \"PRE_SEAL\"; };");
+	c = dir_load_good(d);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(conf_allows_channel_env(c, cases[i].name),
+		    cases[i].ok);
+	conf_free(c);
+	dir_write(d, "sluice.conf", "");
+	c = dir_load_good(d);
+	assert_false(conf_allows_channel_env(c, "ONE_KEY"));
+	conf_free(c);
+}
+
+static void
 empty_strings_mean_the_default(void **state)
 {
 	struct conf *c;
@@ -487,6 +514,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_empty_file_has_every_default),
+		TEST(channels_name_listed_variables_alone),
 		TEST(empty_strings_mean_the_default),
 		TEST(a_set_headers_timeout_counts_for_all),
 		TEST(paths_begin_at_their_file),

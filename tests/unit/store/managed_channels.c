@@ -79,9 +79,9 @@ static enum managed_end
 add(struct fixture *x, const char *name, const char *const *models,
     size_t count, int64_t *id)
 {
-	struct managed_change c = { .name = name, .base_url = "http://h" };
+	struct managed_change c = { .name = name, .base_url = "http://h",
+		.api_key = "sk-0123456789-abc", .seal = &x->seal };
 
-	assert_true(managed_channels_seal(&c, &x->seal, "sk-0123456789-abc"));
 	return managed_channels_add(x->db, &c, models, count, NOW, id);
 }
 
@@ -139,9 +139,10 @@ only_what_is_given_changes(void **state)
 {
 	struct fixture *x = *state;
 	struct managed_change nothing = { .name = NULL };
-	struct managed_change url = { .base_url = "http://other/v2/" };
+	struct managed_change url = { .base_url = "http://h/v2/" };
 	struct managed_change variable = { .api_key_env = "SOME_KEY" };
-	struct managed_change key = { .name = NULL };
+	struct managed_change key = { .api_key = "sk-9876543210-xyz",
+		.seal = &x->seal };
 	int64_t	 id;
 
 	assert_int_equal(add(x, "one", NULL, 0, &id), MANAGED_DONE);
@@ -152,14 +153,112 @@ only_what_is_given_changes(void **state)
 	managed_channels_set(x->db, id, &url, NOW);
 	managed_channels_set(x->db, id, &variable, NOW);
 	assert_channel(x, id, (const char *[]){ "one", "openai",
-	    "http://other/v2", "", "SOME_KEY" });
+	    "http://h/v2", "", "SOME_KEY" });
 	assert_int_equal(number(x,
 	    "SELECT count(*) FROM channels WHERE sealed IS NULL"), 1);
-	managed_channels_seal(&key, &x->seal, "sk-9876543210-xyz");
 	managed_channels_set(x->db, id, &key, NOW);
 	assert_channel(x, id, (const char *[]){ "one", "openai",
-	    "http://other/v2", "s...-xyz", "" });
+	    "http://h/v2", "s...-xyz", "" });
 	assert_int_equal(number(x, "SELECT updated FROM channels"), NOW);
+}
+
+/* Does the key of channel ID open for ORIGIN? */
+static bool
+opens(struct fixture *x, int64_t id, const char *name, const char *origin)
+{
+	const struct seal_purpose purpose = { SEAL_CHANNEL, name, origin };
+	char	 secret[SEAL_SECRET_MAX + 1];
+	sqlite3_stmt *stmt = managed_prepare(db_get(x->db),
+	    "SELECT sealed FROM channels WHERE id = ?1");
+	bool	 ok;
+
+	sqlite3_bind_int64(stmt, 1, id);
+	assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+	ok = seal_open(&x->seal, &purpose, sqlite3_column_blob(stmt, 0),
+	    (size_t)sqlite3_column_bytes(stmt, 0), secret);
+	sqlite3_finalize(stmt);
+	return ok;
+}
+
+static void
+a_key_is_sealed_for_its_channel_and_origin(void **state)
+{
+	struct fixture *x = *state;
+	struct managed_change path = { .base_url = "HTTP://H:80/v2" };
+	struct managed_change moved = { .base_url = "https://h/v1",
+		.api_key = "sk-other", .seal = &x->seal };
+	int64_t	 one, two;
+
+	assert_int_equal(add(x, "one", NULL, 0, &one), MANAGED_DONE);
+	assert_int_equal(add(x, "two", NULL, 0, &two), MANAGED_DONE);
+	assert_true(opens(x, one, "1", "http://h:80"));
+	assert_true(opens(x, two, "2", "http://h:80"));
+	assert_false(opens(x, one, "2", "http://h:80"));
+	assert_false(opens(x, one, "1", "https://h:443"));
+	assert_int_equal(managed_channels_set(x->db, one, &path, NOW),
+	    MANAGED_DONE);
+	assert_true(opens(x, one, "1", "http://h:80"));
+	assert_int_equal(managed_channels_set(x->db, one, &moved, NOW),
+	    MANAGED_DONE);
+	assert_false(opens(x, one, "1", "http://h:80"));
+	assert_true(opens(x, one, "1", "https://h:443"));
+}
+
+/* A change that takes the key elsewhere needs the key. */
+static void
+another_origin_needs_the_key(void **state)
+{
+	static const struct { const char *url; enum managed_end end; } cases[] = {
+		{ "https://h/v1", MANAGED_NEEDS_KEY },
+		{ "http://h:81/v1", MANAGED_NEEDS_KEY },
+		{ "http://h.evil.example/v1", MANAGED_NEEDS_KEY },
+		{ "http://127.0.0.1/v1", MANAGED_NEEDS_KEY },
+		{ "http://h./v1", MANAGED_NEEDS_KEY },
+		{ "http://h:80/v1", MANAGED_DONE },
+		{ "HTTP://H/v1/x", MANAGED_DONE },
+		{ "http://h/", MANAGED_DONE },
+	};
+	struct fixture *x = *state;
+	struct managed_change c = { .name = NULL }, variable = {
+		.api_key_env = "SOME_KEY" };
+	int64_t	 id;
+
+	assert_int_equal(add(x, "one", NULL, 0, &id), MANAGED_DONE);
+	for (int round = 0; round < 2; round++) {
+		for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+			c.base_url = cases[i].url;
+			assert_int_equal(managed_channels_set(x->db, id, &c,
+			    NOW), cases[i].end);
+		}
+		assert_int_equal(managed_channels_set(x->db, id, &variable,
+		    NOW), MANAGED_DONE);
+	}
+	variable.base_url = "https://other/v1";
+	assert_int_equal(managed_channels_set(x->db, id, &variable, NOW),
+	    MANAGED_DONE);
+	c = (struct managed_change){ .base_url = "http://h/v1",
+		.api_key = "sk-new", .seal = &x->seal };
+	assert_int_equal(managed_channels_set(x->db, id, &c, NOW),
+	    MANAGED_DONE);
+	assert_true(opens(x, id, "1", "http://h:80"));
+	assert_int_equal(number(x, "SELECT count(*) FROM channels WHERE "
+	    "api_key_env IS NULL"), 1);
+}
+
+static void
+without_a_key_a_channel_goes_anywhere(void **state)
+{
+	struct fixture *x = *state;
+	struct managed_change c = { .name = "bare", .base_url = "http://h" };
+	struct managed_change moved = { .base_url = "https://other:8443" };
+	int64_t	 id;
+
+	assert_int_equal(managed_channels_add(x->db, &c, NULL, 0, NOW, &id),
+	    MANAGED_DONE);
+	assert_int_equal(managed_channels_set(x->db, id, &moved, NOW),
+	    MANAGED_DONE);
+	assert_channel(x, id, (const char *[]){ "bare", "openai",
+	    "https://other:8443/v1", "", "" });
 }
 
 static void
@@ -180,6 +279,9 @@ what_may_not_be_stored_is_not(void **state)
 		{ { .base_url = "http://u@h/v1" }, MANAGED_BAD_URL },
 		{ { .kind = "azure" }, MANAGED_BAD_AZURE },
 		{ { .api_key_env = "HTTP_KEY" }, MANAGED_BAD_VARIABLE },
+		{ { .api_key = "a b" }, MANAGED_BAD_SECRET },
+		{ { .api_key = "" }, MANAGED_BAD_SECRET },
+		{ { .base_url = "http://[:::]/v1" }, MANAGED_NEEDS_KEY },
 		{ { .has_weight = true, .weight = 1000001 },
 		  MANAGED_BAD_WEIGHT },
 		{ { .has_priority = true, .priority = 1000001 },
@@ -187,7 +289,6 @@ what_may_not_be_stored_is_not(void **state)
 		{ { .name = "two" }, MANAGED_NAME_TAKEN },
 	};
 	struct fixture *x = *state;
-	struct managed_change key = { .name = NULL };
 	int64_t	 id;
 
 	assert_int_equal(add(x, "two", NULL, 0, &id), MANAGED_DONE);
@@ -195,9 +296,6 @@ what_may_not_be_stored_is_not(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
 		assert_int_equal(managed_channels_set(x->db, id,
 		    &cases[i].change, NOW), cases[i].end);
-	assert_false(managed_channels_seal(&key, &x->seal, "a b"));
-	assert_false(managed_channels_seal(&key, &x->seal, ""));
-	assert_int_equal(key.sealed_len, 0);
 	assert_channel(x, id, (const char *[]){ "one", "openai",
 	    "http://h/v1", "s...-abc", "" });
 }
@@ -207,8 +305,8 @@ azure_goes_with_its_own_path(void **state)
 {
 	struct fixture *x = *state;
 	struct managed_change c = { .kind = "azure",
-		.base_url = "https://h/openai" };
-	struct managed_change other = { .base_url = "https://h/v1" };
+		.base_url = "http://h/openai" };
+	struct managed_change other = { .base_url = "http://h/v1" };
 	int64_t	 id;
 
 	assert_int_equal(add(x, "one", NULL, 0, &id), MANAGED_DONE);
@@ -217,7 +315,7 @@ azure_goes_with_its_own_path(void **state)
 	assert_int_equal(managed_channels_set(x->db, id, &other, NOW),
 	    MANAGED_BAD_AZURE);
 	c.name = "two";
-	c.base_url = "https://h";
+	c.base_url = "http://h";
 	assert_int_equal(managed_channels_add(x->db, &c, NULL, 0, NOW, &id),
 	    MANAGED_BAD_AZURE);
 }
@@ -274,6 +372,9 @@ main(void)
 		TEST(models_are_made_and_mapped_with_it),
 		TEST(it_is_made_as_a_whole_or_not_at_all),
 		TEST(only_what_is_given_changes),
+		TEST(a_key_is_sealed_for_its_channel_and_origin),
+		TEST(another_origin_needs_the_key),
+		TEST(without_a_key_a_channel_goes_anywhere),
 		TEST(what_may_not_be_stored_is_not),
 		TEST(azure_goes_with_its_own_path),
 		TEST(what_is_not_there_is_told),

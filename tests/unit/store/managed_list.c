@@ -64,10 +64,10 @@ add(struct fixture *x, const char *name, const char *model)
 {
 	struct managed_change c = { .name = name, .base_url = "http://h",
 		.kind = "anthropic", .has_weight = true, .weight = 7,
-		.has_priority = true, .priority = 2 };
+		.has_priority = true, .priority = 2,
+		.api_key = "sk-secret", .seal = &x->seal };
 	int64_t	 id;
 
-	managed_channels_seal(&c, &x->seal, "sk-secret");
 	assert_int_equal(managed_channels_add(x->db, &c, &model, model != NULL,
 	    NOW, &id), MANAGED_DONE);
 	return id;
@@ -75,11 +75,12 @@ add(struct fixture *x, const char *name, const char *model)
 
 static void
 assert_sealed(struct fixture *x, const struct managed_sealed *sealed,
-    const char *expected)
+    const struct seal_purpose *purpose, const char *expected)
 {
 	char	 secret[SEAL_SECRET_MAX + 1];
 
-	assert_true(seal_open(&x->seal, sealed->bytes, sealed->len, secret));
+	assert_true(seal_open(&x->seal, purpose, sealed->bytes, sealed->len,
+	    secret));
 	assert_string_equal(secret, expected);
 }
 
@@ -102,7 +103,9 @@ channels_are_there_with_their_models(void **state)
 	assert_string_equal(c->kind, "anthropic");
 	assert_string_equal(c->base_url, "http://h/v1");
 	assert_null(c->api_key_env);
-	assert_sealed(x, &c->key, "sk-secret");
+	assert_int_equal(c->id, id);
+	assert_sealed(x, &c->key, &(struct seal_purpose){ SEAL_CHANNEL, "1",
+	    "http://h:80" }, "sk-secret");
 	assert_int_equal(c->weight, 7);
 	assert_int_equal(c->priority, 2);
 	assert_int_equal(c->model_count, 2);
@@ -128,28 +131,41 @@ disabled_ones_are_left_out(void **state)
 	assert_int_equal(x->list->channel_count, 0);
 }
 
+static enum managed_end
+give(struct fixture *x, const char *name, const char *value, size_t count)
+{
+	static const char *const places[] = { "http://h:80", "http://i:80" };
+
+	return secrets_set(x->db, name, value, places, count, &x->seal, NOW);
+}
+
 static void
-secrets_are_found_by_name(void **state)
+secrets_are_found_by_name_and_place(void **state)
 {
 	struct fixture *x = *state;
 	const struct managed_secret *s;
 
-	assert_int_equal(secrets_set(x->db, "A_KEY", "first", &x->seal, NOW),
-	    MANAGED_DONE);
-	assert_int_equal(secrets_set(x->db, "B_KEY", "other", &x->seal, NOW),
-	    MANAGED_DONE);
-	assert_int_equal(secrets_set(x->db, "A_KEY", "second", &x->seal, NOW),
-	    MANAGED_DONE);
-	assert_int_equal(secrets_set(x->db, "HTTP_A", "x", &x->seal, NOW),
-	    MANAGED_BAD_VARIABLE);
-	assert_int_equal(secrets_set(x->db, "A_KEY", "a b", &x->seal, NOW),
-	    MANAGED_BAD_SECRET);
+	assert_int_equal(give(x, "A_KEY", "first", 2), MANAGED_DONE);
+	assert_int_equal(give(x, "B_KEY", "other", 1), MANAGED_DONE);
 	assert_true(look(x));
-	s = managed_list_find_secret(x->list, "A_KEY");
+	assert_non_null(managed_list_find_secret(x->list, "A_KEY",
+	    "http://i:80"));
+	assert_int_equal(give(x, "A_KEY", "second", 1), MANAGED_DONE);
+	assert_int_equal(give(x, "HTTP_A", "x", 1), MANAGED_BAD_VARIABLE);
+	assert_int_equal(give(x, "A_KEY", "a b", 1), MANAGED_BAD_SECRET);
+	assert_int_equal(give(x, "A_KEY", "x", 0), MANAGED_BAD_URL);
+	assert_true(look(x));
+	s = managed_list_find_secret(x->list, "A_KEY", NULL);
 	assert_non_null(s);
-	assert_sealed(x, &s->value, "second");
-	assert_null(managed_list_find_secret(x->list, "C_KEY"));
-	assert_null(managed_list_find_secret(NULL, "A_KEY"));
+	assert_ptr_equal(managed_list_find_secret(x->list, "A_KEY",
+	    "http://h:80"), s);
+	assert_sealed(x, &s->value, &(struct seal_purpose){ SEAL_VARIABLE,
+	    "A_KEY", "http://h:80" }, "second");
+	assert_null(managed_list_find_secret(x->list, "A_KEY",
+	    "http://i:80"));
+	assert_null(managed_list_find_secret(x->list, "C_KEY", NULL));
+	assert_null(managed_list_find_secret(NULL, "A_KEY", NULL));
+	assert_true(x->list->is_bound && !x->list->needs_upgrade);
 }
 
 /* Every kind of change is one, and nothing else is. */
@@ -237,7 +253,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(channels_are_there_with_their_models),
 		TEST(disabled_ones_are_left_out),
-		TEST(secrets_are_found_by_name),
+		TEST(secrets_are_found_by_name_and_place),
 		TEST(each_change_is_seen_once),
 		TEST(what_leads_nowhere_is_told),
 		TEST(a_reference_keeps_the_list),

@@ -20,6 +20,8 @@
 
 enum { ROUNDS = 20 };
 
+static const struct seal_purpose ours = { SEAL_CHANNEL, "7", "http://h:80" };
+
 struct fixture {
 	struct place	*place;
 	struct seal_place in;		/* no variable, the file in the place */
@@ -87,16 +89,16 @@ what_is_sealed_opens_with_the_same_key(void **state)
 
 	x->in.value = HEX;
 	assert_true(seal_load(&seal, &x->in));
-	n = seal_close(&seal, "sk-secret", sealed);
+	n = seal_close(&seal, &ours, "sk-secret", sealed);
 	assert_null(memmem(sealed, n, "sk-s", 4));
-	assert_int_equal(seal_close(&seal, "sk-secret", other), n);
+	assert_int_equal(seal_close(&seal, &ours, "sk-secret", other), n);
 	assert_memory_not_equal(sealed, other, n);
 	x->in.value = BASE64;
 	assert_true(seal_load(&again, &x->in));
-	assert_true(seal_open(&again, sealed, n, secret));
+	assert_true(seal_open(&again, &ours, sealed, n, secret));
 	assert_string_equal(secret, "sk-secret");
 	seal_forget(&again);
-	assert_false(seal_open(&again, sealed, n, secret));
+	assert_false(seal_open(&again, &ours, sealed, n, secret));
 }
 
 static void
@@ -112,9 +114,9 @@ the_longest_secret_fits(void **state)
 	longest[SEAL_SECRET_MAX] = '\0';
 	x->in.value = HEX;
 	assert_true(seal_load(&seal, &x->in));
-	n = seal_close(&seal, longest, sealed);
+	n = seal_close(&seal, &ours, longest, sealed);
 	assert_int_equal(n, SEAL_MAX);
-	assert_true(seal_open(&seal, sealed, n, secret));
+	assert_true(seal_open(&seal, &ours, sealed, n, secret));
 	assert_string_equal(secret, longest);
 }
 
@@ -129,14 +131,72 @@ what_was_changed_does_not_open(void **state)
 
 	x->in.value = HEX;
 	assert_true(seal_load(&seal, &x->in));
-	n = seal_close(&seal, "sk-secret", sealed);
+	n = seal_close(&seal, &ours, "sk-secret", sealed);
 	for (size_t i = 0; i < n; i++) {
 		sealed[i] ^= 1;
-		assert_false(seal_open(&seal, sealed, n, secret));
+		assert_false(seal_open(&seal, &ours, sealed, n, secret));
 		sealed[i] ^= 1;
-		assert_false(seal_open(&seal, sealed, i, secret));
+		assert_false(seal_open(&seal, &ours, sealed, i, secret));
 	}
-	assert_false(seal_open(&seal, sealed, SEAL_MAX + 1, secret));
+	assert_false(seal_open(&seal, &ours, sealed, SEAL_MAX + 1, secret));
+}
+
+/* No part of a purpose stands in for another. */
+static void
+what_is_sealed_opens_for_its_purpose_alone(void **state)
+{
+	static const struct seal_purpose others[] = {
+		{ SEAL_VARIABLE, "7", "http://h:80" },
+		{ SEAL_CHANNEL, "8", "http://h:80" },
+		{ SEAL_CHANNEL, "", "7\nhttp://h:80" },
+		{ SEAL_CHANNEL, "7", "https://h:80" },
+		{ SEAL_CHANNEL, "7", "http://h:8" },
+		{ SEAL_CHANNEL, "7", "http://h:800" },
+		{ SEAL_CHANNEL, "7", "" },
+		{ SEAL_CHANNEL, "77", "http://h:80" },
+		{ "", "7", "http://h:80" },
+	};
+	struct fixture *x = *state;
+	unsigned char sealed[SEAL_MAX];
+	char	 secret[SEAL_SECRET_MAX + 1];
+	struct seal seal;
+	size_t	 n;
+
+	x->in.value = HEX;
+	assert_true(seal_load(&seal, &x->in));
+	n = seal_close(&seal, &ours, "sk-secret", sealed);
+	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+		assert_false(seal_open(&seal, &others[i], sealed, n, secret));
+		n = seal_close(&seal, &others[i], "sk-secret", sealed);
+		assert_false(seal_open(&seal, &ours, sealed, n, secret));
+		assert_true(seal_open(&seal, &others[i], sealed, n, secret));
+		n = seal_close(&seal, &ours, "sk-secret", sealed);
+	}
+}
+
+/* What was sealed by secretbox, and nothing else, opens without a purpose. */
+static void
+what_was_sealed_before_opens_as_it_was(void **state)
+{
+	struct fixture *x = *state;
+	unsigned char sealed[SEAL_MAX];
+	char	 secret[SEAL_SECRET_MAX + 1];
+	struct seal seal;
+	size_t	 n = strlen("sk-before") + 40;
+
+	x->in.value = HEX;
+	assert_true(seal_load(&seal, &x->in));
+	randombytes_buf(sealed, 24);
+	crypto_secretbox_easy(sealed + 24, (const unsigned char *)"sk-before",
+	    n - 40, sealed, seal.key);
+	assert_true(seal_open_unbound(&seal, sealed, n, secret));
+	assert_string_equal(secret, "sk-before");
+	assert_false(seal_open(&seal, &ours, sealed, n, secret));
+	sealed[30] ^= 1;
+	assert_false(seal_open_unbound(&seal, sealed, n, secret));
+	assert_false(seal_open_unbound(&seal, sealed, 39, secret));
+	n = seal_close(&seal, &ours, "sk-new", sealed);
+	assert_false(seal_open_unbound(&seal, sealed, n, secret));
 }
 
 static void
@@ -244,6 +304,8 @@ main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(what_is_sealed_opens_with_the_same_key),
+		TEST(what_is_sealed_opens_for_its_purpose_alone),
+		TEST(what_was_sealed_before_opens_as_it_was),
 		TEST(the_longest_secret_fits),
 		TEST(what_was_changed_does_not_open),
 		TEST(the_variable_holds_a_key_or_is_refused),
