@@ -232,7 +232,6 @@ attempt_on_data(char *bytes, size_t size, size_t count, void *arg)
 	}
 	if (a->want_pause) {
 		a->paused = true;
-		a->transfer.paused = true;
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	a->last_ms = uv_now(a->timer.loop);
@@ -367,13 +366,12 @@ attempt_start(struct client *client, const struct attempt_request *request,
     const struct sink *sink)
 {
 	struct attempt *a = calloc(1, sizeof *a);
-	bool	 is_fresh = true;
+	bool	 is_fresh;
 
 	if (a == NULL)
 		return NULL;
 	a->is_plain = is_plain(request);
-	a->transfer.easy = a->is_plain ? client_take(client, &is_fresh) :
-	    curl_easy_init();
+	a->transfer.easy = client_take(client, a->is_plain, &is_fresh);
 	if (a->transfer.easy == NULL) {
 		free(a);
 		return NULL;
@@ -385,7 +383,7 @@ attempt_start(struct client *client, const struct attempt_request *request,
 	a->sink = *sink;
 	a->content_length = -1;
 	a->transfer.done = attempt_on_done;
-	a->transfer.shares = request->http2;
+	a->transfer.use.shares = request->http2;
 	buf_init(&a->fields, 2 * HEADER_BYTES_MAX);
 	uv_timer_init(client->loop, &a->timer);
 	a->timer.data = a;

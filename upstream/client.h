@@ -9,8 +9,7 @@
 #include <uv.h>
 
 #include "base/err.h"
-
-struct client_socket;
+#include "upstream/sockets.h"
 
 enum { CLIENT_SPARE_MAX = 8 };
 
@@ -19,8 +18,7 @@ struct client {
 	uv_loop_t	*loop;
 	CURLM		*multi;
 	uv_timer_t	 timer;
-	struct client_socket **sockets;	/* by descriptor */
-	size_t		 socket_slots;
+	struct sockets	 sockets;
 	CURL		*spare[CLIENT_SPARE_MAX];	/* their options are set already */
 	unsigned	 spare_count;
 	unsigned	 callbacks;	/* libcurl's that are being answered right now */
@@ -28,10 +26,12 @@ struct client {
 
 /* One transfer; embedded by its owner, found through CURLOPT_PRIVATE. */
 struct client_transfer {
-	CURL		*easy;
-	bool		 shares;	/* HTTP/2: others may use its connection */
-	bool		 paused;	/* its write callback has said so: the connection is quiet, not idle */
+	CURL		*easy;		/* by client_take */
 	void		(*done)(struct client_transfer *, CURLcode);	/* once; easy is out of the multi by then */
+	struct socket_use use;
+
+	/* private */
+	struct client	*client;
 };
 
 /* ERR_INTERNAL when libcurl cannot be set up. */
@@ -39,10 +39,11 @@ enum err client_open(struct client *, uv_loop_t *);
 void	client_close(struct client *);
 
 /*
- * A handle of the caller's: one that was used before, with the options that it
- * had then, or a fresh one. NULL when libcurl has no memory.
+ * A handle of the caller's for transfers of this client: where SPARE allows it
+ * one that was used before, with the options that it had then; or a fresh one.
+ * NULL when libcurl has no memory.
  */
-CURL	*client_take(struct client *, bool *is_fresh);
+CURL	*client_take(struct client *, bool spare, bool *is_fresh);
 
 /*
  * Take back a handle whose transfer came to a good end, for another to use (8 %
@@ -53,10 +54,7 @@ void	client_give(struct client *, CURL *);
 /* Free the spare handles: each keeps its receive buffer. */
 void	client_trim(struct client *);
 
-/*
- * Give T->easy (which stays the caller's) the options that make it a member of
- * this client and start it. ERR_INTERNAL when libcurl refuses.
- */
+/* Start T, whose easy stays the caller's. ERR_INTERNAL when libcurl refuses. */
 enum err client_start(struct client *, struct client_transfer *);
 
 /* Take a started transfer out; done is not called. Not from a curl callback. */

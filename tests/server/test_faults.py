@@ -1,6 +1,7 @@
 """What a provider can do wrong, and what the client is told."""
 import fcntl
 import json
+import re
 import socket
 import struct
 import termios
@@ -554,6 +555,53 @@ def test_upstream_connections_are_kept(server, client, upstream, size):
         whole = dict(body(stream=number % 2 == 0), pad="p" * size)
         assert client.post("/v1/chat/completions", whole).status == 200
     assert upstream.connections - before <= server.procs
+
+
+def at_once(upstream, data):
+    """For on_accept: DATA answers each request, with nothing in between."""
+    def handler(sock):
+        with upstream.lock:
+            upstream.idle.add(sock)     # for clear()
+        got = b""
+        while more := sock.recv(64 * KB):
+            got += more
+            head, end, rest = got.partition(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: *(\d+)", head)
+            if end and len(rest) == int(length.group(1)):
+                sock.sendall(data)
+                got = b""
+        with upstream.lock:
+            upstream.idle.discard(sock)
+        return True
+    return handler
+
+
+EVENTS = b"".join(
+    b"event: %s\ndata: %s\n\n" % (name.encode(), json.dumps(
+        {"type": name, **more}).encode())
+    for name, more in [
+        ("response.created", {"response": {"id": "resp_1"}}),
+        *[("response.output_text.delta", {"delta": f"word {n} "})
+          for n in range(300)],
+        ("response.completed", {"response": {"id": "resp_1"}})])
+
+
+@pytest.mark.parametrize("path, kind, data, count", [
+    pytest.param("responses", "text/event-stream", EVENTS, 300, id="stream"),
+    pytest.param("audio/speech", "audio/mpeg", bytes(range(256)) * 12 * KB,
+                 100, id="sound"),
+    pytest.param("chat/completions", "application/json",
+                 b'{"pad": "%s"}' % (b"p" * 3 * KB * KB), 50, id="text")])
+def test_upstream_that_answers_at_once(client, upstream, path, kind, data,
+                                       count):
+    """A transfer that has to wait for its client is not taken for over."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n"
+    upstream.on_accept = at_once(
+        upstream, head % (kind.encode(), len(data)) + data)
+    ask = body(stream="event" in kind)
+    cut = sum(client.post(f"/v1/{path}", ask).body != data
+              for _ in range(count))
+    assert cut == 0
 
 
 def test_after_all_faults_it_still_works(server, client, upstream):

@@ -486,6 +486,9 @@ a_connection_is_used_again(void **state)
 		assert_int_equal(run(&r), ERR_NONE);
 		assert_body(&r, "ok");
 	}
+	use_big_body(&r);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(run(&r), ERR_NONE);
 	run_close(&r);
 	server_join(&server);
 	assert_int_equal(server.connections, 1);
