@@ -105,6 +105,8 @@ struct conf_provider {
 	const char	*key_header;	/* never NULL: "Authorization" sends "Bearer KEY", any other header the bare key */
 	struct conf_header *headers;
 	size_t		 header_count;
+	const char	**pass_headers;	/* the client's that go up beside the usual ones */
+	size_t		 pass_header_count;
 	const char	*proxy;		/* NULL or "": none */
 	bool		 http2;
 	const char	*ns;		/* "namespace", never NULL: "default" */

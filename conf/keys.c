@@ -277,6 +277,13 @@ const struct key keys[] = {
 	  .element = KEYS_HEADER, COUNT(conf_provider, header_count), .max = 64,
 	  .fallback = "( )",
 	  .help = "more request headers for the upstream" },
+	{ .name = "pass_headers", PROVIDER(pass_headers),
+	  .type = KEYS_STRINGS, COUNT(conf_provider, pass_header_count),
+	  .max = 64, .value = values_pass_header, .fallback = "[ ]",
+	  .help = "names of clients' request headers that the upstream gets "
+	  "beside those that providers usually need, such as a router's tags; "
+	  "one that names an account, such as OpenAI-Organization, lets each "
+	  "client choose that of the gateway's key" },
 	{ .name = "proxy", PROVIDER(proxy), STRING(""), .value = values_proxy,
 	  .help = "proxy on the way to the upstream; empty means none, whatever "
 	  "the environment says" },

@@ -212,6 +212,20 @@ values_header_name(const char *s)
 }
 
 const char *
+values_pass_header(const char *s)
+{
+	static const char *const credentials[] = {
+		"Authorization", "X-Api-Key", "Api-Key", "AdminKey", "Cookie",
+		"X-Goog-Api-Key", "Proxy", NULL
+	};
+
+	if (is_one_of(s, credentials))
+		return "expected another header: the client's credentials "
+		    "stay here";
+	return values_header_name(s);
+}
+
+const char *
 values_header_value(const char *s)
 {
 	size_t n = strlen(s);

@@ -54,6 +54,18 @@ field_name(const char *pair, char name[NAME_MAX_BYTES], const char **value)
 	return *p == '=';
 }
 
+/* By the closed list, or because the provider's file says so. */
+static bool
+is_passed(const struct conf_provider *p, const char *name)
+{
+	if (headers_pass_request(name))
+		return true;
+	for (size_t i = 0; i < p->pass_header_count; i++)
+		if (strcasecmp(p->pass_headers[i], name) == 0)
+			return true;
+	return false;
+}
+
 static bool
 is_set_by_us(const struct conf_provider *p, const char *name)
 {
@@ -75,8 +87,8 @@ add_client_fields(struct list *l, const struct params *params,
 
 	for (size_t i = 0; i < params->count; i++)
 		if (field_name(params->pairs[i], name, &value) &&
-		    http_is_token(name, strlen(name)) && *value != '\0' && headers_pass_request(name) &&
-		    !is_set_by_us(p, name) &&
+		    http_is_token(name, strlen(name)) && *value != '\0' &&
+		    is_passed(p, name) && !is_set_by_us(p, name) &&
 		    http_is_field_value(value, strlen(value)))
 			list_add_field(l, name, value);
 }
@@ -132,6 +144,7 @@ outgoing_fields(struct arena *arena, const struct conf *conf,
 {
 	static char hop[] = OUTGOING_HOP_FIELD ": 1";
 	static char no_expect[] = "Expect:";	/* else bodies over 1 MB wait a second */
+	static char agent[] = "User-Agent: " PACKAGE_NAME "/" PACKAGE_VERSION;
 	const struct conf_provider *p = o->target->provider;
 	struct list l = { .arena = arena };
 	const char *name, *value;
@@ -145,6 +158,8 @@ outgoing_fields(struct arena *arena, const struct conf *conf,
 	name = dialect_required_field(p->kind, &value);
 	if (name != NULL && !list_has(&l, name))
 		list_add_field(&l, name, value);
+	if (!list_has(&l, "User-Agent"))
+		list_add(&l, agent);	/* some providers take nothing without one */
 	if (o->content_type != NULL &&
 	    http_is_field_value(o->content_type, strlen(o->content_type)))
 		list_add_field(&l, "Content-Type", o->content_type);

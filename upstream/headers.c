@@ -5,12 +5,21 @@
 #include <string.h>
 #include <strings.h>
 
-/* A trailing "-" stands for every name that begins so. */
+/*
+ * What providers need for a feature, and by what they and routers tell sessions
+ * and requests apart. None names an account: openai-organization beside the
+ * gateway's key is a 401 that the client has made.
+ */
 static const char *const request_fields[] = {
-	"accept", "anthropic-", "content-type", "idempotency-key", "openai-",
-	"user-agent",
+	"accept", "anthropic-beta", "anthropic-version", "content-type",
+	"idempotency-key", "openai-beta", "session-id", "thread-id",
+	"user-agent", "x-claude-code-agent-id",
+	"x-claude-code-parent-agent-id", "x-claude-code-session-id",
+	"x-client-request-id", "x-grok-conv-id", "x-session-affinity",
+	"x-session-id",
 };
 
+/* A trailing "-" stands for every name that begins so. */
 static const char *const hidden_response_fields[] = {
 	"access-control-", "alt-svc", "connection", "content-length", "date",
 	"keep-alive", "location", "proxy-", "refresh", "server", "set-cookie",

@@ -17,7 +17,7 @@ def PROVIDERS(upstream):
             headers=({"name": "X-Team", "value": "lab"},
                      {"name": "X-Extra", "value_env": "EXTRA_VALUE"},
                      {"name": "User-Agent", "value": "fixed/1"}),
-            models=({"name": "keyed"},)),
+            pass_headers=["x-tag", "X-Team"], models=({"name": "keyed"},)),
         "local": {"base_url": upstream.url, "models": ({"name": "local"},)},
     }
 
@@ -25,13 +25,15 @@ def PROVIDERS(upstream):
 PASS_UP = {
     "Content-Type": "application/json",
     "Accept": "application/json",
-    "OpenAI-Organization": "org-1",
     "OpenAI-Beta": "assistants=v2",
     "anthropic-version": "2023-06-01",
     "anthropic-beta": "tools-2024",
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     "Idempotency-Key": "0-1-2",
     "User-Agent": "OpenAI/JS 4.0 (x; y)",
+    "x-session-id": "s-1", "session-id": "s-2", "x-session-affinity": "s-3",
+    "x-client-request-id": "r-1", "x-grok-conv-id": "c-1",
+    "x-claude-code-session-id": "s-4",
 }
 
 STAY_DOWN = {
@@ -42,6 +44,9 @@ STAY_DOWN = {
     "X-Request-Id": "clients-own", "Accept-Encoding": "gzip",
     "Accept-Language": "de", "Range": "bytes=0-1", "Via": "1.1 x",
     "If-None-Match": "x", "x-stainless-lang": "js",
+    "OpenAI-Organization": "org-1", "OpenAI-Project": "p-1",
+    "OpenAI-Anything": "x", "anthropic-workspace": "w", "X-Tag": "x",
+    "x-goog-user-project": "p", "x-goog-api-key": "k",
 }
 
 
@@ -51,6 +56,19 @@ def test_passes_up(client, upstream, name):
                         headers=[(name, PASS_UP[name])])
     assert reply.status == 200, reply
     assert upstream.wait().header(name) == PASS_UP[name]
+
+
+def test_headers_that_the_provider_names_pass_up(client, upstream):
+    tags = [("X-Tag", "a"), ("X-Team", "b")]
+    client.post("/v1/chat/completions", dict(CHAT, model="keyed"),
+                headers=tags)
+    x = upstream.wait()
+    assert (x.header("x-tag"), x.header("x-team")) == ("a", "lab")
+
+
+def test_there_is_always_a_user_agent(client, upstream):
+    client.post("/v1/chat/completions", CHAT)
+    assert upstream.wait().header("user-agent").startswith("sluice/")
 
 
 def test_tracestate_goes_with_its_traceparent(client, upstream):

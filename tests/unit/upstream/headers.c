@@ -15,9 +15,10 @@ static void
 what_providers_need_is_sent(void **state)
 {
 	static const char *const names[] = {
-		"accept", "content-type", "openai-beta", "openai-organization",
-		"openai-project", "anthropic-version", "anthropic-beta",
-		"idempotency-key", "user-agent",
+		"accept", "content-type", "openai-beta",
+		"anthropic-version", "anthropic-beta",
+		"idempotency-key", "user-agent", "x-session-id",
+		"x-client-request-id", "x-claude-code-session-id",
 	};
 
 	(void)state;
@@ -33,6 +34,11 @@ nothing_else_of_the_client_is_sent(void **state)
 		"connection", "transfer-encoding", "te", "upgrade", "expect",
 		"proxy-authorization", "accept-encoding", "content-length",
 		"x-forwarded-for", "x-sluice-hop", "openai", "openai-",
+		"openai-organization", "openai-project", "openai-x",
+		"anthropic-workspace", "anthropic-organization",
+		"x-goog-api-key", "x-goog-user-project", "x-stainless-lang",
+		"helicone-auth", "cf-aig-authorization", "http-referer",
+		"x-session", "x-session-idx", "x-session-id-2",
 		"anthropic-", "xopenai-beta", "accept-", "content-typex", "",
 	};
 
