@@ -169,10 +169,10 @@ const struct key keys[] = {
 	  "it is complete, so that a broken one can be tried again" },
 	{ .name = "stream.keepalive", MAIN(stream.keepalive_ms),
 	  SECONDS(0, 3600), .fallback = "15.0",
-	  .help = "silence after which a stream's client gets a comment, and "
-	  "the head before it if there was none, so that nothing on the way "
-	  "takes the connection for dead; after the head a failure is told "
-	  "inside the stream; 0 is never" },
+	  .help = "silence after which a stream's client gets a comment, or "
+	  "on /v1/messages the event ping, and the head before it if there was "
+	  "none, so that nothing on the way takes the connection for dead; after "
+	  "the head a failure is told inside the stream; 0 is never" },
 	{ .name = "stream.release", MAIN(stream.release), .type = KEYS_CHOICE,
 	  .choices = releases, .fallback = "token",
 	  .help = "when a stream's beginning goes to the client, after which "

@@ -206,7 +206,7 @@ read_sticky(struct exchange *x)
 
 	if (sticky == NULL)
 		sticky = read_string(x, MEMBER_USER, STICKY_MAX_BYTES);
-	if (sticky == NULL && x->route->is_anthropic)
+	if (sticky == NULL && x->route->dialect == ROUTE_DIALECT_MESSAGES)
 		sticky = read_user_id(x);
 	return sticky;
 }

@@ -7,13 +7,15 @@
 #include "base/clock.h"
 #include "base/http.h"
 #include "handlers/capture.h"
+#include "handlers/in_band.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 #include "upstream/headers.h"
 
-enum { EVENT_MAX_BYTES = 8192 };
-
-static const char comment[] = ": keep-alive\n\n";
+enum {
+	EVENT_MAX_BYTES = 8192,
+	BOXES = 18			/* times that a provider's text may stand in events: three, all of it escaped */
+};
 
 void
 delivery_init(struct delivery *d, struct exchange *x,
@@ -178,22 +180,24 @@ end_bytes(struct delivery *d, const char *bytes, size_t n)
 	request_end(d->x->request, bytes, n);
 }
 
-static void
-begin_error_event(const struct delivery *d, struct buf *event)
+/* How far the client's stream has come; nowhere while nothing was chosen. */
+static const struct in_band_place *
+place_of(const struct delivery *d)
 {
-	if (d->x->route->is_anthropic)
-		buf_puts(event, "event: error\n");
-	buf_puts(event, "data: ");
+	static const struct in_band_place start;
+
+	return d->chosen == NULL ? &start : &d->chosen->place;
 }
 
 /*
  * DESIGN section 7.2: a failure after the head is told as an event of its own,
- * and no [DONE] follows. Anthropic's streams name their error events.
+ * and no [DONE] follows.
  */
 static void
 end_in_band(struct delivery *d, enum err err)
 {
 	struct try *t = d->chosen;
+	const struct api_error e = api_error_of(err, NULL);
 	struct buf event;
 
 	buf_init(&event, EVENT_MAX_BYTES);
@@ -202,9 +206,7 @@ end_in_band(struct delivery *d, enum err err)
 		if (!t->sse.at_boundary)
 			buf_puts(&event, "\n\n");
 	}
-	begin_error_event(d, &event);
-	reply_format_error(&event, d->x, err, NULL);
-	buf_puts(&event, "\n\n");
+	in_band_put_error(&event, d->x, place_of(d), &e);
 	d->x->call.outcome = err;
 	end_bytes(d, buf_data(&event), buf_len(&event));
 	buf_fini(&event);
@@ -227,27 +229,39 @@ flatten(struct buf *text)
 	return buf_len(text) > 0 && *buf_data(text) == '{';
 }
 
+/* The answer, an error, as events. TEXT: all of it if it is an object, or "". */
+static void
+end_boxed_error(struct delivery *d, const char *text)
+{
+	struct buf event;
+
+	buf_init(&event, BOXES * d->kept.max + EVENT_MAX_BYTES);
+	d->x->call.outcome = ERR_UPSTREAM_STATUS;
+	in_band_put_answer(&event, d->x, place_of(d), d->chosen->record->status,
+	    text);
+	end_bytes(d, buf_data(&event), buf_len(&event));
+	buf_fini(&event);
+}
+
 /* An answer that is no stream, as the one event of a stream. */
 static void
 end_boxed(struct delivery *d, enum err how)
 {
-	const struct try *t = d->chosen;
-	struct buf event;
+	bool	 is_object;
 
-	if (how != ERR_NONE || d->is_spilt || !flatten(&d->kept)) {
-		end_in_band(d, how != ERR_NONE ? how : ERR_UPSTREAM_GARBAGE);
-		return;
+	box(d, "", 1);			/* makes a text of it */
+	is_object = !d->is_spilt && flatten(&d->kept);
+	if (how != ERR_NONE)
+		end_in_band(d, how);
+	else if (d->chosen->record->status >= 400)
+		end_boxed_error(d, is_object ? buf_data(&d->kept) : "");
+	else if (!is_object)
+		end_in_band(d, ERR_UPSTREAM_GARBAGE);
+	else {
+		write_bytes(d, "data: ", strlen("data: "));
+		write_bytes(d, buf_data(&d->kept), buf_len(&d->kept) - 1);
+		end_bytes(d, "\n\n", 2);
 	}
-	buf_init(&event, d->kept.max + EVENT_MAX_BYTES);
-	if (t->record->status >= 400) {
-		d->x->call.outcome = ERR_UPSTREAM_STATUS;
-		begin_error_event(d, &event);
-	} else
-		buf_puts(&event, "data: ");
-	buf_append(&event, buf_data(&d->kept), buf_len(&d->kept));
-	buf_puts(&event, "\n\n");
-	end_bytes(d, buf_data(&event), buf_len(&event));
-	buf_fini(&event);
 }
 
 static void
@@ -363,5 +377,5 @@ delivery_comment(struct delivery *d)
 	} else if (t->mode != TRY_SSE || try_ready(t) > 0 ||
 	    (!t->strips && !t->sse.at_boundary))
 		return;
-	write_bytes(d, comment, sizeof comment - 1);
+	write_bytes(d, in_band_ping(d->x), strlen(in_band_ping(d->x)));
 }

@@ -477,7 +477,7 @@ exchange_is_anthropic(const struct exchange *x)
 	    "HTTP_ANTHROPIC_VERSION");
 
 	if (x->route != NULL && x->route->body == ROUTE_BODY_MODEL)
-		return x->route->is_anthropic;
+		return x->route->dialect == ROUTE_DIALECT_MESSAGES;
 	return version != NULL && *version != '\0';
 }
 

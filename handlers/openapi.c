@@ -186,7 +186,8 @@ put_operation(struct buf *out, const struct exchange *x,
 	    "\"the answer\"},\"default\":{\"$ref\":"
 	    "\"#/components/responses/%s\"}}}",
 	    r->status == 0 ? 200 : r->status,
-	    r->is_anthropic ? "AnthropicError" : "Error");
+	    r->dialect == ROUTE_DIALECT_MESSAGES ? "AnthropicError" :
+	    "Error");
 }
 
 static void

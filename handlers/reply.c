@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/http.h"
-#include "base/json.h"
+#include "handlers/api_error.h"
 #include "handlers/route.h"
 
 enum { ERROR_BYTES_MAX = 8192 };
@@ -132,66 +132,17 @@ reply_json(struct exchange *x, int status, struct buf *body)
 		reply_body(x, "application/json", body);
 }
 
-static void
-put_member(struct buf *out, const char *name, const char *text)
-{
-	buf_printf(out, ",\"%s\":", name);
-	if (text == NULL)
-		buf_puts(out, "null");
-	else
-		json_write_string(out, text, strlen(text));
-}
-
-/* https://docs.anthropic.com/en/api/errors: the type follows from the status. */
-static const struct { int status; const char *type; } anthropic_types[] = {
-	{ 400, "invalid_request_error" }, { 401, "authentication_error" },
-	{ 403, "permission_error" }, { 404, "not_found_error" },
-	{ 405, "invalid_request_error" }, { 408, "timeout_error" },
-	{ 413, "request_too_large" }, { 415, "invalid_request_error" },
-	{ 429, "rate_limit_error" },
-	{ 431, "invalid_request_error" }, { 504, "timeout_error" },
-	{ 529, "overloaded_error" },
-};
-
-static const char *
-anthropic_type(int status)
-{
-	for (size_t i = 0; i < sizeof anthropic_types /
-	    sizeof *anthropic_types; i++)
-		if (anthropic_types[i].status == status)
-			return anthropic_types[i].type;
-	return "api_error";
-}
-
-static enum err
-format_anthropic_error(struct buf *out, const struct exchange *x,
-    const struct err_info *info, const char *text)
-{
-	buf_puts(out, "{\"type\":\"error\",\"error\":{\"type\":\"");
-	buf_puts(out, anthropic_type(info->status));
-	buf_puts(out, "\",\"message\":");
-	json_write_string(out, text, strlen(text));
-	buf_puts(out, "}");
-	put_member(out, "request_id", x->call.id);
-	return buf_puts(out, "}");
-}
-
 enum err
 reply_format_error(struct buf *out, const struct exchange *x, enum err err,
     const char *text)
 {
-	const struct err_info *info = err_get(err);
+	struct api_error e = api_error_of(err, text);
 
-	if (text == NULL)
-		text = info->text;
 	if (exchange_is_anthropic(x))
-		return format_anthropic_error(out, x, info, text);
-	buf_puts(out, "{\"error\":{\"message\":");
-	json_write_string(out, text, strlen(text));
-	put_member(out, "type", info->type);
-	put_member(out, "param", x->param != NULL ? x->param : info->param);
-	put_member(out, "code", info->code);
-	return buf_puts(out, "}}");
+		return api_error_put_anthropic(out, &e, x->call.id);
+	if (x->param != NULL)
+		e.param = x->param;
+	return api_error_put_openai(out, &e);
 }
 
 void

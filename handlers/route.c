@@ -95,6 +95,12 @@ route_find(const struct route **out, const char *method, const char *path)
 	return first == NULL ? ERR_NOT_FOUND : ERR_METHOD_NOT_ALLOWED;
 }
 
+static bool
+is_messages(const struct route *row)
+{
+	return row->dialect == ROUTE_DIALECT_MESSAGES;
+}
+
 /*
  * Does PATH end with ROW's part behind "/v1", in any case? Anthropic's two must
  * be the whole path: OpenAI's threads have messages of their own.
@@ -102,11 +108,11 @@ route_find(const struct route **out, const char *method, const char *path)
 static bool
 ends_like(const char *path, const struct route *row)
 {
-	const char *end = row->is_anthropic ? row->pattern :
+	const char *end = is_messages(row) ? row->pattern :
 		    strchr(row->pattern + 1, '/');
 	size_t	 n = strlen(path), len = strlen(end);
 
-	if (row->is_anthropic && n != len)
+	if (is_messages(row) && n != len)
 		return false;
 	return n >= len && strcasecmp(path + n - len, end) == 0;
 }

@@ -26,6 +26,13 @@ enum route_key {
 	ROUTE_KEY_METRICS		/* the admin's, or an address in metrics.allow */
 };
 
+/* In which API's shape the gateway itself speaks, errors above all. */
+enum route_dialect {
+	ROUTE_DIALECT_CHAT,		/* OpenAI's, and whatever has none of its own */
+	ROUTE_DIALECT_MESSAGES,		/* Anthropic's */
+	ROUTE_DIALECT_RESPONSES		/* OpenAI's, whose streams are of typed events */
+};
+
 /* What a query may say. A table of them ends with a NAME that is NULL. */
 struct route_query {
 	const char	*name, *help;
@@ -38,7 +45,7 @@ struct route {
 	enum route_body	 body;
 	bool		 is_uncounted;	/* a client key's limits are not for it */
 	unsigned	 body_max;	/* bytes; 0 = limits.body */
-	bool		 is_anthropic;	/* errors have Anthropic's shape */
+	enum route_dialect dialect;
 
 	bool		 names_objects;	/* bodies may name files and the like, which must be the key's own */
 

@@ -43,9 +43,11 @@
 /* Anthropic's clients say so on every call of the beta part of its API. */
 #define BETA			.passed_query = "beta=true"
 #define ANTHROPIC(path, ...)						\
-	CALL(path, __VA_ARGS__, .is_anthropic = true, BETA, OBJECTS)
+	CALL(path, __VA_ARGS__, .dialect = ROUTE_DIALECT_MESSAGES, BETA,	\
+	    OBJECTS)
+#define RESPONSES		.dialect = ROUTE_DIALECT_RESPONSES
 #define BY_ID(m, text) {						\
-	.method = m, .pattern = "/v1/responses/*",			\
+	.method = m, .pattern = "/v1/responses/*", RESPONSES,		\
 	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY, OBJECTS,	\
 	.handle = responses_handle_by_id, .help = text }
 /* Behind the help may stand further columns. */
@@ -101,7 +103,8 @@ const struct route routes[] = {
 	  .help = "an image that an answer linked to" },
 	CALL("videos", "a new video", OBJECTS),
 	CALL_BY(responses_handle_create, "responses",
-	    "responses, streamed or not", TEXT, BETA, OBJECTS),
+	    "responses, streamed or not", TEXT, BETA, OBJECTS,
+	    RESPONSES),
 	CALL("responses/compact", "a conversation made shorter", TOKENS,
 	    OBJECTS),
 	CALL("responses/input_tokens", "the count of a request's tokens",

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "gateway/metrics.h"
 #include "handlers/body.h"
+#include "handlers/route.h"
 #include "upstream/retry_after.h"
 
 enum {
@@ -214,6 +215,8 @@ try_on_event(void *arg, const char *data, size_t n)
 		meter_event(&t->meter, data, n);
 	else
 		meter_event_end(&t->meter);
+	if (t->x->route->dialect == ROUTE_DIALECT_RESPONSES)
+		in_band_follow(&t->place, data, n);
 	if (t->sse.error_seen && t->told == FAULT_NONE)
 		judge_error(t, data != NULL ? data : t->sse.head,
 		    data != NULL ? n : t->sse.head_len);

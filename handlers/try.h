@@ -11,6 +11,7 @@
 #include "gateway/retry.h"
 #include "gateway/splice.h"
 #include "handlers/exchange.h"
+#include "handlers/in_band.h"
 #include "handlers/outgoing.h"
 #include "upstream/attempt.h"
 #include "upstream/fault.h"
@@ -68,6 +69,7 @@ struct try {
 	struct buf	 held;
 	struct sse	 sse;
 	struct meter	 meter;
+	struct in_band_place place;	/* /v1/responses: how far the stream has come */
 
 	/* private */
 	struct attempt_request request;

@@ -20,7 +20,8 @@ enum { TEXT_MAX = 16384 };
 
 #define USAGE "\"stream_options\":{\"include_usage\":true}"
 
-static const struct route chat, messages = { .is_anthropic = true };
+static const struct route chat, messages = {
+	.dialect = ROUTE_DIALECT_MESSAGES };
 static const char boundary_type[] = "multipart/form-data; boundary=XyZ";
 
 struct fixture {
