@@ -119,7 +119,7 @@ skip_version(const char *path)
 }
 
 /*
- * Azure's clients name a deployment, and with it the model, in the path; their
+ * The one path of what has several. Azure's clients name a deployment, and with it the model, in the path; their
  * other paths stand below /openai, with or without a v1.
  */
 static const char *
@@ -127,6 +127,8 @@ resolve_alias(struct path *path, struct arena *arena, const char *decoded)
 {
 	const char *rest = skip_version(decoded), *behind;
 
+	if (strcmp(decoded, "/v2/rerank") == 0)
+		return "/v1/rerank";	/* Cohere's second version */
 	if (rest == NULL)
 		return decoded;
 	behind = skip_prefix(rest, "/deployments");

@@ -10,7 +10,7 @@
 #include "fcgi/params.h"
 
 struct path {
-	const char	*decoded;	/* "/v1/models/a/b": percent-decoded, mount prefix and trailing slash removed, "/openai/..." as "/v1/..." */
+	const char	*decoded;	/* "/v1/models/a/b": percent-decoded, mount prefix and trailing slash removed, other ways in as "/v1/..." */
 	const char	*raw;		/* the client's own spelling behind the mount prefix, with the query */
 	size_t		 raw_len;	/* without the query */
 	const char	*deployment;	/* of ".../deployments/NAME/...", or NULL */
@@ -24,7 +24,8 @@ struct path {
  *
  * The ways in of Azure's clients lead to the same places: /openai/v1/X and
  * /openai/X are /v1/X, and /openai/deployments/NAME/X as well as
- * /v1/deployments/NAME/X are /v1/X with the deployment apart.
+ * /v1/deployments/NAME/X are /v1/X with the deployment apart. /v2/rerank, where
+ * Cohere's clients look, is /v1/rerank.
  *
  * ERR_BAD_REQUEST: a control character, a "." or ".." segment, a backslash or a
  * broken escape. ERR_PATH: an empty segment or ";", which some servers and

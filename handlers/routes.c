@@ -79,8 +79,6 @@ const struct route routes[] = {
 	CALL("moderations", "moderation"),
 	CALL("chat/moderations", "moderation of a chat (Mistral)"),
 	CALL("rerank", "reranking"),
-	CALL_AT("/v2/rerank", "rerank", model_call_handle,
-	    "reranking, at the path of Cohere's second version"),
 	CALL("reranking", "reranking, as llama.cpp also calls it"),
 	CALL("score", "scores of pairs of texts (vLLM)"),
 	CALL("classify", "classes of texts (vLLM, Jina, Cohere)"),

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 static const char *const roots[] = {
-	"v1", "openai", "health", "echo", "api/keys", NULL
+	"v1", "v2/rerank", "openai", "health", "echo", "api/keys", NULL
 };
 
 enum { PAIRS_MAX = 4 };
@@ -187,6 +187,8 @@ static void
 azures_ways_in_lead_to_the_same_places(void **state)
 {
 	(void)state;
+	assert_uri("/v2/rerank/", "/v1/rerank /v2/rerank/");
+	assert_uri("/v2/rerank/x", "/v2/rerank/x /v2/rerank/x");
 	assert_uri("/openai/v1/models", "/v1/models /openai/v1/models");
 	assert_uri("/openai/files/f", "/v1/files/f /openai/files/f");
 	assert_uri("/openai/responses?api-version=1",
