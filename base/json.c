@@ -90,19 +90,31 @@ value_start(struct json_scan *s, enum json_kind kind, uint64_t offset)
 	}
 }
 
+/* For media: of the value that begins. */
+static inline uint8_t
+name_of_value(const struct json_scan *s)
+{
+	return s->depth > 0 && media_has_name(&s->media) ?
+	    media_name(&s->media, in_object(s), s->depth) : 0;
+}
+
 static const uint8_t *
 bracket_open(struct json_scan *s, bool object, const uint8_t *p, const uint8_t *end)
 {
 	unsigned bit = 1U << s->depth % 8;
 
+	uint64_t offset = offset_of(s, end - p);
+	uint8_t name = name_of_value(s);
+
 	if (s->depth == JSON_DEPTH_MAX)
-		return fail(s, ERR_JSON_DEPTH, offset_of(s, end - p));
-	value_start(s, object ? JSON_OBJECT : JSON_ARRAY, offset_of(s, end - p));
+		return fail(s, ERR_JSON_DEPTH, offset);
+	value_start(s, object ? JSON_OBJECT : JSON_ARRAY, offset);
 	if (object)
 		s->nesting[s->depth / 8] |= (uint8_t)bit;
 	else
 		s->nesting[s->depth / 8] &= (uint8_t)~bit;
 	s->depth++;
+	media_bracket_open(&s->media, object, name, s->depth, offset);
 	s->state = object ? STATE_FIRST_KEY : STATE_FIRST_ITEM;
 	return p + 1;
 }
@@ -111,12 +123,17 @@ static const uint8_t *
 value_open(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 {
 	uint64_t offset = offset_of(s, end - p);
+	uint8_t name;
 
 	switch (*p) {
 	case '"':
 		s->in_key = false;
 		s->state = STATE_STRING;
 		value_start(s, JSON_STRING, offset);
+		s->media.list_start = 0;
+		name = name_of_value(s);
+		if (name != 0)
+			media_string_begin(&s->media, name, s->depth, offset);
 		return p + 1;
 	case '{':
 	case '[':
@@ -128,6 +145,7 @@ value_open(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 		    *p == 'f' ? JSON_FALSE : JSON_TRUE;
 		s->state = STATE_LITERAL;
 		s->sub = 1;
+		s->media.list_start = 0;
 		value_start(s, s->literal, offset);
 		return p + 1;
 	default:
@@ -135,6 +153,7 @@ value_open(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 			return fail(s, ERR_JSON_SYNTAX, offset);
 		s->state = STATE_NUMBER;
 		s->sub = NUMBER_NOTHING;
+		s->media.numbers++;
 		value_start(s, JSON_NUMBER, offset);
 		return p;
 	}
@@ -176,6 +195,7 @@ value_after(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 		return fail(s, ERR_JSON_SYNTAX, offset_of(s, end - p));
 	s->depth--;
 	value_end(s, offset_of(s, end - p) + 1);
+	media_bracket_close(&s->media, offset_of(s, end - p) + 1);
 	return p + 1;
 }
 
@@ -292,6 +312,8 @@ static const uint8_t *
 string_end(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 {
 	if (!s->in_key) {
+		if (s->media.place != 0)
+			media_string_end(&s->media, offset_of(s, end - p) + 1);
 		value_end(s, offset_of(s, end - p) + 1);
 		return p + 1;
 	}
@@ -315,6 +337,25 @@ name_note(struct json_scan *s, const uint8_t *start, const uint8_t *p,
 	    s->is_wanted((const char *)start, (size_t)(p - start));
 }
 
+/* A part of a string ends at P: its name, or bytes that may be a medium's. */
+static inline void
+media_feed(struct json_scan *s, const uint8_t *start, const uint8_t *p,
+    const uint8_t *end)
+{
+	const char *bytes = (const char *)start;
+	size_t n = (size_t)(p - start);
+
+	if (!s->in_key) {
+		if (s->media.place != 0)
+			media_string_piece(&s->media, bytes, n);
+	} else if (p == end)
+		media_name_piece(&s->media, bytes, n);
+	else if (*p == '"')
+		media_name_end(&s->media, bytes, n);
+	else
+		media_name_spoil(&s->media);
+}
+
 static const uint8_t *
 scan_string(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 {
@@ -322,6 +363,7 @@ scan_string(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 
 	p = json_text_skip(p, end, !key_wanted(s));
 	key_add(s, start, (size_t)(p - start));
+	media_feed(s, start, p, end);
 	if (p == end)
 		return p;
 	if (*p == '"') {
@@ -338,6 +380,7 @@ scan_string(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 	if (!utf8_lead(*p, &s->rest))
 		return fail(s, ERR_JSON_UTF8, offset_of(s, end - p));
 	key_add(s, p, 1);
+	s->media.is_dense = false;
 	s->state = STATE_UTF8;
 	return p + 1;
 }
@@ -371,6 +414,8 @@ scan_escape(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 	if (letter == NULL)
 		return fail(s, ERR_JSON_SYNTAX, offset_of(s, end - p));
 	key_add(s, (const uint8_t *)&meanings[letter - letters], 1);
+	if (!s->in_key && s->media.place != 0)
+		media_string_piece(&s->media, letter, 1);
 	s->state = STATE_STRING;
 	return p + 1;
 }

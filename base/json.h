@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/media.h"
 #include "base/utf8.h"
 
 struct buf;
@@ -42,6 +43,7 @@ struct json_scan {
 	enum err		 err;		/* sticky; ERR_NONE while all is well */
 	uint64_t		 err_offset;	/* byte at which it went wrong; a duplicate's name, the text's end */
 	size_t			 err_name;	/* ERR_JSON_DUPLICATE: index into names */
+	struct media		 media;		/* what is no text */
 
 	/*
 	 * Set after json_scan_init, or NULL. Asked about each member's name of N

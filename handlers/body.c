@@ -89,6 +89,8 @@ read_output(struct exchange *x, struct body *b)
 				b->max_output = number;
 		}
 	read_number(x, MEMBER_N, &b->answers);
+	if (read_number(x, MEMBER_BEST_OF, &number) && number > b->answers)
+		b->answers = number;
 }
 
 static enum err
@@ -219,6 +221,8 @@ read_json(struct exchange *x, struct body *b)
 
 	b->has_members = scan->has_members;
 	b->object_start = scan->object_start;
+	b->media_bytes = scan->media.skipped_bytes;
+	b->media_tokens = scan->media.tokens;
 	b->model_start = scan->ranges[MEMBER_MODEL].start;
 	b->model_end = scan->ranges[MEMBER_MODEL].end;
 	if (err != ERR_NONE)

@@ -27,7 +27,9 @@ struct body {
 	const char	*sticky;	/* prompt_cache_key, else user, else what metadata says of it; NULL = nothing */
 	bool		 has_max_output;
 	uint64_t	 max_output;	/* tokens that each answer may have */
-	uint64_t	 answers;	/* that are asked for; 0 = it does not say */
+	uint64_t	 answers;	/* that are to be made; 0 = it does not say */
+	uint64_t	 media_bytes;	/* JSON: no text, but pictures and the like (base/media.h)... */
+	uint64_t	 media_tokens;	/* ...that stand for so many tokens */
 	const struct prompt *prompt;	/* to be put in; NULL = none; not read of the body */
 };
 

@@ -14,6 +14,7 @@ enum { BYTES_PER_TOKEN = 4 };
 
 static const char *const text_paths[] = {
 	"chat/completions", "completions", "messages", "responses",
+	"responses/compact",
 };
 
 static bool
@@ -31,15 +32,25 @@ least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+uint64_t
+estimate_input(const struct body *b, uint64_t bytes)
+{
+	if (b->is_form)
+		return 0;
+	bytes -= least(bytes, b->media_bytes);
+	return bytes / BYTES_PER_TOKEN + (bytes % BYTES_PER_TOKEN != 0) +
+	    b->media_tokens;
+}
+
 /* What the provider gets to read. */
 static uint64_t
-estimate_input(const struct exchange *x, const struct body *b)
+count_bytes(const struct exchange *x, const struct body *b)
 {
 	uint64_t bytes = x->body.len;
 
 	for (size_t i = 0; b->prompt != NULL && i < b->prompt->count; i++)
 		bytes += b->prompt->texts[i]->len;
-	return bytes / BYTES_PER_TOKEN;
+	return bytes;
 }
 
 static uint64_t
@@ -59,7 +70,7 @@ estimate_make(const struct exchange *x, const struct body *b,
 
 	if (b->is_form)
 		return ask;
-	ask.input_tokens = estimate_input(x, b);
+	ask.input_tokens = estimate_input(b, count_bytes(x, b));
 	if (generates_text(api_path))
 		ask.output_tokens = estimate_output(b);
 	return ask;

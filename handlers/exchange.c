@@ -37,6 +37,7 @@ const char *const exchange_members[MEMBER__MAX] = {
 	[MEMBER_MAX_COMPLETION] = "max_completion_tokens",
 	[MEMBER_MAX_TOKENS] = "max_tokens",
 	[MEMBER_MAX_OUTPUT] = "max_output_tokens", [MEMBER_N] = "n",
+	[MEMBER_BEST_OF] = "best_of",
 	[MEMBER_MESSAGES] = "messages",
 	[MEMBER_INSTRUCTIONS] = "instructions", [MEMBER_SYSTEM] = "system",
 	[MEMBER_METADATA] = "metadata",

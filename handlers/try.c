@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "gateway/metrics.h"
 #include "handlers/body.h"
+#include "handlers/estimate.h"
 #include "handlers/route.h"
 #include "upstream/retry_after.h"
 
@@ -399,8 +400,9 @@ try_usage(const struct try *t, struct usage *usage)
 	bool	 sent = t->attempt != NULL && attempt_is_asked(t->attempt) &&
 		    attempt_has_sent(t->attempt);
 
-	meter_usage(&t->meter, t->body.len, t->order->counts && sent &&
-	    t->record->status < 400, usage);
+	meter_usage(&t->meter, t->order->body == NULL ? 0 :
+	    estimate_input(t->order->body, t->body.len),
+	    t->order->counts && sent && t->record->status < 400, usage);
 }
 
 void

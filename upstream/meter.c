@@ -114,10 +114,11 @@ usage_read(void *arg, const char *object, size_t n, bool in_message)
 }
 
 static void
-words_add(struct meter *m, uint64_t bytes)
+words_add(struct meter *m, uint64_t bytes, uint64_t media_tokens)
 {
 	m->output_bytes += bytes;
-	m->has_words |= bytes > 0;
+	m->media_tokens += media_tokens;
+	m->has_words |= bytes > 0 || media_tokens > 0;
 }
 
 void
@@ -128,7 +129,7 @@ meter_event(struct meter *m, const char *data, size_t n)
 
 	m->usage_only = false;
 	if (peek_glance(data, n, &output_bytes)) {
-		words_add(m, output_bytes);
+		words_add(m, output_bytes, 0);
 		return;
 	}
 	peek_init(&peek);
@@ -136,7 +137,7 @@ meter_event(struct meter *m, const char *data, size_t n)
 	peek.arg = m;
 	peek_feed(&peek, data, n);
 	if (!peek.is_summary)
-		words_add(m, peek.output_bytes);
+		words_add(m, peek.output_bytes, peek.media_tokens);
 	m->usage_only = peek.has_usage && !peek.has_choices &&
 	    meter_is_usage_only(data, n);
 	peek_fini(&peek);
@@ -153,7 +154,7 @@ meter_event_end(struct meter *m)
 {
 	m->usage_only = false;
 	if (!m->answer.is_summary)
-		words_add(m, m->answer.output_bytes);
+		words_add(m, m->answer.output_bytes, m->answer.media_tokens);
 	peek_fini(&m->answer);
 	answer_init(m);
 }
@@ -182,6 +183,13 @@ tokens_of(uint64_t bytes)
 	    METER_TOKENS_MAX);
 }
 
+/* Did a model's words go by? */
+static bool
+has_words(const struct meter *m)
+{
+	return m->has_words || m->answer.output_bytes > 0;
+}
+
 /* Does a usage of nothing but zeros stand beside output that went by? */
 static bool
 is_blank(const struct meter *m)
@@ -190,8 +198,19 @@ is_blank(const struct meter *m)
 
 	for (size_t i = 0; i < METER__MAX; i++)
 		any |= m->counts[i];
-	return any == 0 && (m->has_words || m->answer.output_bytes > 0 ||
-	    m->answer.has_vectors);
+	return any == 0 && (has_words(m) || m->answer.has_vectors);
+}
+
+static uint64_t
+estimate_output(const struct meter *m)
+{
+	uint64_t bytes = m->output_bytes -
+	    min(m->output_bytes, m->answer.media_bytes);
+
+	if (m->answer.has_vectors && !has_words(m))
+		return 0;
+	return min(tokens_of(bytes) + m->media_tokens +
+	    m->answer.media_tokens, METER_TOKENS_MAX);
 }
 
 /*
@@ -201,7 +220,7 @@ is_blank(const struct meter *m)
  * what they do not know.
  */
 static enum usage_source
-sums(const struct meter *m, uint64_t request_bytes, uint64_t *input,
+sums(const struct meter *m, uint64_t input_tokens, uint64_t *input,
     uint64_t *output)
 {
 	bool is_told = !is_blank(m);
@@ -221,9 +240,9 @@ sums(const struct meter *m, uint64_t request_bytes, uint64_t *input,
 		has_input = true;
 	}
 	if (!has_input)
-		*input = tokens_of(request_bytes);
+		*input = min(input_tokens, METER_TOKENS_MAX);
 	if (!is_final)
-		*output = max(*output, tokens_of(m->output_bytes));
+		*output = max(*output, estimate_output(m));
 	if (has_input && is_final)
 		return USAGE_REPORTED;
 	return has_input || has_output ? USAGE_PARTIAL : USAGE_ESTIMATED;
@@ -277,11 +296,11 @@ split_output(const struct meter *m, uint64_t input, uint64_t output,
 }
 
 void
-meter_usage(const struct meter *m, uint64_t request_bytes, bool counts,
+meter_usage(const struct meter *m, uint64_t input_tokens, bool counts,
     struct usage *usage)
 {
 	uint64_t input, output;
-	enum usage_source source = sums(m, request_bytes, &input, &output);
+	enum usage_source source = sums(m, input_tokens, &input, &output);
 
 	*usage = (struct usage){ .source = USAGE_NONE };
 	if (source == USAGE_ESTIMATED && !counts)

@@ -37,6 +37,7 @@ struct meter {
 	/* private */
 	struct peek	 answer;	/* one that is no stream, or a stream's long event */
 	uint64_t	 output_bytes;
+	uint64_t	 media_tokens;	/* of events; the answer has its own */
 	uint64_t	 counts[METER__MAX];
 	bool		 is_known[METER__MAX];
 	bool		 is_begun;	/* the output's count is that of a stream's beginning */
@@ -60,11 +61,12 @@ void	meter_event_end(struct meter *);
 void	meter_feed(struct meter *, const char *bytes, size_t n);
 
 /*
- * What it comes to so far. REQUEST_BYTES: size of the request's JSON body, for
- * an estimate of four bytes a token; COUNTS: such a call has tokens at all, so
- * there is something to estimate.
+ * What it comes to so far. INPUT_TOKENS: an estimate, for where the provider does
+ * not tell it; COUNTS: such a call has tokens at all, so there is something to
+ * estimate. Of the output four bytes are a token, pictures and sound count by
+ * base/media.h, and vectors nothing.
  */
-void	meter_usage(const struct meter *, uint64_t request_bytes, bool counts,
+void	meter_usage(const struct meter *, uint64_t input_tokens, bool counts,
 	    struct usage *);
 
 /*

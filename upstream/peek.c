@@ -6,26 +6,33 @@
 #include <limits.h>
 #include <string.h>
 
+#include "base/media.h"
+
 enum {
 	NAME_MAX_BYTES = 17, NAMES_MAX = 5,
-	WORD_MAX_BYTES = sizeof ((struct peek *)NULL)->word
+	WORD_MAX_BYTES = sizeof ((struct peek *)NULL)->word,
+	MEDIUM_MIN_BYTES = 1024		/* a shorter string is a link, or an id */
 };
 
 enum name {
 	NAME_NONE,
 	NAME_CHOICES, NAME_ERROR, NAME_FINISH, NAME_MESSAGE, NAME_OUTPUT,
-	NAME_RESPONSE, NAME_TYPE, NAME_USAGE, NAME_VECTOR
+	NAME_PICTURE, NAME_RESPONSE, NAME_SOUND, NAME_TYPE, NAME_USAGE,
+	NAME_VECTOR
 };
 
 /* By length, so that most members cost no comparison. */
 static const struct { const char *text; enum name name; } names[NAME_MAX_BYTES + 1][NAMES_MAX] = {
-	[4] = { { "type", NAME_TYPE }, { "text", NAME_OUTPUT } },
+	[3] = { { "url", NAME_PICTURE } },
+	[4] = { { "type", NAME_TYPE }, { "text", NAME_OUTPUT },
+	    { "data", NAME_SOUND } },
 	[5] = { { "usage", NAME_USAGE }, { "error", NAME_ERROR },
 	    { "delta", NAME_OUTPUT }, { "input", NAME_OUTPUT } },
-	[6] = { { "x_groq", NAME_RESPONSE } },
+	[6] = { { "x_groq", NAME_RESPONSE }, { "result", NAME_PICTURE } },
 	[7] = { { "choices", NAME_CHOICES }, { "content", NAME_OUTPUT },
 	    { "message", NAME_MESSAGE }, { "refusal", NAME_OUTPUT } },
-	[8] = { { "response", NAME_RESPONSE }, { "thinking", NAME_OUTPUT } },
+	[8] = { { "response", NAME_RESPONSE }, { "thinking", NAME_OUTPUT },
+	    { "b64_json", NAME_PICTURE } },
 	[9] = { { "arguments", NAME_OUTPUT }, { "reasoning", NAME_OUTPUT },
 	    { "embedding", NAME_VECTOR } },
 	[12] = { { "partial_json", NAME_OUTPUT } },
@@ -161,11 +168,23 @@ type_note(struct peek *k, enum type type)
 	k->is_summary |= type == TYPE_SUMMARY || type == TYPE_FAILED;
 }
 
+/* A long string that begins with TEXT stands where a picture or sound does. */
+static void
+medium_end(struct peek *k, enum media_kind kind, const char *text, size_t n)
+{
+	k->media_bytes += k->string_bytes;
+	k->media_tokens += media_weigh(kind, text, n, k->string_bytes);
+}
+
 static void
 string_end(struct peek *k, const char *text, size_t n)
 {
 	if (!k->in_value)
 		k->name = (uint8_t)name_find(text, n);
+	else if (k->string_bytes > MEDIUM_MIN_BYTES && k->key == NAME_PICTURE)
+		medium_end(k, MEDIA_PICTURE, text, n);
+	else if (k->string_bytes > MEDIUM_MIN_BYTES && k->key == NAME_SOUND)
+		medium_end(k, MEDIA_WAVE, text, n);
 	else if (k->key == NAME_TYPE && k->depth == 1)
 		type_note(k, type_of(text, n));
 }
@@ -218,6 +237,7 @@ string_read(struct peek *k, const char *p, const char *end)
 		k->escaped = !k->escaped;
 		p++;
 	}
+	k->string_bytes += (size_t)(p - start);
 	if (k->in_value && k->key == NAME_OUTPUT)
 		k->output_bytes += (size_t)(p - start);
 	if (p == end || k->word_len > 0)
@@ -276,6 +296,7 @@ token_read(struct peek *k, const char *bytes, const char *p)
 	switch (c) {
 	case '"':
 		k->in_string = true;
+		k->string_bytes = 0;
 		k->word_len = 0;
 		break;
 	case ':':
@@ -362,6 +383,8 @@ glance_member(const char *data, const char *close, uint32_t tail,
 	case TAIL('e', 'n', 't', 's'):
 	case TAIL('n', 'i', 'n', 'g'):
 	case TAIL('j', 's', 'o', 'n'):
+	case TAIL('"', 'u', 'r', 'l'):
+	case TAIL('s', 'u', 'l', 't'):
 		break;
 	default:
 		return true;
@@ -376,6 +399,8 @@ glance_member(const char *data, const char *close, uint32_t tail,
 		return type_of(value, (size_t)(stop - value)) == TYPE_OTHER;
 	if (is_output_name(data, close))
 		*output_bytes += (size_t)(stop - value);
+	else
+		return stop - value <= MEDIUM_MIN_BYTES;
 	return true;
 }
 

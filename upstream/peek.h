@@ -29,6 +29,8 @@ struct peek {
 
 	/* what was found so far */
 	uint64_t	 output_bytes;	/* of strings with a model's output, as they are written */
+	uint64_t	 media_bytes;	/* of strings with pictures or sound, which are no words... */
+	uint64_t	 media_tokens;	/* ...but stand for so many tokens */
 	bool		 has_usage;	/* the top level's "usage" is an object */
 	bool		 has_choices;	/* there is an object in the top level's "choices" */
 	bool		 has_finish;	/* the finish_reason of a choice is not null */
@@ -47,6 +49,7 @@ struct peek {
 	bool		 value_next;	/* a colon was the last token */
 	bool		 in_string, in_value, escaped;
 	bool		 in_message, too_long;
+	size_t		 string_bytes;	/* of the open string so far */
 	uint8_t		 word_len;
 	char		 word[48];	/* beginning of a string that came in pieces */
 };

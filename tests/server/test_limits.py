@@ -334,6 +334,37 @@ def test_an_estimate_above_a_budget_does_not_starve(limited, upstream):
               "what the one before has reserved")
 
 
+def test_pictures_are_not_reserved_as_words(limited, upstream):
+    """600 kB of JPEG are 200000 bytes / 4 of base64, and a thousand tokens."""
+    client = limited("--tpm", "50000", "--day-tokens", "20000")
+    picture = {"type": "image_url", "image_url": {
+        "url": "data:image/jpeg;base64," + "QUJD" * 200000}}
+    upstream.script = holds
+    message = {"role": "user", "content": [picture]}
+    streams = [client.open("POST", PATH, {
+        "model": "m", "stream": True, "max_tokens": 300,
+        "messages": [message]}).wait_head() for _ in range(4)]
+    assert [stream.status for stream in streams] == [200] * 4
+    assert remaining(streams[-1]) > 40000
+    for x, stream in zip(upstream.requests[-4:], streams):
+        end_stream(x, 1110)
+        stream.finish()
+
+
+def test_all_answers_that_are_asked_for_are_reserved(limited, upstream):
+    client = limited("--tpm", "10000")
+    for more, tokens in [({"n": 3}, 300), ({"best_of": 4}, 400),
+                         ({"n": 2, "best_of": 5}, 500)]:
+        upstream.script = holds
+        stream = open_stream(client, max_tokens=100, **more)
+        head = stream.wait_head()
+        assert 9900 - tokens < remaining(head) < 10000 - tokens + 200
+        end_stream(upstream.requests[-1], 1)
+        stream.finish()
+        upstream.script = says(1)
+        until(lambda: remaining(chat(client, max_tokens=1)) > 9900, "all")
+
+
 def seconds_of_today_left():
     now = datetime.now(timezone.utc)
     end = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0)

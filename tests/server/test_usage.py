@@ -314,6 +314,51 @@ def test_client_that_leaves_without_usage(server, client, a):
     assert found[0] > 0 and found[3] > 0
 
 
+PICTURE = "data:image/jpeg;base64," + "QUJD" * 150000
+
+
+@pytest.mark.parametrize("path, members", [
+    ("chat/completions", {"messages": [{"role": "user", "content": [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": {"url": PICTURE}}]}]}),
+    ("messages", {"messages": [{"role": "user", "content": [
+        {"type": "image", "source": {
+            "type": "base64", "media_type": "image/jpeg",
+            "data": PICTURE[23:]}}]}]}),
+    ("responses", {"input": [{"role": "user", "content": [
+        {"type": "input_image", "image_url": PICTURE}]}]})],
+    ids=["chat", "messages", "responses"])
+def test_pictures_are_not_estimated_as_words(server, client, a, path,
+                                             members):
+    a.script = sends(word("many words " * 20), DONE)
+    reply = client.post(f"/v1/{path}", {"model": "priced", "stream": True,
+                                        **members})
+    source, found = usage(server, reply)
+    assert source == "estimated"
+    assert 1100 < found[0] < 1200
+    assert 0.002 < cost(server, reply) < 0.004
+
+
+def test_pictures_in_answers_are_not_estimated_as_words(server, client, a):
+    a.script = lambda x: x.json({"choices": [{"message": {
+        "content": "Here it is.", "images": [
+            {"type": "image_url", "image_url": {"url": PICTURE}}]}}]})
+    source, found = usage(server, ask(client, "chat/completions"))
+    assert source == "estimated"
+    assert 1100 < found[3] < 1200
+
+
+def test_vectors_are_no_output(server, client, a):
+    a.script = lambda x: x.json({"data": [{"embedding": [0.25] * 1000}]})
+    reply = ask(client, "embeddings", "asis")
+    assert usage(server, reply)[1][3] == 0
+    a.script = lambda x: x.json({"data": [{"embedding": [0.25]}]})
+    reply = client.post("/v1/embeddings", {"model": "asis",
+                                           "input": [12345] * 1000})
+    source, found = usage(server, reply)
+    assert source == "estimated" and 1000 <= found[0] < 1020
+
+
 def test_cut_message_is_partial(server, client, a):
     """The input was reported at the start, the output never was."""
     a.script = sends(message_start(), text_delta("many words " * 20),

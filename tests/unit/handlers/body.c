@@ -530,6 +530,9 @@ what_may_be_answered_is_read(void **state)
 		{ "{\"model\":\"m\"}", false, 0, 0 },
 		{ "{\"model\":\"m\",\"max_tokens\":12,\"n\":3}", true, 12, 3 },
 		{ "{\"model\":\"m\",\"max_tokens\":0}", true, 0, 0 },
+		{ "{\"model\":\"m\",\"n\":3,\"best_of\":5}", false, 0, 5 },
+		{ "{\"best_of\":2,\"model\":\"m\",\"n\":3}", false, 0, 3 },
+		{ "{\"model\":\"m\",\"best_of\":4}", false, 0, 4 },
 		{ "{\"model\":\"m\",\"max_output_tokens\":1,\"max_tokens\":2,"
 		  "\"max_completion_tokens\":3}", true, 3, 0 },
 		{ "{\"model\":\"m\",\"max_completion_tokens\":1,"

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "base/media.h"
+
 #define CHAT(usage) "{\"id\":\"c\",\"choices\":[{\"index\":0,\"message\":{\"content\":\"Hi\"}}],\"usage\":" usage "}"
 #define ONLY(usage) "{\"choices\":[],\"usage\":" usage "}"
 #define WORDS "{\"choices\":[{\"index\":0,\"delta\":{\"content\":\"12345678\"},\"finish_reason\":null}],\"usage\":null}"
@@ -18,7 +20,7 @@
 #define DELTA(usage) "{\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":" usage "}"
 #define RESPONSE(type, usage) "{\"type\":\"response." type "\",\"response\":{\"output\":[{\"content\":[{\"text\":\"12345678\"}]}],\"usage\":" usage ",\"metadata\":{}}}"
 
-enum { REQUEST_BYTES = 400 };		/* an estimate of 100 */
+enum { INPUT_TOKENS = 100 };		/* an estimate */
 
 /* Input, read from the cache, written to it, output, reasoning. */
 #define REPORTED(...) { USAGE_REPORTED, __VA_ARGS__ }
@@ -81,7 +83,7 @@ static const struct { const char *text; struct usage usage; } answers[] = {
 	{ CHAT("{\"prompt_tokens\":10,\"completion_tokens\":0,\"total_tokens\":15}"), REPORTED(10, 0, 0, 0, 5) },
 	{ CHAT("{\"input_tokens\":0,\"cache_read_input_tokens\":9,\"output_tokens\":5}"), REPORTED(0, 9, 0, 5, 0) },
 	{ "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":8,\"completion_tokens\":0,\"total_tokens\":8}}", REPORTED(8, 0, 0, 0, 0) },
-	{ "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":0,\"total_tokens\":0}}", ESTIMATED(100, 0, 0, 19, 0) },
+	{ "{\"data\":[{\"embedding\":[1]}],\"usage\":{\"prompt_tokens\":0,\"total_tokens\":0}}", ESTIMATED(100, 0, 0, 0, 0) },
 	{ "{\"choices\":[],\"usage\":{\"prompt_tokens\":0,\"completion_tokens\":0,\"total_tokens\":0}}", REPORTED(0, 0, 0, 0, 0) },
 
 	/* Nothing is told. */
@@ -181,7 +183,7 @@ answers_are_read_in_every_split(void **state)
 			meter_init(&m);
 			feed(&m, text, cut);
 			feed(&m, text + cut, n - cut);
-			meter_usage(&m, REQUEST_BYTES, true, &usage);
+			meter_usage(&m, INPUT_TOKENS, true, &usage);
 			compare(&usage, &answers[i].usage, text);
 			meter_fini(&m);
 		}
@@ -199,7 +201,7 @@ streams_are_read(void **state)
 		meter_init(&m);
 		for (size_t k = 0; k < 6 && streams[i].events[k] != NULL; k++)
 			note(&m, streams[i].events[k]);
-		meter_usage(&m, REQUEST_BYTES, true, &usage);
+		meter_usage(&m, INPUT_TOKENS, true, &usage);
 		compare(&usage, &streams[i].usage, streams[i].events[0]);
 		meter_fini(&m);
 	}
@@ -234,9 +236,76 @@ follow(const char *const *events, size_t count, const struct usage *expected)
 	meter_init(&m);
 	for (size_t i = 0; i < count; i++)
 		note(&m, events[i]);
-	meter_usage(&m, REQUEST_BYTES, true, &usage);
+	meter_usage(&m, INPUT_TOKENS, true, &usage);
 	compare(&usage, expected, events[count - 1]);
 	meter_fini(&m);
+}
+
+static size_t
+expand(const char *text, char *out)
+{
+	char	*p = out;
+
+	for (; *text != '\0'; text++) {
+		if (*text != '@') {
+			*p++ = *text;
+			continue;
+		}
+		memset(p, 'x', 1 << 20);
+		p += 1 << 20;
+	}
+	return (size_t)(p - out);
+}
+
+/* Of @, which is a megabyte in base64. */
+static void
+what_is_no_text_is_estimated_as_such(void **state)
+{
+	static const struct { const char *answer, *event; uint64_t output; }
+	cases[] = {
+		{ "{\"choices\":[{\"message\":{\"images\":[{\"image_url\":{\"url\":\"data:image/png;base64,@\"}}]}}]}", NULL, 16 + MEDIA_PICTURE_TOKENS },
+		{ "{\"data\":[{\"b64_json\":\"@\"},{\"b64_json\":\"@\"}]}", NULL, 11 + 2 * MEDIA_PICTURE_TOKENS },
+		{ "{\"output\":[{\"type\":\"image_generation_call\",\"result\":\"@\"}]}", NULL, 15 + MEDIA_PICTURE_TOKENS },
+		{ "{\"choices\":[{\"message\":{\"audio\":{\"data\":\"@\"}}}]}", NULL, 12 + 787 },
+		{ "{\"data\":[{\"embedding\":\"@\"}]}", NULL, 0 },
+		{ "{\"choices\":[{\"message\":{\"content\":\"@\"}}]}", NULL, 262144 + 10 },
+		{ NULL, "{\"choices\":[{\"delta\":{\"content\":\"12345678\",\"images\":[{\"image_url\":{\"url\":\"data:image/png;base64,@\"}}]}}]}", 2 + MEDIA_PICTURE_TOKENS },
+		{ NULL, "{\"choices\":[{\"delta\":{\"audio\":{\"data\":\"@\"}}}]}", 787 },
+		{ NULL, "{\"choices\":[{\"delta\":{\"content\":\"@\"}}]}", 262144 },
+		{ NULL, "{\"type\":\"response.output_item.done\",\"item\":{\"result\":\"@\"}}", 0 },
+	};
+	char	*text = malloc(4 << 20);
+	struct usage usage;
+	struct meter m;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (size_t step = 7; step < 5 << 20; step = step * 1000 + 1) {
+			const char *what = cases[i].answer != NULL ?
+			    cases[i].answer : cases[i].event;
+			size_t n = expand(what, text);
+
+			meter_init(&m);
+			for (size_t at = 0; at < n; at += step)
+				(cases[i].answer != NULL ? meter_feed :
+				    meter_event_piece)(&m, text + at,
+				    n - at < step ? n - at : step);
+			if (cases[i].answer == NULL)
+				meter_event_end(&m);
+			meter_usage(&m, INPUT_TOKENS, true, &usage);
+			compare(&usage, &(struct usage)ESTIMATED(100, 0, 0,
+			    cases[i].output, 0), what);
+			meter_fini(&m);
+			if (cases[i].answer != NULL)
+				continue;
+			meter_init(&m);
+			meter_event(&m, text, n);
+			meter_usage(&m, INPUT_TOKENS, true, &usage);
+			compare(&usage, &(struct usage)ESTIMATED(100, 0, 0,
+			    cases[i].output, 0), what);
+			meter_fini(&m);
+		}
+	free(text);
 }
 
 /* Wherever they stand, and also of two that tell one half each. */
@@ -283,10 +352,10 @@ calls_without_tokens_have_no_estimate(void **state)
 	(void)state;
 	meter_init(&m);
 	feed(&m, "ID3 sound", 9);
-	meter_usage(&m, REQUEST_BYTES, false, &usage);
+	meter_usage(&m, INPUT_TOKENS, false, &usage);
 	compare(&usage, &none, "sound");
 	note(&m, ONLY("{\"input_tokens\":1,\"output_tokens\":2}"));
-	meter_usage(&m, REQUEST_BYTES, false, &usage);
+	meter_usage(&m, INPUT_TOKENS, false, &usage);
 	compare(&usage, &told, "told all the same");
 	meter_fini(&m);
 }
@@ -331,22 +400,6 @@ static const struct { const char *text; bool is_told; } long_events[] = {
 	{ "{\"content\":[{\"input\":{\"y\":\"@\"," TOLD "}}]}", false },
 	{ "{\"choices\":[{\"message\":{\"y\":\"@\"," TOLD "}}]}", false },
 };
-
-static size_t
-expand(const char *text, char *out)
-{
-	char	*p = out;
-
-	for (; *text != '\0'; text++) {
-		if (*text != '@') {
-			*p++ = *text;
-			continue;
-		}
-		memset(p, 'x', 1 << 20);
-		p += 1 << 20;
-	}
-	return (size_t)(p - out);
-}
 
 static void
 usage_is_found_anywhere_in_a_long_event(void **state)
@@ -432,7 +485,7 @@ a_long_answer_is_not_kept(void **state)
 	assert_int_equal(m.answer.object.size, 0);
 	note(&m, ONLY("{\"input_tokens\":1}"));
 	feed(&m, "\",\"usage\":{\"output_tokens\":2}}", 30);
-	meter_usage(&m, REQUEST_BYTES, true, &usage);
+	meter_usage(&m, INPUT_TOKENS, true, &usage);
 	compare(&usage, &told, "after a long string");
 	meter_fini(&m);
 }
@@ -443,6 +496,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_are_read_in_every_split),
 		cmocka_unit_test(streams_are_read),
+		cmocka_unit_test(what_is_no_text_is_estimated_as_such),
 		cmocka_unit_test(zeros_erase_nothing),
 		cmocka_unit_test(the_larger_of_each_count_stays),
 		cmocka_unit_test(calls_without_tokens_have_no_estimate),
