@@ -2,10 +2,12 @@
 
 #include "base/disposition.h"
 
+#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/http.h"
+#include "base/utf8.h"
 
 static const char not_form_data[] =
 	"The Content-Disposition of a part of the multipart body is not form-data.";
@@ -14,50 +16,41 @@ static const char two_names[] =
 	"A part of the multipart body has more than one name.";
 static const char extended_name[] = "The name of a part of the multipart body "
 	"is given as name*, which form-data does not have.";
+static const char escaped_name[] = "The name of a part of the multipart body "
+	"has escapes, quotes or bytes that are no UTF-8, which parsers read "
+	"differently.";
 static const char malformed[] =
 	"The Content-Disposition of a part of the multipart body is not well-formed.";
 
-/* Undo the escapes of a quoted string, in place. Returns the new length. */
-static size_t
-unescape_backslashes(char *text, size_t n)
+static bool
+is_hex(char c)
 {
-	size_t out = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		if (text[i] == '\\' && i + 1 < n)
-			i++;
-		text[out++] = text[i];
-	}
-	return out;
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'f');
 }
 
-static int
-hex_digit(char c)
+/*
+ * Are there readers that make another NAME of it? Of backslashes some make
+ * nothing, some what follows; browsers write percent signs that few undo; PHP
+ * takes off single quotes; Java's mail libraries decode RFC 2047's words; and
+ * who decodes bytes that are no UTF-8 may drop them.
+ */
+static bool
+is_escaped(struct param_text name)
 {
-	static const char digits[] = "0123456789abcdef";
-	const char *digit = memchr(digits, c >= 'A' ? c | 0x20 : c, 16);
+	const unsigned char *p = (const unsigned char *)name.p;
+	size_t n;
 
-	return digit == NULL ? -1 : (int)(digit - digits);
-}
-
-/* Browsers write %22, %0D and %0A; who writes more than that hides something. */
-static size_t
-unescape_percents(char *text, size_t n)
-{
-	size_t out = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		char c = text[i];
-
-		if (c == '%' && n - i > 2 && hex_digit(text[i + 1]) >= 0 &&
-		    hex_digit(text[i + 2]) >= 0) {
-			c = (char)(hex_digit(text[i + 1]) << 4 |
-			    hex_digit(text[i + 2]));
-			i += 2;
-		}
-		text[out++] = c;
+	for (; name.n > 0; p += n, name.n -= n) {
+		n = utf8_length(p, name.n);
+		if (n == 0 || *p == '\\' || *p == '\'' || *p == '"')
+			return true;
+		if (*p == '%' && name.n > 2 && is_hex((char)p[1]) &&
+		    is_hex((char)p[2]))
+			return true;
+		if (*p == '=' && name.n > 1 && p[1] == '?')
+			return true;
 	}
-	return out;
+	return false;
 }
 
 /*
@@ -85,9 +78,8 @@ names_count(struct param_text text)
 }
 
 const char *
-disposition_parse(char *value, size_t n, struct param_text *name)
+disposition_parse(struct param_text rest, struct param_text *name)
 {
-	struct param_text rest = { value, n };
 	unsigned names = names_count(rest);
 	enum param_result result;
 	struct param param;
@@ -112,7 +104,5 @@ disposition_parse(char *value, size_t n, struct param_text *name)
 		return no_name;
 	if (names > 1)
 		return two_names;
-	value += name->p - value;
-	name->n = unescape_percents(value, unescape_backslashes(value, name->n));
-	return NULL;
+	return is_escaped(*name) ? escaped_name : NULL;
 }

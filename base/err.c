@@ -30,6 +30,12 @@ static const struct err_info infos[ERR__MAX] = {
 	[ERR_JSON_DUPLICATE] = { "json_duplicate", 400, REQUEST,
 	    "duplicate_member", NULL,
 	    "A member of the request body appears twice." },
+	[ERR_JSON_SPELLING] = { "json_spelling", 400, REQUEST,
+	    "duplicate_member", NULL, "A member of the request body has a name "
+	    "that some providers read as another." },
+	[ERR_JSON_NAME] = { "json_name", 400, REQUEST, "invalid_json", NULL,
+	    "A member of the request body has a name that holds U+0000, or is "
+	    "called __proto__." },
 	[ERR_JSON_TRUNCATED] = { "json_truncated", 400, REQUEST,
 	    "invalid_json", NULL, "The request body ends in mid-JSON." },
 	[ERR_MULTIPART] = { "multipart", 400, REQUEST, "invalid_multipart",

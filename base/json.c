@@ -4,6 +4,7 @@
 #include "base/json.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/json_text.h"
@@ -40,11 +41,18 @@ void
 json_scan_init(struct json_scan *s, const char *const *names, size_t count)
 {
 	assert(count <= JSON_WATCH_MAX);
-	memset(s, 0, sizeof *s);
+	memset(s, 0, offsetof(struct json_scan, key));
 	s->names = names;
 	s->name_count = count;
 	s->watching = -1;
 	s->state = STATE_START;
+}
+
+void
+json_scan_init_strict(struct json_scan *s, const struct spelling *spelling)
+{
+	json_scan_init(s, spelling->names, spelling->count);
+	s->spelling = spelling;
 }
 
 /* Offset in the whole text of the byte that stands LEFT before the feed's end. */
@@ -247,10 +255,10 @@ key_wanted(const struct json_scan *s)
 static void
 key_put(struct json_scan *s, const uint8_t *p, size_t n)
 {
-	if (s->key_len + n > JSON_KEY_MAX) {
-		s->key_len = JSON_KEY_MAX + 1;
-		return;
-	}
+	size_t room = sizeof s->key - s->key_len;
+
+	if (n > room)
+		n = room;
 	memcpy(s->key + s->key_len, p, n);
 	s->key_len += (uint8_t)n;
 }
@@ -298,19 +306,45 @@ key_add_escaped(struct json_scan *s)
 		key_put_code(s, s->hex);
 }
 
-static int
-key_find(const struct json_scan *s)
+static enum spelling_match
+key_find_as_it_is(const struct json_scan *s, size_t *index)
 {
 	for (size_t i = 0; i < s->name_count; i++)
 		if (strlen(s->names[i]) == s->key_len &&
-		    memcmp(s->names[i], s->key, s->key_len) == 0)
-			return (int)i;
-	return -1;
+		    memcmp(s->names[i], s->key, s->key_len) == 0) {
+			*index = i;
+			return SPELLING_EXACT;
+		}
+	return SPELLING_NONE;
+}
+
+/* The name of a member of the top level is complete. */
+static enum err
+key_end(struct json_scan *s)
+{
+	size_t index = 0;
+	enum spelling_match match;
+
+	key_flush(s);
+	match = s->spelling == NULL ? key_find_as_it_is(s, &index) :
+	    spelling_find(s->spelling, s->key, s->key_len, &index);
+	s->watching = -1;
+	if (match == SPELLING_NONE)
+		return ERR_NONE;
+	if (match == SPELLING_EXACT && s->ranges[index].kind == JSON_ABSENT) {
+		s->watching = (int)index;
+		return ERR_NONE;
+	}
+	s->err_name = index;
+	return match == SPELLING_FORBIDDEN ? ERR_JSON_NAME :
+	    match == SPELLING_OTHER ? ERR_JSON_SPELLING : ERR_JSON_DUPLICATE;
 }
 
 static const uint8_t *
 string_end(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 {
+	enum err err;
+
 	if (!s->in_key) {
 		if (s->media.place != 0)
 			media_string_end(&s->media, offset_of(s, end - p) + 1);
@@ -320,12 +354,8 @@ string_end(struct json_scan *s, const uint8_t *p, const uint8_t *end)
 	s->state = STATE_COLON;
 	if (s->depth > 1)
 		return p + 1;
-	key_flush(s);
-	s->watching = key_find(s);
-	if (s->watching < 0 || s->ranges[s->watching].kind == JSON_ABSENT)
-		return p + 1;
-	s->err_name = (size_t)s->watching;
-	return fail(s, ERR_JSON_DUPLICATE, s->key_start);
+	err = key_end(s);
+	return err == ERR_NONE ? p + 1 : fail(s, err, s->key_start);
 }
 
 /* A name ends at P; what is here of it begins at START. */

@@ -13,11 +13,16 @@
 
 #include "base/err.h"
 #include "base/media.h"
+#include "base/spelling.h"
 #include "base/utf8.h"
 
 struct buf;
 
-enum { JSON_DEPTH_MAX = 1000, JSON_WATCH_MAX = 16, JSON_KEY_MAX = 32 };
+enum {
+	JSON_DEPTH_MAX = 1000,
+	JSON_WATCH_MAX = 24,
+	JSON_KEY_MAX = SPELLING_TEXT_MAX /* bytes of a watched name */
+};
 
 enum json_kind {
 	JSON_ABSENT,
@@ -33,7 +38,7 @@ struct json_range {			/* raw bytes [start, end) of a member's value */
 };
 
 /*
- * Fields below "private" belong to json.c. Small enough (< 1 KB) to live in
+ * Fields below "private" belong to json.c. Small enough (some 1200 bytes) to live in
  * a request; no allocation, so nothing to free.
  */
 struct json_scan {
@@ -41,8 +46,8 @@ struct json_scan {
 	uint64_t		 object_start;	/* offset of the top-level '{' */
 	bool			 has_members;	/* something other than '}' followed it */
 	enum err		 err;		/* sticky; ERR_NONE while all is well */
-	uint64_t		 err_offset;	/* byte at which it went wrong; a duplicate's name, the text's end */
-	size_t			 err_name;	/* ERR_JSON_DUPLICATE: index into names */
+	uint64_t		 err_offset;	/* byte at which it went wrong; the name that is, the text's end */
+	size_t			 err_name;	/* ERR_JSON_DUPLICATE, ERR_JSON_SPELLING: index into names */
 	struct media		 media;		/* what is no text */
 
 	/*
@@ -56,6 +61,7 @@ struct json_scan {
 	/* private */
 	const char *const	*names;
 	size_t			 name_count;
+	const struct spelling	*spelling;	/* NULL: names are compared as they are */
 	uint64_t		 offset;	/* of the end of what was fed */
 	uint64_t		 key_start;
 	unsigned		 depth;
@@ -66,8 +72,8 @@ struct json_scan {
 	bool			 in_key;	/* the string being read is a member's name */
 	struct utf8_rest	 rest;		/* of the sequence being read */
 	uint16_t		 hex, high_surrogate;
-	uint8_t			 key_len;	/* JSON_KEY_MAX + 1 = too long to be watched */
-	char			 key[JSON_KEY_MAX];
+	uint8_t			 key_len;	/* of what is kept of it */
+	char			 key[JSON_KEY_MAX + 1];	/* full: it is too long to be watched */
 	uint8_t			 nesting[(JSON_DEPTH_MAX + 7) / 8];	/* 1 = object */
 };
 
@@ -78,11 +84,19 @@ struct json_scan {
 void	json_scan_init(struct json_scan *, const char *const *names, size_t count);
 
 /*
+ * Watch the top-level members that SPELLING names (borrowed, at most
+ * JSON_WATCH_MAX). Another spelling of one of them, or a name that is forbidden,
+ * is an error, as a duplicate is.
+ */
+void	json_scan_init_strict(struct json_scan *, const struct spelling *);
+
+/*
  * Take the next N bytes. Stops at the first error and returns it from then on:
  * ERR_JSON_SYNTAX, ERR_JSON_NOT_OBJECT (the top level is something else),
  * ERR_JSON_DEPTH (more than JSON_DEPTH_MAX open brackets), ERR_JSON_UTF8
- * (ill-formed, overlong, surrogate, above U+10FFFF: RFC 3629), or
- * ERR_JSON_DUPLICATE (a watched member twice, however its name is spelled).
+ * (ill-formed, overlong, surrogate, above U+10FFFF: RFC 3629),
+ * ERR_JSON_DUPLICATE (a watched member twice, however its name is escaped),
+ * ERR_JSON_SPELLING or ERR_JSON_NAME (see json_scan_init_strict).
  */
 enum err json_scan_feed(struct json_scan *, const void *bytes, size_t n);
 

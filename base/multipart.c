@@ -8,6 +8,7 @@
 #include "base/multipart.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/disposition.h"
@@ -71,6 +72,10 @@ static const char two_dispositions[] =
 	"A part of the multipart body has more than one Content-Disposition.";
 static const char encoded_field[] = "A field of the multipart body has a "
 	"Content-Transfer-Encoding that changes its value.";
+static const char other_spelling[] = "A field of the multipart body has a name "
+	"that some providers read as another.";
+static const char forbidden_name[] =
+	"A field of the multipart body is called __proto__.";
 static const char two_fields[] =
 	"A field that may appear only once appears twice in the multipart body.";
 
@@ -151,15 +156,14 @@ boundary_find(const char *type, struct param_text *boundary)
 
 enum err
 multipart_scan_init(struct multipart_scan *s, const char *content_type,
-    const char *const *names, size_t count)
+    const struct spelling *spelling)
 {
 	struct param_text boundary;
 	const char *reason;
 
-	assert(count <= MULTIPART_WATCH_MAX);
-	memset(s, 0, sizeof *s);
-	s->names = names;
-	s->name_count = count;
+	assert(spelling->count <= MULTIPART_WATCH_MAX);
+	memset(s, 0, offsetof(struct multipart_scan, line));
+	s->spelling = spelling;
 	s->watching = -1;
 	s->line_break = BREAK_START;
 	reason = boundary_find(content_type == NULL ? "" : content_type, &boundary);
@@ -332,15 +336,23 @@ scan_delimiter(struct multipart_scan *s, const uint8_t *p)
 	return p + 1;
 }
 
-/* The index of the watched field called NAME, or -1. */
-static int
-name_find(const struct multipart_scan *s, struct param_text name)
+/* Is the field called NAME watched? NULL, or what is wrong with the name. */
+static const char *
+name_find(struct multipart_scan *s, struct param_text name)
 {
-	for (size_t i = 0; i < s->name_count; i++)
-		if (strlen(s->names[i]) == name.n &&
-		    memcmp(s->names[i], name.p, name.n) == 0)
-			return (int)i;
-	return -1;
+	size_t index;
+
+	switch (spelling_find(s->spelling, name.p, name.n, &index)) {
+	case SPELLING_NONE:
+		return NULL;
+	case SPELLING_EXACT:
+		s->watching = (int)index;
+		return NULL;
+	case SPELLING_OTHER:
+		return other_spelling;
+	default:
+		return forbidden_name;
+	}
 }
 
 static const char *
@@ -352,10 +364,8 @@ disposition_read(struct multipart_scan *s, struct param_text value)
 	if (s->has_disposition)
 		return two_dispositions;
 	s->has_disposition = true;
-	reason = disposition_parse(s->line + (value.p - s->line), value.n, &name);
-	if (reason == NULL)
-		s->watching = name_find(s, name);
-	return reason;
+	reason = disposition_parse(value, &name);
+	return reason == NULL ? name_find(s, name) : reason;
 }
 
 /* NULL, or what is wrong with the header line of N bytes, without its line end. */

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "base/spelling.h"
 
 enum {
 	MULTIPART_BOUNDARY_MAX = 70,	/* RFC 2046 */
@@ -32,8 +33,7 @@ struct multipart_scan {
 	const char	*reason;	/* a sentence for the client when err is set; static */
 
 	/* private */
-	const char *const *names;
-	size_t		 name_count;
+	const struct spelling *spelling;
 	uint64_t	 offset;	/* of the end of what was fed */
 	uint8_t		 state;
 	uint8_t		 line_break;	/* what the line being compared follows */
@@ -51,17 +51,18 @@ struct multipart_scan {
 
 /*
  * Take the boundary from CONTENT_TYPE (a Content-Type field value, quoted or
- * bare boundary parameter, any case of names). Watch the COUNT fields called
- * NAMES (borrowed). ERR_MULTIPART: not multipart/form-data, or no usable
- * boundary.
+ * bare boundary parameter, any case of names). Watch the fields that SPELLING
+ * names (borrowed, at most MULTIPART_WATCH_MAX). ERR_MULTIPART: not
+ * multipart/form-data, or no usable boundary.
  */
 enum err multipart_scan_init(struct multipart_scan *, const char *content_type,
-	    const char *const *names, size_t count);
+	    const struct spelling *);
 
 /*
  * Take the next N bytes. ERR_MULTIPART, with reason, at the first fault: no
  * boundary line at the start, a part without Content-Disposition: form-data and
- * name, a header that is too large, too many parts, a watched field twice.
+ * name, a header that is too large, too many parts, a watched field twice or in
+ * another spelling.
  */
 enum err multipart_scan_feed(struct multipart_scan *, const void *, size_t n);
 

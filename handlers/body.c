@@ -3,8 +3,10 @@
 #include "handlers/body.h"
 
 #include <assert.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/http.h"
 #include "base/json.h"
@@ -12,6 +14,9 @@
 #include "base/tree.h"
 #include "handlers/prompt.h"
 #include "handlers/route.h"
+
+/* More of anything than there is; a double holds it exactly. */
+#define NUMBER_MAX	(UINT64_C(1) << 52)
 
 #define NEW_OPTIONS	"\"stream_options\":{\"include_usage\":true}"
 
@@ -21,7 +26,7 @@ enum {
 	OPTIONS_MAX_BYTES = 4096,
 	METADATA_MAX_BYTES = 4096,
 	AROUND_MAX_BYTES = 256,		/* of what is put around a model's name */
-	DIGITS_MAX = 18
+	NUMBER_MAX_BYTES = 64
 };
 
 /* A prompt, and around it a new model and new options with their commas. */
@@ -58,19 +63,29 @@ read_string(struct exchange *x, enum member member, size_t max)
 	    (size_t)len);
 }
 
-/* False: MEMBER is no whole number, which is between client and provider. */
+/*
+ * False: MEMBER is no number, nor one in a string, which is between client and
+ * provider. What is no whole number is rounded up, a longer one is the largest.
+ */
 static bool
 read_number(struct exchange *x, enum member member, uint64_t *number)
 {
 	const struct json_range *range = &x->scan->ranges[member];
-	char	 text[DIGITS_MAX + 1] = "";
-	size_t	 n = (size_t)(range->end - range->start);
+	size_t	 quotes = range->kind == JSON_STRING ? 1 : 0;
+	size_t	 n = (size_t)(range->end - range->start) - 2 * quotes;
+	char	 text[NUMBER_MAX_BYTES + 1] = "";
+	double	 value;
 
-	if (range->kind != JSON_NUMBER || n > DIGITS_MAX ||
-	    spool_read(&x->body, range->start, text, n) != (ssize_t)n ||
-	    strspn(text, "0123456789") != n)
+	if ((range->kind != JSON_NUMBER && range->kind != JSON_STRING) ||
+	    n == 0 || (quotes > 0 && n > NUMBER_MAX_BYTES))
 		return false;
-	*number = strtoull(text, NULL, 10);
+	if (n <= NUMBER_MAX_BYTES &&
+	    (spool_read(&x->body, range->start + quotes, text, n) !=
+	    (ssize_t)n || strspn(text, " +-.0123456789Ee") != n))
+		return false;
+	value = n <= NUMBER_MAX_BYTES ? ceil(strtod(text, NULL)) : NUMBER_MAX;
+	*number = value >= NUMBER_MAX ? NUMBER_MAX :
+	    value < 0 ? 0 : (uint64_t)value;
 	return true;
 }
 
@@ -124,43 +139,42 @@ read_field(struct exchange *x, enum member member)
 	return arena_strndup(x->call.arena, text, n);
 }
 
-/* Does the object in TEXT say anything about include_usage? */
-static void
-read_include_usage(struct body *b, const char *text)
+/* Does the object in TEXT say anything about include_usage, and in one way only? */
+static enum err
+read_include_usage(struct body *b, const char *text, size_t n)
 {
-	yajl_val tree = tree_parse(text, strlen(text));
+	struct spelling names;
+	struct json_scan scan;
+	enum err err;
 
-	if (YAJL_IS_OBJECT(tree)) {
-		b->asks_usage = false;
-		b->options_have_members = tree->u.object.len > 0;
-		for (size_t i = 0; i < tree->u.object.len; i++)
-			if (strcmp(tree->u.object.keys[i], "include_usage") ==
-			    0)
-				b->asks_usage = true;
-	}
-	yajl_tree_free(tree);
+	spelling_init(&names);
+	spelling_add(&names, "include_usage");
+	json_scan_init_strict(&scan, &names);
+	err = json_scan_feed(&scan, text, n);
+	b->options_have_members = scan.has_members;
+	b->asks_usage = scan.ranges[0].kind != JSON_ABSENT;
+	return err;
 }
 
 /* What is no object, or a large one, is between client and provider. */
-static void
+static enum err
 read_options(struct exchange *x, struct body *b)
 {
 	const struct json_range *range =
 	    &x->scan->ranges[MEMBER_STREAM_OPTIONS];
 	size_t	 n = (size_t)(range->end - range->start);
-	char	 text[OPTIONS_MAX_BYTES + 1];
+	char	 text[OPTIONS_MAX_BYTES];
 
 	b->options_kind = range->kind;
 	b->options_start = range->start;
 	b->options_end = range->end;
 	if (range->kind == JSON_ABSENT || range->kind == JSON_NULL)
-		return;
+		return ERR_NONE;
 	b->asks_usage = true;
-	if (range->kind != JSON_OBJECT || n > OPTIONS_MAX_BYTES ||
+	if (range->kind != JSON_OBJECT || n > sizeof text ||
 	    spool_read(&x->body, range->start, text, n) != (ssize_t)n)
-		return;
-	text[n] = '\0';
-	read_include_usage(b, text);
+		return ERR_NONE;
+	return read_include_usage(b, text, n);
 }
 
 /* The string called NAME in the object TEXT, in the arena; NULL: there is none. */
@@ -225,28 +239,44 @@ read_json(struct exchange *x, struct body *b)
 	b->media_tokens = scan->media.tokens;
 	b->model_start = scan->ranges[MEMBER_MODEL].start;
 	b->model_end = scan->ranges[MEMBER_MODEL].end;
+	if (err == ERR_NONE)
+		err = read_options(x, b);
 	if (err != ERR_NONE)
 		return err;
-	read_options(x, b);
 	read_output(x, b);
 	b->sticky = read_sticky(x);
 	if (!b->has_model)
 		return ERR_NONE;
 	b->model = read_string(x, MEMBER_MODEL, MODEL_MAX_BYTES);
+	/* Half a surrogate pair: readers replace it, drop it, or keep it. */
+	if (b->model != NULL && strstr(b->model, "\xEF\xBF\xBD") != NULL)
+		b->model = NULL;
 	return b->model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
+}
+
+/* Clients write it as their language does, "True" among others. */
+static enum err
+read_form_stream(struct exchange *x)
+{
+	const char *text = read_field(x, MEMBER_STREAM);
+
+	if (text == NULL && !x->multipart->ranges[MEMBER_STREAM].found)
+		return ERR_NONE;
+	x->call.stream = text != NULL && strcasecmp(text, "true") == 0;
+	return x->call.stream || (text != NULL &&
+	    strcasecmp(text, "false") == 0) ? ERR_NONE : ERR_STREAM_TYPE;
 }
 
 static enum err
 read_form(struct exchange *x, struct body *b)
 {
-	const char *stream = read_field(x, MEMBER_STREAM);
+	enum err err = read_form_stream(x);
 
 	b->is_form = true;
 	b->model_start = x->multipart->ranges[MEMBER_MODEL].start;
 	b->model_end = x->multipart->ranges[MEMBER_MODEL].end;
-	x->call.stream = stream != NULL && strcmp(stream, "true") == 0;
-	if (!b->has_model)
-		return ERR_NONE;
+	if (err != ERR_NONE || !b->has_model)
+		return err;
 	b->model = read_field(x, MEMBER_MODEL);
 	return b->model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
 }

@@ -44,11 +44,18 @@ const char *const exchange_members[MEMBER__MAX] = {
 };
 
 static struct app *the_app;
+static struct spelling member_spelling, field_spelling;
 
 void
 exchange_set_app(struct app *app)
 {
 	the_app = app;
+	spelling_init(&member_spelling);
+	spelling_init(&field_spelling);
+	for (size_t i = 0; i < MEMBER__MAX; i++)
+		spelling_add(&member_spelling, exchange_members[i]);
+	for (size_t i = 0; i < MEMBER_FORM__MAX; i++)
+		spelling_add(&field_spelling, exchange_members[i]);
 	live_init(&app->live, app->state);
 }
 
@@ -333,7 +340,13 @@ reply_json_error(struct exchange *x, enum err err)
 		text = arena_printf(arena,
 		    "The member \"%s\" appears twice in the request body.",
 		    exchange_members[x->scan->err_name]);
-	else if (err == ERR_JSON_SYNTAX || err == ERR_JSON_UTF8)
+	else if (err == ERR_JSON_SPELLING)
+		text = arena_printf(arena,
+		    "A member of the request body has a name that some "
+		    "providers read as \"%s\" (byte %" PRIu64 ").",
+		    exchange_members[x->scan->err_name], x->scan->err_offset);
+	else if (err == ERR_JSON_SYNTAX || err == ERR_JSON_NAME ||
+	    err == ERR_JSON_UTF8)
 		text = arena_printf(arena, "%.*s (byte %" PRIu64 ").",
 		    (int)strlen(text) - 1, text, x->scan->err_offset);
 	reply_error(x, err, text);
@@ -346,7 +359,7 @@ begin_json(struct exchange *x)
 	x->scan = malloc(sizeof *x->scan);
 	if (x->scan == NULL)
 		abort();
-	json_scan_init(x->scan, exchange_members, MEMBER__MAX);
+	json_scan_init_strict(x->scan, &member_spelling);
 	x->scan->is_wanted = references_names(x);
 }
 
@@ -357,8 +370,7 @@ begin_form(struct exchange *x, const char *type)
 	x->multipart = malloc(sizeof *x->multipart);
 	if (x->multipart == NULL)
 		abort();
-	return multipart_scan_init(x->multipart, type, exchange_members,
-	    MEMBER_FORM__MAX);
+	return multipart_scan_init(x->multipart, type, &field_spelling);
 }
 
 /* What administrators send is JSON whatever it is called: nobody else reads it. */

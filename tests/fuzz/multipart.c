@@ -17,7 +17,12 @@ static void
 scan(struct multipart_scan *s, const char *type, const uint8_t *data, size_t n,
     size_t step)
 {
-	multipart_scan_init(s, type, names, NAMES);
+	static struct spelling spelling;
+
+	if (spelling.count == 0)
+		for (size_t i = 0; i < NAMES; i++)
+			spelling_add(&spelling, names[i]);
+	multipart_scan_init(s, type, &spelling);
 	for (size_t i = 0; i < n; i += step)
 		multipart_scan_feed(s, data + i, n - i < step ? n - i : step);
 	multipart_scan_end(s);

@@ -1,7 +1,10 @@
 """The body's spelling: what the gate reads is what any upstream reads."""
+import json
+
 import pytest
 
 from fixtures import provider
+from forms import field, form, form_type
 
 SERVERS = ["lighttpd"]
 GOOD = b'{"model":"allowed","messages":[]}'
@@ -11,6 +14,7 @@ PATHS = ["chat/completions", "completions", "embeddings", "responses",
          "messages", "messages/count_tokens", "moderations", "rerank",
          "audio/speech", "images/generations", "audio/transcriptions",
          "audio/translations", "images/edits", "images/variations"]
+UPLOADS = PATHS[-4:]
 
 
 def PROVIDERS(upstream):
@@ -106,3 +110,140 @@ def test_bodies_in_another_encoding_are_no_json(client, upstream, coding):
     for kind in ("application/json", None):
         refused(post(client, "chat/completions", body, kind), upstream, 400,
                 "invalid_json")
+
+
+# Names of members.
+
+NAMES = ["model", "stream", "stream_options", "prompt_cache_key", "user",
+         "max_completion_tokens", "max_tokens", "max_output_tokens", "n",
+         "messages", "instructions", "system", "metadata"]
+
+
+def spellings(name):
+    """NAME as readers of other habits would know it."""
+    yield name.upper()
+    yield name.capitalize()
+    yield name[:-1] + name[-1].upper()
+    yield name.title().replace("_", "")
+    yield name.replace("_", "-") if "_" in name else f"_{name}"
+    yield name.replace("_", " ") if "_" in name else f"{name} "
+    yield f"{name}[]"
+    yield "".join(chr(ord(c) + 0xFEE0) for c in name)
+    yield name + "\u200b"
+    if "s" in name:
+        yield name.replace("s", "\u017f")
+    if "k" in name:
+        yield name.replace("k", "\u212a")
+    if "i" in name:
+        yield name.replace("i", "\u0131")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_member_in_another_spelling_is_refused(client, upstream, name):
+    """Alone, beside the right one, before and behind it, escaped or not."""
+    good = {"model": "allowed", "messages": []}
+    for other in spellings(name):
+        for value in ("forbidden", True, {"include_usage": True}, 7, None):
+            for body in ({**good, other: value}, {other: value, **good}):
+                for text in (json.dumps(body), json.dumps(
+                        body, ensure_ascii=False)):
+                    reply = post(client, "chat/completions",
+                                 text.encode(), "application/json")
+                    message = refused(reply, upstream, 400,
+                                      "duplicate_member")
+                    assert f'"{name}"' in message
+                if value is None:
+                    assert json.loads(text) == body
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_a_second_model_is_refused_on_every_route(client, upstream, path):
+    for text in (b'{"model":"allowed","Model":"forbidden"}',
+                 b'{"MODEL":"forbidden","model":"allowed"}',
+                 b'{"mod\\u0065l":"allowed","model":"forbidden"}',
+                 b'{"model":"allowed","model":"allowed"}'):
+        refused(post(client, path, text, None), upstream, 400,
+                "duplicate_member")
+
+
+@pytest.mark.parametrize("name", ["model\\u0000", "\\u0000", "x\\u0000y",
+                                  "\\u0000model", "__proto__",
+                                  "model\\u0000" + "x" * 500])
+def test_a_name_that_no_member_may_have(client, upstream, name):
+    for text in ('{"%s":"forbidden","model":"allowed"}' % name,
+                 '{"model":"allowed","%s":{"model":"forbidden"}}' % name):
+        refused(post(client, "chat/completions", text.encode(), None),
+                upstream, 400, "invalid_json")
+
+
+def test_other_names_pass(client, upstream):
+    """What is not taken for a name that counts, whoever reads it."""
+    body = {"model": "allowed", "models_": 1, "modell": 2, "\u6a21\u578b": 3,
+            "gr\u00f6\u00dfe": 4, "x": {"Model": "x", "MODEL": "y"},
+            "streams": 5, "user_id": 6, "": 7, "m" * 300: 8,
+            "metadata": {"Model": "z", "__proto__": 1, "a\0": 2}}
+    for text in (json.dumps(body), json.dumps(body, ensure_ascii=False)):
+        reply = post(client, "chat/completions", text.encode(), None)
+        assert reply.status == 200, reply
+        assert upstream.requests[-1].body == text.encode()
+
+
+@pytest.mark.parametrize("options", [
+    '{"Include_usage":false}', '{"includeUsage":false,"include_usage":true}',
+    '{"include_usage":true,"include_usage":false}'])
+def test_options_in_another_spelling_are_refused(client, upstream, options):
+    refused(post(client, "chat/completions", (
+        '{"model":"allowed","stream":true,"stream_options":%s}'
+        % options).encode(), None), upstream, 400, "duplicate_member")
+
+
+# The same where the gateway puts in a member of its own.
+
+@pytest.mark.parametrize("conf, setting", [
+    ({"default_model": "allowed"}, {}), ({}, {"force_model": "forced"})])
+def test_a_model_that_the_gateway_puts_in_is_the_only_one(
+        make_server, upstream, conf, setting):
+    one = make_server("lighttpd", conf, {"up": provider(
+        upstream, models=({"name": "allowed"},), **setting)})
+    for other in spellings("model"):
+        text = json.dumps({other: "forbidden"}).encode()
+        refused(post(one.client(), "chat/completions", text, None), upstream,
+                400, "duplicate_member")
+        if '"' not in other:
+            refused(post(one.client(), "images/edits", form(
+                field(other, "forbidden"), field("prompt", "x")),
+                form_type()[0][1]), upstream, 400, "invalid_multipart")
+
+
+# Names of fields.
+
+@pytest.mark.parametrize("path", UPLOADS)
+def test_a_field_in_another_spelling_is_refused(client, upstream, path):
+    good = field("model", "allowed")
+    for name in ("model", "stream", "stream_options", "prompt_cache_key",
+                 "user"):
+        for other in spellings(name):
+            for parts in ([field(other, "forbidden"), good],
+                          [good, field(other, "forbidden")]):
+                message = refused(post(client, path, form(*parts),
+                                       form_type()[0][1]), upstream, 400,
+                                  "invalid_multipart")
+                assert "read as another" in message
+
+
+@pytest.mark.parametrize("disposition", [
+    'name="mod\\el"', 'name="model\\"', 'name="mod%65l"', "name='model'",
+    'name="model\\""', 'name="=?utf-8?B?bW9kZWw=?="', 'name="__proto__"',
+    "name=x; name*=utf-8''model", "name*0=mod; name*1=el", "name*=''model",
+    'name="x"; name="model"', 'name="x"; NAME=model', 'name = "model"',
+    'name="x"; filename="\\"; name="model"', 'name="model\udcff"',
+    'name="model', 'name="x";; name="model"'])
+def test_a_field_that_could_be_the_model_is_refused(client, upstream,
+                                                    disposition):
+    bad = (b"Content-Disposition: form-data; "
+           + disposition.encode("utf-8", "surrogateescape")
+           + b"\r\n\r\nforbidden")
+    for parts in ([bad, field("model", "allowed")],
+                  [field("model", "allowed"), bad]):
+        refused(post(client, "audio/transcriptions", form(*parts),
+                     form_type()[0][1]), upstream, 400, "invalid_multipart")

@@ -1,4 +1,4 @@
-/* The name of a part: found, decoded, or refused with the reason. */
+/* The name of a part: found, or refused with the reason. */
 #include "config.h"
 
 #include "base/disposition.h"
@@ -20,9 +20,8 @@ static const struct { const char *value, *name; } good[] = {
 	{ "form-data; filename=\"C:\\a\\\"b\"; name=\"x\"", "x" },
 	{ "form-data; filename=\"my;name\"; name=x", "x" },
 	{ "form-data; filename=\"a?name=b\"; name=x", "x" },
-	{ "form-data; name=\"a\\\"b\\\\c\\d\"", "a\"b\\cd" },
-	{ "form-data; name=\"a%22b%0D%0a%41%zz%4\"", "a\"b\r\nA%zz%4" },
-	{ "form-data; name=\"%2541\"", "%41" },
+	{ "form-data; name=\"a%zz%4\"", "a%zz%4" },
+	{ "form-data; name=\"a?=\"; filename=\"=?utf-8?q?x?=\"", "a?=" },
 	{ "form-data; name=\"%\"", "%" },
 	{ "form-data; name=\"\xC3\xA9\"", "\xC3\xA9" },
 };
@@ -52,10 +51,23 @@ static const struct { const char *value, *reason; } bad[] = {
 	{ "form-data; name*=utf-8''x", "name*" },
 	{ "form-data; NAME*0=x", "name*" },
 	{ "form-data; name=x; name*=utf-8''y", "name*" },
+	{ "form-data; name=\"mod\\el\"", "escapes" },
+	{ "form-data; name=\"model\\\\\"", "escapes" },
+	{ "form-data; name=\"model\\\"\"", "escapes" },
+	{ "form-data; name=\"mod%65l\"", "escapes" },
+	{ "form-data; name=mod%65l", "escapes" },
+	{ "form-data; name=\"%2541\"", "escapes" },
+	{ "form-data; name=\"a%0D%0a\"", "escapes" },
+	{ "form-data; name='model'", "escapes" },
+	{ "form-data; name=\"'model'\"", "escapes" },
+	{ "form-data; name=\"=?utf-8?B?bW9kZWw=?=\"", "escapes" },
+	{ "form-data; name=\"a=?\"", "escapes" },
+	{ "form-data; name=\"model\xFF\"", "escapes" },
+	{ "form-data; name=\"\xC3\"", "escapes" },
 };
 
 static void
-names_are_found_and_decoded(void **state)
+names_are_found(void **state)
 {
 	char value[256];
 
@@ -63,7 +75,8 @@ names_are_found_and_decoded(void **state)
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		size_t n = (size_t)snprintf(value, sizeof value, "%s", good[i].value);
 		struct param_text name;
-		const char *reason = disposition_parse(value, n, &name);
+		const char *reason = disposition_parse(
+		    (struct param_text){ value, n }, &name);
 
 		if (reason != NULL)
 			fail_msg("%s: %s", good[i].value, reason);
@@ -82,7 +95,8 @@ what_is_doubtful_is_refused(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		size_t n = (size_t)snprintf(value, sizeof value, "%s", bad[i].value);
 		struct param_text name;
-		const char *reason = disposition_parse(value, n, &name);
+		const char *reason = disposition_parse(
+		    (struct param_text){ value, n }, &name);
 
 		if (reason == NULL || strstr(reason, bad[i].reason) == NULL)
 			fail_msg("%s: %s", bad[i].value, reason);
@@ -93,7 +107,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names_are_found_and_decoded),
+		cmocka_unit_test(names_are_found),
 		cmocka_unit_test(what_is_doubtful_is_refused),
 	};
 

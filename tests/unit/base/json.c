@@ -521,6 +521,85 @@ names_are_compared_decoded(void **state)
 	}
 }
 
+/* A strict scan of TEXT: what is wrong, and with which name. */
+static struct outcome
+scan_strictly(const struct spelling *spelling, const char *text, size_t n,
+    size_t step)
+{
+	struct json_scan s;
+	struct outcome out;
+
+	json_scan_init_strict(&s, spelling);
+	for (size_t i = 0; i < n; i += step)
+		feed(&s, text + i, n - i < step ? n - i : step);
+	outcome_of(&s, &out);
+	return out;
+}
+
+static void
+other_spellings_are_as_bad_as_duplicates(void **state)
+{
+	static const struct {
+		const char *text; size_t n; enum err err; unsigned offset; int name;
+	} cases[] = {
+		{ TEXT("{\"model\":1,\"Models\":2,\"mode\":3}"), ERR_NONE, 0, 0 },
+		{ TEXT("{\"\\u006dodel\":1,\"stream\":true}"), ERR_NONE, 0, 0 },
+		{ TEXT("{\"x\":{\"Model\":1},\"model\":[{\"MODEL\":1}]}"), ERR_NONE, 0, 0 },
+		{ TEXT("{\"model\":1,\"x\":1,\"x\":1}"), ERR_NONE, 0, 0 },
+		{ TEXT("{\"model\":1, \"Model\":1}"), ERR_JSON_SPELLING, 12, MODEL },
+		{ TEXT("{\"Model\":1}"), ERR_JSON_SPELLING, 1, MODEL },
+		{ TEXT("{\"\\u004dodel\":1}"), ERR_JSON_SPELLING, 1, MODEL },
+		{ TEXT("{\"a\":1,\"\\u017ftream\":1}"), ERR_JSON_SPELLING, 7, STREAM },
+		{ TEXT("{\"\xC5\xBFtream\":1}"), ERR_JSON_SPELLING, 1, STREAM },
+		{ TEXT("{\"model\\ud83d\":1}"), ERR_JSON_SPELLING, 1, MODEL },
+		{ TEXT("{\"N\":1}"), ERR_JSON_SPELLING, 1, N },
+		{ TEXT("{\"model\":1,\"model\":1}"), ERR_JSON_DUPLICATE, 11, MODEL },
+		{ TEXT("{\"model\\u0000\":1}"), ERR_JSON_NAME, 1, 0 },
+		{ TEXT("{\"x\\u0000y\":1}"), ERR_JSON_NAME, 1, 0 },
+		{ TEXT("{\"a\":{\"x\\u0000\":1}}"), ERR_NONE, 0, 0 },
+		{ TEXT("{\"__proto__\":{\"model\":1}}"), ERR_JSON_NAME, 1, 0 },
+	};
+	struct spelling spelling;
+
+	(void)state;
+	spelling_init(&spelling);
+	for (size_t i = 0; i < EMOJI; i++)
+		spelling_add(&spelling, names[i]);
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++)
+		for (size_t step = 1; step <= cases[i].n; step++) {
+			struct outcome out = scan_strictly(&spelling,
+			    cases[i].text, cases[i].n, step);
+
+			if (out.err != cases[i].err ||
+			    out.err_offset != cases[i].offset ||
+			    out.err_name != (size_t)cases[i].name)
+				fail_msg("%s: %d at %u", cases[i].text, out.err,
+				    (unsigned)out.err_offset);
+		}
+}
+
+/* What does not fit is cut off, but not a U+0000 in it. */
+static void
+long_names_are_judged_as_far_as_they_are_kept(void **state)
+{
+	char text[JSON_KEY_MAX + 32] = "{\"model";
+	struct spelling spelling;
+
+	(void)state;
+	spelling_init(&spelling);
+	spelling_add(&spelling, names[MODEL]);
+	memset(text + 7, '_', JSON_KEY_MAX);
+	memcpy(text + 2 + JSON_KEY_MAX, "\":1}", 5);
+	assert_int_equal(scan_strictly(&spelling, text, strlen(text), 7).err,
+	    ERR_JSON_SPELLING);
+	memcpy(text + 2 + JSON_KEY_MAX, "_\":1}", 6);
+	assert_int_equal(scan_strictly(&spelling, text, strlen(text), 7).err,
+	    ERR_NONE);
+	memcpy(text + 7, "\\u0000", 6);
+	assert_int_equal(scan_strictly(&spelling, text, strlen(text), 7).err,
+	    ERR_JSON_NAME);
+}
+
 static void
 names_of_32_bytes_can_be_watched(void **state)
 {
@@ -603,7 +682,7 @@ static void
 the_scan_is_small(void **state)
 {
 	(void)state;
-	assert_true(sizeof(struct json_scan) < 1024);
+	assert_true(sizeof(struct json_scan) <= 1280);
 }
 
 /* Every two-byte and three-byte beginning, against RFC 3629's table. */
@@ -750,6 +829,8 @@ main(void)
 		cmocka_unit_test(an_empty_array_is_told_from_others),
 		cmocka_unit_test(every_kind_is_told_apart),
 		cmocka_unit_test(names_are_compared_decoded),
+		cmocka_unit_test(other_spellings_are_as_bad_as_duplicates),
+		cmocka_unit_test(long_names_are_judged_as_far_as_they_are_kept),
 		cmocka_unit_test(names_of_32_bytes_can_be_watched),
 		cmocka_unit_test(a_duplicate_says_which_name),
 		cmocka_unit_test(depth_ends_at_1000),

@@ -19,6 +19,7 @@
 
 static const char *const names[] = { "model", "stream" };
 enum { MODEL, STREAM, NAMES };
+static struct spelling spelling;
 
 /* Bodies that must pass, with the model that is in them. */
 static const struct { const char *text; size_t n; const char *model; } good[] = {
@@ -52,22 +53,13 @@ static const struct { const char *text; size_t n; const char *model; } good[] = 
 	/* Names, however they are spelled. */
 	{ TEXT("--b\r\ncontent-disposition:FORM-DATA;NAME=model\r\n\r\nm\r\n" END), "m" },
 	{ TEXT("--b\r\nContent-Disposition: \tform-data ;\t name=\"model\" ; \r\n\r\nm\r\n" END), "m" },
-	{ TEXT("--b\r\n" FORM "\"mod\\el\"\r\n\r\nm\r\n" END), "m" },
-	{ TEXT("--b\r\n" FORM "\"%6dode%6C\"\r\n\r\nm\r\n" END), "m" },
-	{ TEXT("--b\r\n" FORM "\"\\%6dodel\"\r\n\r\nm\r\n" END), "m" },
-	{ TEXT("--b\r\n" FORM "mod%65l\r\n\r\nm\r\n" END), "m" },
 	{ TEXT("--b\r\n" FORM "\"model\"; filename=\"m.txt\"\r\n\r\nm\r\n" END), "m" },
 	{ TEXT("--b\r\nContent-Disposition: form-data; filename=\"m.txt\"; name=\"model\"\r\n\r\nm\r\n" END), "m" },
 	{ TEXT("--b\r\nContent-Type: text/plain\r\n" FORM "\"model\"\r\nX-Y:\r\n\r\nm\r\n" END), "m" },
 	{ TEXT("--b\r\nContent-Transfer-Encoding: 8BIT\r\n" FORM "\"model\"\r\n\r\nm\r\n" END), "m" },
 	/* Names that are others. */
-	{ TEXT("--b\r\n" FORM "\"Model\"\r\n\r\nm\r\n" END), NULL },
-	{ TEXT("--b\r\n" FORM "\" model\"\r\n\r\nm\r\n" END), NULL },
-	{ TEXT("--b\r\n" FORM "\"model[]\"\r\n\r\nm\r\n" END), NULL },
 	{ TEXT("--b\r\n" FORM "\"model%\"\r\n\r\nm\r\n" END), NULL },
 	{ TEXT("--b\r\n" FORM "\"model%2\"\r\n\r\nm\r\n" END), NULL },
-	{ TEXT("--b\r\n" FORM "\"model%22\"\r\n\r\nm\r\n" END), NULL },
-	{ TEXT("--b\r\n" FORM "\"model\\\"\"\r\n\r\nm\r\n" END), NULL },
 	{ TEXT("--b\r\n" FORM "\"\"\r\n\r\nm\r\n" END), NULL },
 	/* Files, as clients name them. */
 	{ TEXT("--b\r\n" FORM "\"file\"; filename=\"a;b \\\"c\\\" %22.mp3\"; "
@@ -144,10 +136,18 @@ static const struct { const char *text; size_t n; const char *reason; } bad[] = 
 	{ TEXT("--b\r\nContent-Disposition: form-data; filename=\"model\"\r\n\r\nm\r\n" END), "no name" },
 	{ TEXT("--b\r\n" FORM "\"x\"; name=\"model\"\r\n\r\nm\r\n" END), "more than one name" },
 	{ TEXT("--b\r\n" FORM "\"x\"; name*=UTF-8''model\r\n\r\nm\r\n" END), "name*" },
+	/* A field that counts, in another spelling, alone or beside it. */
+	{ TEXT("--b\r\n" FORM "\"Model\"\r\n\r\nm\r\n" END), "read as another" },
+	{ TEXT("--b\r\n" FORM "MODEL\r\n\r\nm\r\n" END), "read as another" },
+	{ TEXT(MODEL_PART "--b\r\n" FORM "\" model\"\r\n\r\nm\r\n" END), "read as another" },
+	{ TEXT(MODEL_PART "--b\r\n" FORM "\"model[]\"\r\n\r\nm\r\n" END), "read as another" },
+	{ TEXT(MODEL_PART "--b\r\n" FORM "\"model[x\"\r\n\r\nm\r\n" END), "read as another" },
+	{ TEXT(MODEL_PART "--b\r\n" FORM "\"\xC5\xBFtream\"\r\n\r\nm\r\n" END), "read as another" },
+	{ TEXT("--b\r\n" FORM "\"mod\\el\"\r\n\r\nm\r\n" END), "escapes" },
+	{ TEXT("--b\r\n" FORM "\"mod%65l\"\r\n\r\nm\r\n" END), "escapes" },
+	{ TEXT("--b\r\n" FORM "\"__proto__\"\r\n\r\nm\r\n" END), "__proto__" },
 	/* A field that counts, again. */
 	{ TEXT(MODEL_PART MODEL_PART END), "appears twice" },
-	{ TEXT(MODEL_PART "--b\r\n" FORM "\"m\\odel\"\r\n\r\nm\r\n" END), "appears twice" },
-	{ TEXT(MODEL_PART "--b\r\n" FORM "\"%6Dodel\"\r\n\r\nm\r\n" END), "appears twice" },
 	{ TEXT(MODEL_PART "--b\r\n" FORM "model; filename=x\r\n\r\nm\r\n" END), "appears twice" },
 	{ TEXT("--b\r\n" FORM "model\r\n\r\n\r\n" MODEL_PART END), "appears twice" },
 	{ TEXT(MODEL_PART "--b\r\n" FORM "stream\r\n\r\n1\r\n--b\r\n" FORM "stream\r\n\r\n1\r\n" END), "appears twice" },
@@ -206,7 +206,7 @@ scan_new(const char *type)
 	struct multipart_scan *s = malloc(sizeof *s);
 
 	assert_non_null(s);
-	multipart_scan_init(s, type, names, NAMES);
+	multipart_scan_init(s, type, &spelling);
 	return s;
 }
 
@@ -539,5 +539,8 @@ main(void)
 		cmocka_unit_test(errors_stay),
 	};
 
+	spelling_init(&spelling);
+	for (size_t i = 0; i < NAMES; i++)
+		spelling_add(&spelling, names[i]);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

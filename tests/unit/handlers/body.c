@@ -30,6 +30,7 @@ struct fixture {
 	struct snapshot	 snapshot;
 	struct json_scan json;
 	struct multipart_scan multipart;
+	struct spelling	 names;		/* of a form */
 	struct body	 body;
 	char		 text[TEXT_MAX];	/* what goes upstream */
 	size_t		 len;
@@ -89,8 +90,11 @@ static enum err
 read_form(struct fixture *f, const char *text)
 {
 	begin(f, text, strlen(text));
+	spelling_init(&f->names);
+	for (size_t i = 0; i <= MEMBER_STREAM; i++)
+		spelling_add(&f->names, exchange_members[i]);
 	assert_int_equal(multipart_scan_init(&f->multipart, boundary_type,
-	    exchange_members, MEMBER_STREAM + 1), ERR_NONE);
+	    &f->names), ERR_NONE);
 	assert_int_equal(multipart_scan_feed(&f->multipart, text,
 	    strlen(text)), ERR_NONE);
 	assert_int_equal(multipart_scan_end(&f->multipart), ERR_NONE);
@@ -182,7 +186,8 @@ static void
 wrong_types_are_told(void **state)
 {
 	static const char *const models[] = { "null", "7", "\"\"", "[]",
-	    "{}", "true", "\"a\\u0000b\"" };
+	    "{}", "true", "\"a\\u0000b\"", "\"m\\ud800\"", "\"\\udc00m\"",
+	    "\"m\xEF\xBF\xBD\"" };
 	static const char *const streams[] = { "1", "\"true\"", "[]", "{}" };
 	char	 text[600];
 
@@ -236,6 +241,85 @@ a_wish_about_usage_is_seen(void **state)
 		    "\"model\":\"m\"}", cases[i].options);
 		assert_int_equal(read_json(f, text), ERR_NONE);
 		assert_int_equal(f->body.asks_usage, cases[i].asks);
+	}
+}
+
+/* Which of the two would a provider go by? */
+static void
+a_wish_in_two_spellings_is_refused(void **state)
+{
+	static const struct { const char *options; enum err err; } cases[] = {
+		{ "{\"Include_Usage\":false}", ERR_JSON_SPELLING },
+		{ "{\"includeUsage\":false}", ERR_JSON_SPELLING },
+		{ "{\"include_u\u017fage\":0}", ERR_JSON_SPELLING },
+		{ "{\"include_usage\":true,\"INCLUDE_USAGE\":false}",
+		    ERR_JSON_SPELLING },
+		{ "{\"include_usage\":true,\"include_usage\":false}",
+		    ERR_JSON_DUPLICATE },
+		{ "{\"include_usage\\u0000\":false}", ERR_JSON_NAME },
+		{ "{\"__proto__\":{\"include_usage\":false}}", ERR_JSON_NAME },
+	};
+	char	 text[200];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		snprintf(text, sizeof text, "{\"model\":\"m\","
+		    "\"stream_options\":%s}", cases[i].options);
+		assert_int_equal(read_json(*state, text), cases[i].err);
+	}
+}
+
+static void
+numbers_are_read_as_providers_do(void **state)
+{
+	static const struct { const char *text; bool has; uint64_t number; }
+	cases[] = {
+		{ "7", true, 7 }, { "1e3", true, 1000 }, { "7.2", true, 8 },
+		{ "-5", true, 0 }, { "1E+2", true, 100 },
+		{ "\"100000\"", true, 100000 }, { "\" 5 \"", true, 5 },
+		{ "\"1e5\"", true, 100000 }, { "\"0x10\"", false, 0 },
+		{ "\"inf\"", false, 0 }, { "\"\"", false, 0 },
+		{ "\"many\"", false, 0 }, { "null", false, 0 },
+		{ "true", false, 0 }, { "[7]", false, 0 },
+		{ "1e999", true, UINT64_C(1) << 52 },
+		{ "100000000000000000000000000000000000000000000000000000000"
+		    "00000000000000000000", true, UINT64_C(1) << 52 },
+	};
+	struct fixture *f = *state;
+	char	 text[200];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		snprintf(text, sizeof text, "{\"model\":\"m\","
+		    "\"max_tokens\":%s,\"n\":%s}", cases[i].text,
+		    cases[i].text);
+		assert_int_equal(read_json(f, text), ERR_NONE);
+		assert_int_equal(f->body.has_max_output, cases[i].has);
+		assert_int_equal(f->body.max_output, cases[i].number);
+		assert_int_equal(f->body.answers, cases[i].number);
+	}
+}
+
+static void
+forms_say_stream_in_words(void **state)
+{
+	static const struct { const char *text; enum err err; bool stream; }
+	cases[] = {
+		{ "true", ERR_NONE, true }, { "True", ERR_NONE, true },
+		{ "false", ERR_NONE, false }, { "FALSE", ERR_NONE, false },
+		{ "1", ERR_STREAM_TYPE, false }, { "on", ERR_STREAM_TYPE, false },
+		{ "", ERR_STREAM_TYPE, false }, { " true", ERR_STREAM_TYPE, false },
+		{ "true\r\n", ERR_STREAM_TYPE, false },
+	};
+	struct fixture *f = *state;
+	char	 text[300];
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		snprintf(text, sizeof text, "--XyZ\r\nContent-Disposition: "
+		    "form-data; name=model\r\n\r\nm\r\n--XyZ\r\n"
+		    "Content-Disposition: form-data; name=stream\r\n\r\n%s"
+		    "\r\n--XyZ--\r\n", cases[i].text);
+		assert_int_equal(read_form(f, text), cases[i].err);
+		if (cases[i].err == ERR_NONE)
+			assert_int_equal(f->body.is_stream, cases[i].stream);
 	}
 }
 
@@ -539,12 +623,11 @@ what_may_be_answered_is_read(void **state)
 		  "\"max_tokens\":9}", true, 9, 0 },
 		{ "{\"model\":\"m\",\"max_completion_tokens\":null,"
 		  "\"max_output_tokens\":7}", true, 7, 0 },
-		{ "{\"model\":\"m\",\"max_tokens\":1.5,\"n\":-1}", false, 0,
-		  0 },
-		{ "{\"model\":\"m\",\"max_tokens\":1e3,\"n\":\"2\"}", false,
-		  0, 0 },
-		{ "{\"model\":\"m\",\"max_tokens\":1234567890123456789}",
-		  false, 0, 0 },
+		{ "{\"model\":\"m\",\"max_tokens\":1.5,\"n\":-1}", true, 2, 0 },
+		{ "{\"model\":\"m\",\"max_tokens\":1e3,\"n\":\"2\"}", true,
+		  1000, 2 },
+		{ "{\"model\":\"m\",\"max_tokens\":12345678901234567890}",
+		  true, UINT64_C(1) << 52, 0 },
 	};
 	struct fixture *f = *state;
 
@@ -566,6 +649,9 @@ main(void)
 		TEST(wrong_types_are_told),
 		TEST(a_default_stands_in_for_a_missing_model),
 		TEST(a_wish_about_usage_is_seen),
+		TEST(a_wish_in_two_spellings_is_refused),
+		TEST(numbers_are_read_as_providers_do),
+		TEST(forms_say_stream_in_words),
 		TEST(large_options_are_left_alone),
 		TEST(what_fits_is_not_touched),
 		TEST(a_model_is_replaced_in_its_place),
