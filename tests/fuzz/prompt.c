@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "handlers/body.h"
+#include "handlers/route.h"
 #include "tests/fuzz/fuzz.h"
 
 /* The input: a byte for the path, one for the other edits, then the body. */
@@ -59,7 +60,11 @@ make_list(void)
 static bool
 scan(struct json_scan *s, const void *text, size_t n)
 {
-	json_scan_init(s, exchange_members, MEMBER__MAX);
+	static struct spelling spelling;
+
+	for (size_t i = spelling.count; i < MEMBER__MAX; i++)
+		spelling_add(&spelling, exchange_members[i]);
+	json_scan_init_strict(s, &spelling);
 	return json_scan_feed(s, text, n) == ERR_NONE &&
 	    json_scan_end(s) == ERR_NONE;
 }
@@ -102,7 +107,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct snapshot snapshot = { .default_model = "usual" };
 	struct arena arena;
 	struct json_scan json;
-	struct exchange x = { .scan = &json };
+	struct route route = { .dialect = n > 0 && data[0] & 1 ?
+		ROUTE_DIALECT_MESSAGES : 0 };
+	struct exchange x = { .scan = &json, .route = &route };
 	struct body body;
 	size_t	 api;
 
