@@ -71,6 +71,8 @@ struct conf_prices {
 
 struct conf_model {
 	const char	*name;		/* "*" = any other name */
+	const char	*display_name;	/* for people; NULL = the name */
+	unsigned	 context_window, max_output; /* tokens; 0 = not told */
 	const char	*target;	/* name upstream; NULL = the same name */
 	const char	*deployment;	/* kind azure; NULL = the provider's, else the target */
 	const char	**paths;	/* API paths it serves; count 0 = every path */

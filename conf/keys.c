@@ -357,6 +357,16 @@ const struct key keys[] = {
 	{ .name = "name", MODEL(name), STRING(""), .value = values_model,
 	  .required = true,
 	  .help = "the name that clients ask for; \"*\" is any other name" },
+	{ .name = "display_name", MODEL(display_name), STRING(""),
+	  .help = "what people read in /v1/models; empty means the name" },
+	{ .name = "context_window", MODEL(context_window),
+	  WHOLE(0, 1000000000), .fallback = "0",
+	  .help = "how many tokens fit into it, told in /v1/models; Codex, where "
+	  "it discovers models, knows those that have it; 0 is not told" },
+	{ .name = "max_output", MODEL(max_output), WHOLE(0, 1000000000),
+	  .fallback = "0",
+	  .help = "the most tokens that it answers with, told in /v1/models; 0 is "
+	  "not told" },
 	{ .name = "target", MODEL(target), STRING(""),
 	  .help = "the model's name upstream; empty means the same name" },
 	{ .name = "deployment", MODEL(deployment), STRING(""),

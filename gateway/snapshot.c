@@ -341,6 +341,22 @@ model_arrange(struct snapshot *s, struct model *m)
 	}
 }
 
+/* What is told of a model: by the first of its entries that says so. */
+static void
+model_describe(struct model *m, const struct entry *e, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct conf_model *c = e[i].model;
+
+		if (m->display_name == NULL)
+			m->display_name = c->display_name;
+		if (m->context_window == 0)
+			m->context_window = c->context_window;
+		if (m->max_output == 0)
+			m->max_output = c->max_output;
+	}
+}
+
 /* Entries with the same id become one model with all their targets. */
 static size_t
 snapshot_join(struct snapshot *s, const struct entry *e, size_t n,
@@ -362,6 +378,7 @@ snapshot_join(struct snapshot *s, const struct entry *e, size_t n,
 			.owned_by = e[i].provider->name,
 			.target_count = targets,
 		};
+		model_describe(m, e + i, end - i);
 		t = m->targets = arena_alloc(&s->arena, targets * sizeof *t);
 		for (size_t j = i; j < end; j++)
 			t = entry_add_targets(&e[j], s, t);

@@ -63,6 +63,8 @@ struct model {
 	size_t		 tier_count;
 	int64_t		 created;	/* seconds since 1970 */
 	const char	*owned_by;
+	const char	*display_name;	/* NULL = its id */
+	unsigned	 context_window, max_output; /* tokens; 0 = not told */
 };
 
 struct snapshot {

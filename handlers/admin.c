@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "gateway/gate.h"
 #include "handlers/background.h"
-#include "handlers/path.h"
+#include "handlers/pair.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 #include "handlers/store_watch.h"
@@ -113,18 +113,6 @@ read_body(struct admin_job *j, struct exchange *x, size_t *n)
 
 /* ---- What is asked. ---- */
 
-/* "%41+b" -> "A b" (application/x-www-form-urlencoded). NULL: badly encoded. */
-static const char *
-decode(struct arena *arena, const char *text, size_t n)
-{
-	char	*spaced = arena_strndup(arena, text, n);
-
-	for (char *c = spaced; *c != '\0'; c++)
-		if (*c == '+')
-			*c = ' ';
-	return path_decode(arena, spaced, n);
-}
-
 static bool
 is_listed(const struct route_query *query, const char *name)
 {
@@ -180,7 +168,7 @@ check_query(struct admin_job *j, const struct route_query *query)
 			return false;
 		}
 		if ((seen & 1u << i) != 0 || name == n ||
-		    decode(&j->arena, pair + name + 1, n - name - 1) == NULL) {
+		    pair_decode(&j->arena, pair + name + 1, n - name - 1) == NULL) {
 			admin_fail(j, ERR_FIELD_VALUE, query[i].name,
 			    "It has no value, two, or one badly encoded.");
 			return false;
@@ -334,17 +322,8 @@ admin_run(struct admin_job *j, void (*work)(struct admin_job *))
 const char *
 admin_query(struct admin_job *j, const char *name)
 {
-	size_t	 len = strlen(name), n;
-
 	assert(is_listed(j->route->query, name));
-	for (const char *pair = j->query; *pair != '\0'; pair += n) {
-		pair += *pair == '&';
-		n = strcspn(pair, "&");
-		if (n > len && strncmp(pair, name, len) == 0 &&
-		    pair[len] == '=')
-			return decode(&j->arena, pair + len + 1, n - len - 1);
-	}
-	return NULL;
+	return pair_find(&j->arena, j->query, name);
 }
 
 int64_t

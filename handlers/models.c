@@ -2,46 +2,170 @@
 
 #include "handlers/models.h"
 
-#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "gateway/gate.h"
+#include "handlers/model_json.h"
+#include "handlers/pair.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
-enum { LIST_MAX_BYTES = 16 << 20 };
+enum { LIST_MAX_BYTES = 64 << 20, LIMIT_DIGITS_MAX = 9 };
 
-/* The OpenAI model object. NAME is what the client may ask for. */
+/* A model that the client may see. */
+struct listed {
+	const char	*id;
+	const struct model *model;
+};
+
+/* All of them, by id, of which [from, to) is the page that is asked for. */
+struct listing {
+	struct listed	*items;
+	size_t		 count, from, to;
+	bool		 has_more;	/* there is another page this way */
+};
+
+/* ---- What there is. ---- */
+
 static void
-put_model(struct buf *out, const struct model *m, const char *name)
+list_configured(struct listing *l, const struct exchange *x)
 {
-	buf_puts(out, "{\"id\":");
-	json_write_string(out, name, strlen(name));
-	buf_printf(out, ",\"object\":\"model\",\"created\":%" PRId64
-	    ",\"owned_by\":", m->created);
-	json_write_string(out, m->owned_by, strlen(m->owned_by));
-	buf_puts(out, "}");
+	const struct snapshot *s = x->call.snapshot;
+
+	l->items = arena_alloc(x->call.arena,
+	    s->model_count * sizeof *l->items);
+	for (size_t i = 0; i < s->model_count; i++)
+		if (gate_allows_model(&x->call, &s->models[i]))
+			l->items[l->count++] = (struct listed){
+				s->models[i].id, &s->models[i] };
+}
+
+/* ---- The page. ---- */
+
+/* How many there are before ID, with INCLUDED also itself. */
+static size_t
+count_before(const struct listing *l, const char *id, bool included)
+{
+	size_t	 n = 0;
+
+	while (n < l->count && strcmp(l->items[n].id, id) < 0)
+		n++;
+	return n + (included && n < l->count &&
+	    strcmp(l->items[n].id, id) == 0);
+}
+
+/* False: LIMIT is no whole number above 0. */
+static bool
+parse_limit(const char *limit, size_t *n)
+{
+	size_t	 len = strlen(limit);
+
+	if (len == 0 || len > LIMIT_DIGITS_MAX ||
+	    strspn(limit, "0123456789") != len)
+		return false;
+	*n = strtoul(limit, NULL, 10);
+	return *n > 0;
+}
+
+/* An id need not be there any more: its place in the order is. */
+static bool
+find_page(struct listing *l, struct exchange *x)
+{
+	const char *query = x->path.raw + x->path.raw_len;
+	const char *after, *before, *limit;
+	size_t	 most;
+
+	query += *query == '?';
+	after = pair_find(x->call.arena, query, "after_id");
+	before = pair_find(x->call.arena, query, "before_id");
+	limit = pair_find(x->call.arena, query, "limit");
+	l->from = after == NULL ? 0 : count_before(l, after, true);
+	l->to = before == NULL ? l->count : count_before(l, before, false);
+	if (l->to < l->from)
+		l->to = l->from;
+	if (limit == NULL)
+		return true;
+	if (!parse_limit(limit, &most))
+		return false;
+	l->has_more = l->to - l->from > most;
+	if (l->has_more && before != NULL && after == NULL)
+		l->from = l->to - most;
+	else if (l->has_more)
+		l->to = l->from + most;
+	return true;
+}
+
+/* ---- The answer. ---- */
+
+static void
+put_items(struct buf *out, const struct listing *l)
+{
+	for (size_t i = l->from; i < l->to; i++) {
+		buf_puts(out, i > l->from ? "," : "");
+		model_json_put(out, l->items[i].model, l->items[i].id);
+	}
+}
+
+/*
+ * What Codex takes from here replaces what it would suppose of a model, good
+ * instructions above all: only those are in it of which more than that is known.
+ */
+static void
+put_catalog(struct buf *out, const struct listing *l)
+{
+	size_t	 n = 0;
+
+	for (size_t i = l->from; i < l->to; i++) {
+		if (l->items[i].model->context_window == 0)
+			continue;
+		buf_puts(out, n++ > 0 ? "," : "");
+		model_json_put_codex(out, l->items[i].model, l->items[i].id, n);
+	}
+}
+
+static void
+put_end(struct buf *out, const char *member, const struct listing *l, size_t i)
+{
+	buf_puts(out, member);
+	if (l->from == l->to)
+		buf_puts(out, "null");
+	else
+		json_write_string(out, l->items[i].id,
+		    strlen(l->items[i].id));
+}
+
+static void
+reply_listing(struct exchange *x, struct listing *l)
+{
+	struct buf out;
+
+	if (!find_page(l, x)) {
+		x->param = "limit";
+		reply_error(x, ERR_FIELD_VALUE,
+		    "limit must be a whole number above 0.");
+		return;
+	}
+	buf_init(&out, LIST_MAX_BYTES);
+	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
+	put_items(&out, l);
+	buf_printf(&out, "],\"has_more\":%s", l->has_more ? "true" : "false");
+	put_end(&out, ",\"first_id\":", l, l->from);
+	put_end(&out, ",\"last_id\":", l, l->to - 1);
+	buf_puts(&out, ",\"models\":[");
+	put_catalog(&out, l);
+	buf_puts(&out, "]}");
+	reply_json(x, 200, &out);
 }
 
 void
 models_handle_list(struct exchange *x)
 {
-	const struct snapshot *s = x->call.snapshot;
-	const char *between = "";
-	struct buf out;
+	struct listing l = { .count = 0 };
 
-	buf_init(&out, LIST_MAX_BYTES);
-	buf_puts(&out, "{\"object\":\"list\",\"data\":[");
-	for (size_t i = 0; i < s->model_count; i++) {
-		if (!gate_allows_model(&x->call, &s->models[i]))
-			continue;
-		buf_puts(&out, between);
-		between = ",";
-		put_model(&out, &s->models[i], s->models[i].id);
-	}
-	buf_puts(&out, "]}");
-	reply_json(x, 200, &out);
+	list_configured(&l, x);
+	reply_listing(x, &l);
 }
 
 void
@@ -63,6 +187,6 @@ models_handle_one(struct exchange *x)
 		return;
 	}
 	buf_init(&out, LIST_MAX_BYTES);
-	put_model(&out, m, name);
+	model_json_put(&out, m, name);
 	reply_json(x, 200, &out);
 }
