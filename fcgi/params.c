@@ -93,6 +93,31 @@ params_write(const char *raw, size_t n)
 	    lseek(memory_fd, 0, SEEK_SET) == 0;
 }
 
+/* Names differ in their lengths and ends; most begin alike. */
+static unsigned
+params_hash(const char *name, size_t len)
+{
+	if (len == 0)
+		return 0;
+	return (unsigned)(len + 7 * (unsigned char)name[len - 1] +
+	    31 * (unsigned char)name[len / 2]) & (PARAMS_CHAINS - 1);
+}
+
+void
+params_index(struct params *p, struct arena *arena)
+{
+	unsigned short *chain;
+
+	memset(p->chains, 0, sizeof p->chains);
+	p->next = arena_alloc(arena, (p->count + 1) * sizeof *p->next);
+	for (size_t i = p->count; i > 0; i--) {
+		chain = &p->chains[params_hash(p->pairs[i - 1],
+		    p->name_lens[i - 1])];
+		p->next[i] = *chain;
+		*chain = (unsigned short)i;
+	}
+}
+
 static void
 params_copy(struct params *p, struct arena *arena, char *const *envp)
 {
@@ -114,6 +139,7 @@ params_copy(struct params *p, struct arena *arena, char *const *envp)
 		p->name_lens[i] = (unsigned)strcspn(text, "=");
 		text += len;
 	}
+	params_index(p, arena);
 }
 
 enum err
@@ -151,9 +177,10 @@ params_get(const struct params *p, const char *name)
 {
 	size_t	 len = strlen(name);
 
-	for (size_t i = 0; i < p->count; i++)
-		if (p->name_lens[i] == len && p->pairs[i][len] == '=' &&
-		    memcmp(p->pairs[i], name, len) == 0)
-			return p->pairs[i] + len + 1;
+	for (size_t i = p->chains[params_hash(name, len)]; i > 0;
+	    i = p->next[i])
+		if (p->name_lens[i - 1] == len && p->pairs[i - 1][len] == '=' &&
+		    memcmp(p->pairs[i - 1], name, len) == 0)
+			return p->pairs[i - 1] + len + 1;
 	return NULL;
 }

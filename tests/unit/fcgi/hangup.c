@@ -27,6 +27,7 @@ struct fixture {
 	const char	*pairs[5];
 	unsigned	 name_lens[5];
 	struct params	 params;
+	struct arena	 arena;
 
 	struct hangup_watch watch;
 	int		 armed, left;
@@ -97,6 +98,8 @@ set_up(void **state)
 	}
 	x->params = (struct params){ .pairs = x->pairs,
 	    .name_lens = x->name_lens, .count = 5 };
+	arena_init(&x->arena, 100);
+	params_index(&x->params, &x->arena);
 	x->watch.arm = on_arm;
 	x->watch.left = on_left;
 	*state = x;
@@ -117,6 +120,7 @@ tear_down(void **state)
 		close(x->client);
 	close(x->server);
 	close(x->listener);
+	arena_fini(&x->arena);
 	return 0;
 }
 

@@ -67,6 +67,46 @@ names_have_values(void **state)
 	parsed_fini(&p);
 }
 
+/* However the names are spread; of one name the first value counts. */
+static void
+each_of_many_names_is_found(void **state)
+{
+	char	 name[32], value[32];
+	struct parsed p;
+
+	(void)state;
+	parsed_init(&p);
+	for (int i = 0; i < 400; i++) {
+		snprintf(name, sizeof(name), "HTTP_%.*s%d", i % 7, "ABCDEFG",
+		    i / 2);
+		snprintf(value, sizeof(value), "%d", i);
+		wire_pair(&p.raw, name, value);
+		wire_pair(&p.raw, i % 3 == 0 ? name : "HTTP_SAME", "again");
+	}
+	assert_int_equal(parse(&p), ERR_FIELDS_TOO_LARGE);
+	parsed_fini(&p);
+
+	parsed_init(&p);
+	for (int i = 0; i < 250; i++) {
+		snprintf(name, sizeof(name), "HTTP_%.*s%d", i % 7, "ABCDEFG",
+		    i);
+		snprintf(value, sizeof(value), "%d", i);
+		wire_pair(&p.raw, name, value);
+		wire_pair(&p.raw, i % 3 == 0 ? name : "HTTP_SAME", "again");
+	}
+	assert_int_equal(parse(&p), ERR_NONE);
+	for (int i = 0; i < 250; i++) {
+		snprintf(name, sizeof(name), "HTTP_%.*s%d", i % 7, "ABCDEFG",
+		    i);
+		snprintf(value, sizeof(value), "%d", i);
+		assert_string_equal(params_get(&p.params, name), value);
+		name[strlen(name) - 1] = 'x';
+		assert_null(params_get(&p.params, name));
+	}
+	assert_string_equal(params_get(&p.params, "HTTP_SAME"), "again");
+	parsed_fini(&p);
+}
+
 static void
 no_parameters_are_fine(void **state)
 {
@@ -306,6 +346,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_have_values),
+		cmocka_unit_test(each_of_many_names_is_found),
 		cmocka_unit_test(no_parameters_are_fine),
 		cmocka_unit_test(lengths_of_both_kinds),
 		cmocka_unit_test(the_first_of_a_name_counts),

@@ -31,6 +31,7 @@ find(struct arena *arena, const char *const *given)
 		pairs[p.count] = given[p.count];
 		lens[p.count] = (unsigned)strcspn(given[p.count], "=");
 	}
+	params_index(&p, arena);
 	switch (path_find(&path, arena, &p, roots, mount)) {
 	case ERR_NONE:
 		return arena_printf(arena, "%s %.*s%s%s", path.decoded,
@@ -339,6 +340,7 @@ the_query_stays_behind_the_raw_path(void **state)
 
 	(void)state;
 	arena_init(&arena, 1000);
+	params_index(&p, &arena);
 	assert_int_equal(path_find(&path, &arena, &p, roots, ""),
 	    ERR_NONE);
 	assert_string_equal(path.raw, "/v1/x/?a=%2F#b");
