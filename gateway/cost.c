@@ -45,13 +45,18 @@ multiply(uint64_t price, uint64_t tokens, uint64_t *rest)
 }
 
 bool
+cost_has_prices(const struct cost_prices *p)
+{
+	return (p->input | p->cache_read | p->cache_write | p->output) != 0;
+}
+
+bool
 cost_find(const struct cost_prices *p, const struct usage *u, uint64_t *cost)
 {
 	uint64_t sum, rest = 0;
 
 	*cost = 0;
-	if (u->source == USAGE_NONE || (p->input == 0 && p->cache_read == 0 &&
-	    p->cache_write == 0 && p->output == 0))
+	if (u->source == USAGE_NONE || !cost_has_prices(p))
 		return false;
 	sum = multiply(p->input, u->input_tokens, &rest);
 	sum += multiply(p->cache_read, u->cache_read_tokens, &rest);

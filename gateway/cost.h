@@ -24,6 +24,8 @@ struct cost_prices {
 	uint64_t	 output;	/* reasoning too */
 };
 
+bool	cost_has_prices(const struct cost_prices *);
+
 /* What is not set is as input. */
 struct cost_prices cost_make_prices(const struct conf_prices *);
 

@@ -277,12 +277,28 @@ limit_reserve(struct state *s, struct call *c, const struct limit_ask *ask)
 		return name_estimate(c, ask, refuse_rate(c, "tokens a minute",
 		    tpm, left.wait_us));
 	err = reserve_budgets(s, c, ask);
+	l->input_tokens = ask->input_tokens;
+	l->output_tokens = ask->output_tokens;
 	if (err != ERR_NONE) {
 		limits_correct(s, l->account, LIMITS_TOKENS,
 		    (int64_t)l->taken, tpm, now_us);
 		l->taken = 0;
 	}
 	return err;
+}
+
+void
+limit_charge_estimate(struct call *c)
+{
+	const struct limit *l = &c->limit;
+	struct usage *u = &c->usage;
+
+	if (l->account == 0 || u->source != USAGE_ESTIMATED)
+		return;
+	if (u->input_tokens < l->input_tokens)
+		u->input_tokens = l->input_tokens;
+	if (u->output_tokens < l->output_tokens)
+		u->output_tokens = l->output_tokens;
 }
 
 void

@@ -24,6 +24,7 @@ struct limit {
 	uint32_t	 account;	/* in store/limits; 0: nothing is limited, or counted */
 	unsigned	 generation;	/* of the state that account is in */
 	bool		 is_in_flight;
+	uint64_t	 input_tokens, output_tokens; /* that were asked for */
 	struct limits_sum reserved;	/* of its budgets */
 	uint64_t	 taken;		/* of its bucket of tokens */
 
@@ -54,6 +55,12 @@ enum err limit_admit(struct state *, struct call *);
  */
 enum err limit_reserve(struct state *, struct call *,
 	    const struct limit_ask *);
+
+/*
+ * The call's usage is an estimate of an answer that its client did not wait for:
+ * it is no less than what was asked for.
+ */
+void	limit_charge_estimate(struct call *);
 
 /* Between state_begin and state_commit: what the call has consumed is spent. */
 void	limit_spend(struct state *, const struct call *);

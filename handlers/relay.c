@@ -16,10 +16,7 @@
 #include "handlers/query.h"
 #include "handlers/reply.h"
 
-enum {
-	DRAINS_MAX = 64,		/* of one process at once; beyond it upstreams are cancelled */
-	DRAIN_MAX_MS = 120000
-};
+enum { DRAINS_MAX = 64 };		/* of one process at once; beyond it upstreams are cancelled */
 
 /* What a relay's timer waits for; several at once. */
 enum wake { WAKE_RETRY, WAKE_HEDGE, WAKE_COMMENT, WAKE_DRAIN, WAKE__MAX };
@@ -146,6 +143,8 @@ relay_account(struct relay *relay, const struct try *main)
 	for (unsigned i = 0; i < relay->try_count; i++)
 		try_usage(relay->tries[i], relay->tries[i] == main ?
 		    &relay->x->call.usage : &relay->tries[i]->record->usage);
+	if (main != NULL && relay->x->request->gone && !try_is_whole(main))
+		limit_charge_estimate(&relay->x->call);
 }
 
 /* ---- The owner's side of a try. ---- */
@@ -466,17 +465,16 @@ relay_writable(struct exchange *x)
 		try_resume(relay->delivery.chosen);
 }
 
-/* Is the upstream worth reading to its end without a client? */
+/* Is the upstream worth reading for MS without a client? */
 static struct try *
-relay_find_drain(const struct relay *relay)
+relay_find_drain(const struct relay *relay, unsigned *ms)
 {
 	struct try *t = relay->delivery.chosen != NULL ?
 		    relay->delivery.chosen : relay_find_running(relay, NULL);
 
-	return t != NULL && !t->is_over && attempt_is_asked(t->attempt) &&
-	    attempt_has_sent(t->attempt) &&
-	    t->step->target->provider->on_abort == CONF_ON_ABORT_DRAIN &&
-	    relay->x->app->drains < DRAINS_MAX ? t : NULL;
+	*ms = t == NULL || relay->x->app->drains >= DRAINS_MAX ? 0 :
+	    try_drain_ms(t);
+	return *ms > 0 ? t : NULL;
 }
 
 /* The client has left: stop, or drain; then the request ends later. */
@@ -484,7 +482,8 @@ static void
 relay_cancel(struct exchange *x)
 {
 	struct relay *relay = x->state;
-	struct try *drained = relay_find_drain(relay);
+	unsigned ms;
+	struct try *drained = relay_find_drain(relay, &ms);
 
 	memset(relay->wakes, 0, sizeof relay->wakes);
 	relay_end_wait(relay);
@@ -498,7 +497,7 @@ relay_cancel(struct exchange *x)
 	relay->drained = drained;
 	x->drains = true;
 	x->app->drains++;
-	relay_wake_in(relay, WAKE_DRAIN, DRAIN_MAX_MS);
+	relay_wake_in(relay, WAKE_DRAIN, ms);
 	try_resume(drained);
 }
 

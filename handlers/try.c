@@ -405,6 +405,12 @@ try_usage(const struct try *t, struct usage *usage)
 	    t->order->counts && sent && t->record->status < 400, usage);
 }
 
+bool
+try_is_whole(const struct try *t)
+{
+	return (t->is_over && t->end == ERR_NONE) || t->sse.done_seen;
+}
+
 void
 try_release_body(struct try *t)
 {

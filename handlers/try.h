@@ -123,6 +123,16 @@ void	try_forget_answer(struct try *);
 void	try_usage(const struct try *, struct usage *);
 
 /*
+ * For how long it is worth reading without a client: to its end if the provider
+ * says so, and where the answer is there, but not its usage, until that is, so
+ * that leaving before the last event does not evade a budget. 0: not at all.
+ */
+unsigned try_drain_ms(const struct try *);
+
+/* Has all of the answer come? */
+bool	try_is_whole(const struct try *);
+
+/*
  * No other try will want the request's body again, and this one has sent it:
  * let it go.
  */

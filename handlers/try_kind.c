@@ -3,6 +3,13 @@
 
 #include "handlers/try.h"
 
+#include "gateway/cost.h"
+
+enum {
+	DRAIN_MAX_MS = 120000,
+	DRAIN_USAGE_MS = 5000		/* for the usage alone */
+};
+
 static enum retry_kind
 kind_of_fault(enum fault fault)
 {
@@ -100,4 +107,39 @@ try_verdict(const struct try *t)
 	default:
 		return verdict_of_kind(try_kind(t));
 	}
+}
+
+/* Is the answer complete, as far as can be told, but for a usage that comes last? */
+static bool
+awaits_usage(const struct try *t)
+{
+	struct usage usage;
+
+	if (t->order->body == NULL || t->record->status < 200 ||
+	    t->record->status >= 300)
+		return false;
+	if (t->mode == TRY_SSE && (t->sse.done_seen ||
+	    !(t->sse.finish_seen || t->sse.part_ended)))
+		return false;
+	try_usage(t, &usage);
+	return usage.source != USAGE_REPORTED;
+}
+
+/* Does anybody count or pay what it consumes? */
+static bool
+is_counted(const struct try *t)
+{
+	return t->x->call.limit.account != 0 ||
+	    cost_has_prices(&t->step->target->prices);
+}
+
+unsigned
+try_drain_ms(const struct try *t)
+{
+	if (t->is_over || !attempt_is_asked(t->attempt) ||
+	    !attempt_has_sent(t->attempt))
+		return 0;
+	if (t->step->target->provider->on_abort == CONF_ON_ABORT_DRAIN)
+		return DRAIN_MAX_MS;
+	return is_counted(t) && awaits_usage(t) ? DRAIN_USAGE_MS : 0;
 }

@@ -142,30 +142,39 @@ value_begin(struct peek *k, char c, size_t at)
 		k->has_vectors = true;
 }
 
-enum type { TYPE_OTHER, TYPE_ERROR, TYPE_SUMMARY, TYPE_FAILED };
+enum type {
+	TYPE_OTHER, TYPE_ERROR, TYPE_SUMMARY, TYPE_FAILED, TYPE_DONE,
+	TYPE_BLOCK_STOP
+};
 
 /* What the value of an event's "type" says. */
 static enum type
 type_of(const char *text, size_t n)
 {
-	static const char family[] = "response.", failed[] = "response.failed";
+	static const char family[] = "response.", failed[] = "response.failed",
+	    stop[] = "content_block_stop";
 
 	if (n == 5 && memcmp(text, "error", 5) == 0)
 		return TYPE_ERROR;
+	if (n == sizeof stop - 1 && memcmp(text, stop, n) == 0)
+		return TYPE_BLOCK_STOP;
 	if (n < sizeof family - 1 || n >= WORD_MAX_BYTES ||
 	    memcmp(text, family, sizeof family - 1) != 0 ||
 	    memcmp(text + n - 6, ".delta", 6) == 0)
 		return TYPE_OTHER;
 	if (n == sizeof failed - 1 && memcmp(text, failed, n) == 0)
 		return TYPE_FAILED;
-	return TYPE_SUMMARY;
+	return memcmp(text + n - 5, ".done", 5) == 0 ? TYPE_DONE :
+	    TYPE_SUMMARY;
 }
 
 static void
 type_note(struct peek *k, enum type type)
 {
 	k->has_error |= type == TYPE_ERROR || type == TYPE_FAILED;
-	k->is_summary |= type == TYPE_SUMMARY || type == TYPE_FAILED;
+	k->is_summary |= type == TYPE_SUMMARY || type == TYPE_FAILED ||
+	    type == TYPE_DONE;
+	k->ends_part |= type == TYPE_DONE || type == TYPE_BLOCK_STOP;
 }
 
 /* A long string that begins with TEXT stands where a picture or sound does. */

@@ -36,6 +36,7 @@ struct peek {
 	bool		 has_finish;	/* the finish_reason of a choice is not null */
 	bool		 has_error;	/* top level: "error" is not null, or "type" says so */
 	bool		 has_vectors;	/* a member is called "embedding" */
+	bool		 ends_part;	/* an event of /v1/responses or /v1/messages that completes a part of the answer */
 	bool		 is_summary;	/* an event of /v1/responses that is no delta: it repeats output */
 
 	/* private */

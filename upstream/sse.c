@@ -235,12 +235,14 @@ event_peek(struct sse *s, struct span data)
 {
 	uint64_t output_bytes;
 
+	s->part_ended = false;
 	if (!s->too_long) {
 		if (peek_glance(data.p, data.n, &output_bytes))
 			return;
 		peek_feed(&s->peek, data.p, data.n);
 	}
 	s->finish_seen |= s->peek.has_finish;
+	s->part_ended = s->peek.ends_part;
 	s->is_failure |= s->peek.has_error;
 	peek_fini(&s->peek);
 	peek_init(&s->peek);

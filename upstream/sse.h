@@ -20,6 +20,7 @@ struct sse {
 	bool		 token_seen;	/* an event with real output went by, or 64 KiB of one */
 	bool		 done_seen;	/* "data: [DONE]", or a terminal event of /v1/responses or /v1/messages */
 	bool		 finish_seen;	/* such a terminal event; with a listener, a choice's finish_reason too */
+	bool		 part_ended;	/* with a listener: the last event completed a part of the answer, maybe the last one */
 	bool		 error_seen;	/* with a listener: an event that tells of a failure */
 	bool		 error_first;	/* it came before any token */
 	unsigned long	 events;	/* complete events with data, so far */

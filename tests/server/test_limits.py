@@ -433,6 +433,120 @@ def test_streams_are_spent_though_the_client_has_left(
         "error", {"message": ""})["message"], "the budget to be spent")
 
 
+def finish_event():
+    return chat_chunk(finish="stop")
+
+
+PARTS = {
+    "chat": (PATH, [chat_chunk(content="Hi"), finish_event()],
+             dict(chat_chunk(), choices=[], usage={
+                 "prompt_tokens": 90000, "completion_tokens": 10,
+                 "total_tokens": 90010})),
+    "messages": ("/v1/messages", [
+        {"type": "content_block_delta", "index": 0,
+         "delta": {"type": "text_delta", "text": "Hi"}},
+        {"type": "content_block_stop", "index": 0}],
+        {"type": "message_delta", "delta": {"stop_reason": "end_turn"},
+         "usage": {"input_tokens": 90000, "output_tokens": 10}}),
+    "responses": ("/v1/responses", [
+        {"type": "response.output_text.delta", "delta": "Hi"},
+        {"type": "response.output_item.done", "item": {}}],
+        {"type": "response.completed", "response": {"usage": {
+            "input_tokens": 90000, "output_tokens": 10}}}),
+}
+
+
+def leaves_after(client, upstream, path, parts, model="m", **more):
+    """The exchange of a client that hangs up when it has those parts."""
+    def begins(x):
+        x.sse()
+        for part in parts:
+            x.event(part)
+        manual(x)
+    before = len(upstream.requests)
+    upstream.script = begins
+    stream = client.open("POST", path, {
+        "model": model, "messages": [], "stream": True, **more}).wait_head()
+    for _ in parts:
+        stream.event()
+    stream.close()
+    return upstream.requests[before]
+
+
+def last_line(server, client, path):
+    return until(lambda: [line for line in server.journal()
+                          if line["outcome"] == "client_gone"
+                          and line["api_path"] == path], "its line")[-1]
+
+
+@pytest.mark.parametrize("dialect", PARTS)
+def test_leaving_before_the_usage_evades_no_budget(on, upstream, dialect):
+    """The whole answer is there, and its usage comes a second later."""
+    path, parts, last = PARTS[dialect]
+    server, limited = on("lighttpd")
+    client = limited("--day-tokens", "100000")
+    x = leaves_after(client, upstream, path, parts, max_tokens=1)
+    assert not x.hold(1.2), "the upstream was cancelled"
+    x.event(last)
+    x.end()
+    line = last_line(server, client, path)
+    assert line["usage"]["source"] == "reported"
+    assert line["usage"]["input_tokens"] == 90000
+    upstream.script = says(1)
+    assert "too far spent" in refused(
+        until_refused(client, max_tokens=20000), "insufficient_quota")
+
+
+def test_who_pays_by_price_cannot_leave_early_either(on, upstream):
+    server, limited = on("lighttpd")
+    path, parts, last = PARTS["chat"]
+    x = leaves_after(server.client(), upstream, path, parts, "priced")
+    assert not x.hold(1.2), "the upstream was cancelled"
+    x.event(last)
+    x.end()
+    assert last_line(server, server.client(), path)["cost"] == 0.9001
+
+
+def test_a_usage_is_not_waited_for_in_vain(on, upstream):
+    """Then what was reserved is charged, and never less than that."""
+    server, limited = on("lighttpd")
+    path, parts, _ = PARTS["chat"]
+    client = limited("--day-tokens", "1000")
+    x = leaves_after(client, upstream, path, parts, max_tokens=700)
+    assert x.gone.wait(20)
+    used = last_line(server, client, path)["usage"]
+    assert (used["source"], used["output_tokens"]) == ("estimated", 700)
+    refused(until_refused(client, max_tokens=400), "insufficient_quota")
+
+
+def test_who_leaves_in_the_middle_is_charged_what_was_reserved(on, upstream):
+    server, limited = on("lighttpd")
+    path, parts, _ = PARTS["chat"]
+    client = limited("--day-tokens", "1000")
+    x = leaves_after(client, upstream, path, parts[:1], max_tokens=700)
+    assert x.gone.wait(20)
+    used = last_line(server, client, path)["usage"]
+    assert (used["source"], used["output_tokens"]) == ("estimated", 700)
+
+
+@pytest.mark.parametrize("more", [{}, {"usage": {
+    "prompt_tokens": 1, "completion_tokens": 1}}], ids=["free", "told"])
+def test_nobody_is_drained_without_a_reason(on, upstream, more):
+    """
+    A model without a price for a key without limits, or when all is told: it
+    is over before one that is drained, and was left before.
+    """
+    _, limited = on("lighttpd")
+    path, parts, _ = PARTS["chat"]
+    drained = leaves_after(limited("--day-tokens", "1000"), upstream, path,
+                           parts)
+    client = limited(*(["--day-tokens", "1000"] if more else []))
+    x = leaves_after(client, upstream, path,
+                     [parts[0], dict(parts[1], **more)])
+    until(lambda: x.gone.is_set() or drained.gone.is_set(), "an end")
+    assert not drained.gone.is_set()
+
+
 def test_a_rotated_key_has_spent_what_it_had(server, limited, upstream):
     client = limited("--day-tokens", "500")
     upstream.script = says(500)

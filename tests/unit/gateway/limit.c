@@ -300,6 +300,39 @@ an_estimate_above_a_budget_passes_while_half_is_left(void **state)
 }
 
 static void
+who_did_not_wait_is_charged_what_was_asked_for(void **state)
+{
+	static const struct { enum usage_source source; uint64_t input, output;
+	    uint64_t charged; } cases[] = {
+		{ USAGE_ESTIMATED, 1, 2, 100 },
+		{ USAGE_ESTIMATED, 51, 2, 101 },
+		{ USAGE_ESTIMATED, 60, 70, 130 },
+		{ USAGE_PARTIAL, 1, 2, 3 },
+		{ USAGE_REPORTED, 1, 2, 3 },
+		{ USAGE_NONE, 0, 0, 0 },
+	};
+	struct fixture *x = *state;
+	struct call *c = &x->calls[0];
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		x->key.limits.tpm = 1000000;
+		assert_int_equal(admit(x, 0), ERR_NONE);
+		assert_int_equal(reserve(x, 0, 100), ERR_NONE);
+		c->usage = (struct usage){ .source = cases[i].source,
+			.input_tokens = cases[i].input,
+			.output_tokens = cases[i].output };
+		limit_charge_estimate(c);
+		assert_int_equal(c->usage.input_tokens +
+		    c->usage.output_tokens, cases[i].charged);
+		settle_call(x, 0, 0);
+	}
+	c->limit.account = 0;
+	c->usage = (struct usage){ .source = USAGE_ESTIMATED };
+	limit_charge_estimate(c);
+	assert_int_equal(c->usage.input_tokens, 0);
+}
+
+static void
 a_budget_of_money_is_one_too(void **state)
 {
 	struct fixture *x = *state;
@@ -368,6 +401,7 @@ main(void)
 		TEST(who_is_in_debt_waits_even_for_nothing),
 		TEST(a_budget_is_spent_once),
 		TEST(an_estimate_above_a_budget_passes_while_half_is_left),
+		TEST(who_did_not_wait_is_charged_what_was_asked_for),
 		TEST(a_budget_of_money_is_one_too),
 		TEST(another_state_file_is_another_account),
 		cmocka_unit_test(durations_are_written_as_openai_does),

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-enum { USAGE = 1, CHOICES = 2, FINISH = 4, ERROR = 8, SUMMARY = 16, IN_MESSAGE = 32 };
+enum { USAGE = 1, CHOICES = 2, FINISH = 4, ERROR = 8, SUMMARY = 16, IN_MESSAGE = 32, PART = 64 };
 
 /* OBJECT: the last usage that was told of, NULL = none. */
 static const struct { const char *text; unsigned flags; unsigned output; const char *object; } cases[] = {
@@ -70,7 +70,10 @@ static const struct { const char *text; unsigned flags; unsigned output; const c
 	{ "{\"type\":\"errors\"}", 0, 0, NULL },
 	{ "{\"type\":\"response.failed\"}", ERROR | SUMMARY, 0, NULL },
 	{ "{\"type\":\"response.completed\"}", SUMMARY, 0, NULL },
-	{ "{\"type\":\"response.output_text.done\",\"text\":\"x\"}", SUMMARY, 1, NULL },
+	{ "{\"type\":\"response.output_text.done\",\"text\":\"x\"}", SUMMARY | PART, 1, NULL },
+	{ "{\"item\":{\"type\":\"x\"},\"type\":\"response.output_item.done\"}", SUMMARY | PART, 0, NULL },
+	{ "{\"type\":\"content_block_stop\",\"index\":0}", PART, 0, NULL },
+	{ "{\"x\":{\"type\":\"content_block_stop\"}}", 0, 0, NULL },
 	{ "{\"type\":\"response.output_text.delta\",\"delta\":\"x\"}", 0, 1, NULL },
 	{ "{\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"x\"}}", 0, 1, NULL },
 
@@ -115,7 +118,8 @@ check(struct peek *k, const struct seen *seen, size_t i, unsigned ignored)
 	unsigned flags = (k->has_usage ? USAGE : 0) |
 	    (k->has_choices ? CHOICES : 0) | (k->has_finish ? FINISH : 0) |
 	    (k->has_error ? ERROR : 0) | (k->is_summary ? SUMMARY : 0) |
-	    (seen->in_message ? IN_MESSAGE : 0);
+	    (seen->in_message ? IN_MESSAGE : 0) |
+	    (k->ends_part ? PART : 0);
 
 	if (((flags ^ cases[i].flags) & ~ignored) != 0 ||
 	    k->output_bytes != cases[i].output)
