@@ -73,6 +73,7 @@ struct call {
 	const char	*trace_id;	/* of it, or NULL */
 	bool		 is_model_known; /* model is the name of a configured model */
 	struct usage	 usage;
+	bool		 is_uncharged;	/* what it shows has been paid for, or will be: usage is dropped */
 	const struct call_attempt *main; /* whose that is; NULL: nobody's */
 	struct call_attempt *attempts[RETRY_TRIES_MAX];	/* in the arena, in the order of their starts */
 	unsigned	 attempt_count;

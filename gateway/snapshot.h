@@ -124,6 +124,13 @@ const struct target *snapshot_find_provider(const struct snapshot *,
 	    const char *name);
 
 /*
+ * The target that serves MODEL at PLACE, its first where there are several; NULL:
+ * none does.
+ */
+const struct target *snapshot_find_target(const struct snapshot *,
+	    const char *model, const struct target *place);
+
+/*
  * Who relays POSTs to API_PATH ("infill") by model, although no route of our own
  * does: NONE, those providers and models whose configuration names it, or ALL.
  * The same holds for a path that differs from API_PATH in case alone if ANY_CASE.

@@ -134,3 +134,17 @@ snapshot_find_place(const struct snapshot *s, struct arena *arena,
 	}
 	return NULL;
 }
+
+const struct target *
+snapshot_find_target(const struct snapshot *s, const char *model,
+    const struct target *place)
+{
+	const char *rest;
+	const struct model *m = snapshot_find(s, model, &rest);
+
+	for (size_t i = 0; m != NULL && i < m->target_count; i++)
+		if (m->targets[i].provider == place->provider &&
+		    strcmp(m->targets[i].base_url, place->base_url) == 0)
+			return &m->targets[i];
+	return NULL;
+}

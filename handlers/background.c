@@ -37,21 +37,40 @@ background_on_done(uv_work_t *work, int status)
 	free(b);
 }
 
-void
-background_run(struct exchange *x, void *job,
-    void (*work)(struct db *, void *), void (*done)(struct exchange *, void *),
-    void (*free_job)(void *))
+static struct background *
+queue(struct app *app, const struct background *wanted)
 {
 	struct background *b = calloc(1, sizeof *b);
 
 	if (b == NULL)
 		abort();
-	*b = (struct background){ .x = x, .db = x->app->db, .job = job,
-		.run = work, .done = done, .free = free_job };
+	*b = *wanted;
+	b->db = app->db;
 	b->work.data = b;
-	x->background = b;
-	uv_queue_work(x->app->loop, &b->work, background_on_work,
+	uv_queue_work(app->loop, &b->work, background_on_work,
 	    background_on_done);
+	return b;
+}
+
+void
+background_run(struct exchange *x, void *job,
+    void (*work)(struct db *, void *), void (*done)(struct exchange *, void *),
+    void (*free_job)(void *))
+{
+	const struct background b = { .x = x, .job = job, .run = work,
+		.done = done, .free = free_job };
+
+	x->background = queue(x->app, &b);
+}
+
+void
+background_run_alone(struct app *app, void *job,
+    void (*work)(struct db *, void *), void (*free_job)(void *))
+{
+	const struct background b = { .job = job, .run = work,
+		.free = free_job };
+
+	queue(app, &b);
 }
 
 void

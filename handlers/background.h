@@ -17,6 +17,10 @@ void	background_run(struct exchange *, void *job,
 	    void (*done)(struct exchange *, void *job),
 	    void (*free)(void *job));
 
+/* The same with nobody who waits for it: DB work that a request leaves behind. */
+void	background_run_alone(struct app *, void *job,
+	    void (*work)(struct db *, void *job), void (*free)(void *job));
+
 /* The exchange ends: what still runs for it goes on alone. */
 void	background_detach(struct exchange *);
 #endif

@@ -32,6 +32,12 @@ delivery_fini(struct delivery *d)
 	buf_fini(&d->kept);
 }
 
+static bool
+is_success(int status)
+{
+	return status >= 200 && status < 300;
+}
+
 /* ---- The head. ---- */
 
 /* The provider's fields, filtered by table; its request id under another name. */
@@ -77,8 +83,8 @@ begin_head(struct delivery *d, const struct try *t)
 		response_field(r, "Cache-Control", "no-cache");
 	if (t->mode != TRY_HELD)
 		response_field(r, "X-Accel-Buffering", "no");
-	if (t->mode != TRY_SSE && t->attempt->content_length >= 0 &&
-	    d->order->finish == NULL)
+	if (t->attempt->content_length >= 0 && (t->mode == TRY_PLAIN ||
+	    (t->mode == TRY_HELD && d->order->finish == NULL)))
 		response_length(r, (uint64_t)t->attempt->content_length);
 }
 
@@ -97,7 +103,7 @@ delivery_choose(struct delivery *d, struct try *t)
 		begin_head(d, t);
 	attempt_drop_fields(t->attempt);
 	if (d->is_outgrown && d->order->outgrown != NULL &&
-	    t->record->status == 200) {
+	    is_success(t->record->status)) {
 		d->seen = buf_len(&t->held);
 		d->order->outgrown(x, &t->held);
 	}
@@ -271,7 +277,8 @@ end_well(struct delivery *d)
 	struct try *t = d->chosen;
 
 	if (t->mode == TRY_HELD && d->order->finish != NULL) {
-		if (x->call.status == 200) {
+		if (is_success(x->call.status)) {
+			d->is_finishing = true;
 			d->order->finish(x, &t->held);
 			return;
 		}
@@ -280,16 +287,28 @@ end_well(struct delivery *d)
 	end_bytes(d, buf_data(&t->held), buf_len(&t->held));
 }
 
+/* What has become an event is an answer like any other to who looks at it. */
+static void
+end_box(struct delivery *d, enum err how)
+{
+	box(d, buf_data(&d->chosen->held), buf_len(&d->chosen->held));
+	if (how == ERR_NONE && !d->is_spilt && d->order->finish != NULL &&
+	    is_success(d->chosen->record->status)) {
+		d->is_finishing = true;
+		d->order->finish(d->x, &d->kept);
+	} else
+		end_boxed(d, how);
+}
+
 static void
 end_now(struct delivery *d, enum err how)
 {
 	struct exchange *x = d->x;
 	struct try *t = d->chosen;
 
-	if (is_boxed(d)) {
-		box(d, buf_data(&t->held), buf_len(&t->held));
-		end_boxed(d, how);
-	} else if (how == ERR_NONE)
+	if (is_boxed(d))
+		end_box(d, how);
+	else if (how == ERR_NONE)
 		end_well(d);
 	else if (how == ERR_UPSTREAM_STREAM_ERROR) {
 		x->call.outcome = how;	/* the stream has told it itself */
@@ -311,6 +330,9 @@ delivery_end(struct delivery *d, enum err how)
 	if (d->chosen->mode == TRY_SSE && d->order->watch != NULL &&
 	    buf_len(held) > 0)
 		d->order->watch(d->x, buf_data(held), buf_len(held));
+	if (d->chosen->mode != TRY_HELD && !is_boxed(d) &&
+	    d->order->end != NULL)
+		d->order->end(d->x);
 	if (d->chosen->mode != TRY_HELD && d->x->background != NULL) {
 		d->waits = true;
 		d->end = how;
@@ -333,7 +355,11 @@ delivery_finish(struct delivery *d)
 	struct exchange *x = d->x;
 	struct try *t = d->chosen;
 
-	if (t->mode == TRY_HELD) {
+	if (d->is_finishing) {
+		if (is_boxed(d)) {
+			end_boxed(d, ERR_NONE);
+			return false;
+		}
 		response_length(&x->request->response, buf_len(&t->held));
 		end_bytes(d, buf_data(&t->held), buf_len(&t->held));
 		return false;

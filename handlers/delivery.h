@@ -21,6 +21,7 @@ struct delivery {
 	bool		 is_spilt;	/* so was one that had to become an event: it is cut */
 	size_t		 seen;		/* so many of the next bytes were shown to order->outgrown */
 	bool		 holds, waits;	/* bytes, or the end, for delivery_finish */
+	bool		 is_finishing;	/* order->finish has been called */
 	enum err	 end;		/* how it ended, while that waits */
 	struct buf	 kept;		/* while something it names is stored; or no stream, for an early head */
 };

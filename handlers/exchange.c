@@ -19,6 +19,7 @@
 #include "handlers/echo.h"
 #include "handlers/identity.h"
 #include "handlers/metrics.h"
+#include "handlers/payment.h"
 #include "handlers/references.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
@@ -558,11 +559,14 @@ on_end(struct request *request)
 			x->call.status = STATUS_CLIENT_GONE;
 	}
 	x->call.bytes = request->response.body_bytes;
+	if (x->call.is_uncharged)
+		x->call.usage = (struct usage){ .source = USAGE_NONE };
 	background_detach(x);
 	capture_give(x);
 	settle(x->app->state, &x->app->journal, &x->call);
 	metrics_note_request(x->app->state, -1);
 	live_end(&x->app->live, x->live);
+	payment_end(x);
 	capture_end(x);
 	if (x->release != NULL)
 		x->release(x);

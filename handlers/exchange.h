@@ -66,6 +66,7 @@ extern const char *const exchange_members[MEMBER__MAX];
 
 struct background;
 struct capture;
+struct payment;
 struct route;
 struct store_watch;
 
@@ -96,6 +97,8 @@ struct exchange {
 	void		(*cancel)(struct exchange *);	/* the client has left: stop work, or set drains */
 	bool		 drains;	/* the handler goes on without a client, and calls request_abort itself */
 	void		(*release)(struct exchange *);	/* last: free what state holds */
+
+	struct payment	*paid;		/* what is paid for when this is settled, or NULL */
 
 	/* What a family of routes keeps beside the relay whose state that is. */
 	void		*extra;

@@ -12,6 +12,7 @@
 #include "handlers/object_work.h"
 #include "handlers/prompt.h"
 #include "handlers/query.h"
+#include "handlers/references.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
@@ -186,10 +187,11 @@ static void
 on_found(struct exchange *x, enum objects_result result,
     const struct object *o)
 {
+	bool	 is_anywhere = result == OBJECTS_OK && o->provider[0] == '\0';
 	const struct target *place = result == OBJECTS_OK ?
 		    object_work_target(x, o) : NULL;
 
-	if (place != NULL)
+	if (place != NULL || is_anywhere)
 		relay_call(x, x->state, place);
 	else
 		object_work_refuse(x, result, o);
@@ -199,7 +201,7 @@ on_found(struct exchange *x, enum objects_result result,
 static void
 find_references(struct exchange *x, struct model_call *c)
 {
-	struct reference_list list;
+	struct id_list list;
 	enum err err = references_read(x, &list);
 
 	if (err != ERR_NONE)

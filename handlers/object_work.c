@@ -10,20 +10,21 @@
 #include "handlers/background.h"
 #include "handlers/reply.h"
 
-/* What is asked for beside the first, copied: the request may end meanwhile. */
-struct more {
-	char		 kind[OBJECTS_KIND_MAX];
-	char		 id[OBJECTS_ID_MAX];
-};
+/*
+ * Not all of these are told of in answers that pass here: one that nobody is
+ * known to have made may be named, one that another key has made may not.
+ */
+static const char *const lenient_kinds[] = { "item", "containers", "skills" };
 
 struct job {
 	struct object	 object;
 	enum objects_result result;
 	object_work_done_fn *done;
-	size_t		 count;
+	const struct id_found *found;	/* the exchange's, or NULL */
 	size_t		 looked;	/* for so many */
-	const struct reference *references;	/* the exchange's, or NULL */
-	struct more	 more[];
+	struct unpaid	*unpaid;	/* a copy, or NULL */
+	size_t		 count;
+	struct object_id ids[];		/* copied: the request may end meanwhile */
 };
 
 static void
@@ -31,6 +32,51 @@ set_text(char *out, size_t size, const char *text)
 {
 	snprintf(out, size, "%s", text);
 }
+
+/* What is too long to be remembered is not: "" is nobody's. */
+static struct job *
+make_job(const struct exchange *x, const struct object *object,
+    const struct id_list *list, object_work_done_fn *done)
+{
+	size_t	 count = list == NULL ? 0 : list->count;
+	struct job *j = calloc(1, sizeof *j + count * sizeof j->ids[0]);
+
+	if (j == NULL)
+		abort();
+	if (object != NULL)
+		j->object = *object;
+	set_text(j->object.key_id, sizeof j->object.key_id,
+	    exchange_key_id(x));
+	j->done = done;
+	for (; j->count < count; j->count++) {
+		struct object_id *id = &j->ids[j->count];
+		const struct id_found *f = &list->items[j->count];
+
+		set_text(id->kind, sizeof id->kind, f->kind);
+		if (strlen(f->id) < sizeof id->id)
+			set_text(id->id, sizeof id->id, f->id);
+	}
+	return j;
+}
+
+static void
+free_job(void *job)
+{
+	free(((struct job *)job)->unpaid);
+	free(job);
+}
+
+static void
+tell(struct exchange *x, void *job)
+{
+	const struct job *j = job;
+
+	if (j->found != NULL && j->result != OBJECTS_OK)
+		x->param = j->found[j->looked - 1].member;
+	j->done(x, j->result, &j->object);
+}
+
+/* ---- Putting. ---- */
 
 static void
 put(struct db *db, void *job)
@@ -41,11 +87,86 @@ put(struct db *db, void *job)
 }
 
 static void
-find(struct db *db, void *job)
+put_all(struct db *db, void *job)
 {
 	struct job *j = job;
 
-	j->result = objects_find(db, &j->object, time(NULL));
+	/* Who dies between these leaves nothing that nobody pays for. */
+	if (j->unpaid != NULL && unpaid_put(db, j->unpaid) ==
+	    UNPAID_DB_ERROR) {
+		j->result = OBJECTS_DB_ERROR;
+		return;
+	}
+	j->result = objects_put_all(db, &j->object, j->ids, j->count,
+	    time(NULL));
+}
+
+void
+object_work_put(struct exchange *x, const struct object *object,
+    object_work_done_fn *done)
+{
+	background_run(x, make_job(x, object, NULL, done), put, tell, free_job);
+}
+
+void
+object_work_put_all(struct exchange *x, const struct object *object,
+    const struct id_list *list, const struct unpaid *unpaid,
+    object_work_done_fn *done)
+{
+	struct job *j = make_job(x, object, list, done);
+
+	if (unpaid != NULL) {
+		j->unpaid = malloc(sizeof *j->unpaid);
+		if (j->unpaid == NULL)
+			abort();
+		*j->unpaid = *unpaid;
+	}
+	if (done != NULL)
+		background_run(x, j, put_all, tell, free_job);
+	else
+		background_run_alone(x->app, j, put_all, free_job);
+}
+
+/* ---- Finding. ---- */
+
+static bool
+is_lenient(const char *kind)
+{
+	for (size_t i = 0; i < sizeof lenient_kinds / sizeof *lenient_kinds;
+	    i++)
+		if (strcmp(lenient_kinds[i], kind) == 0)
+			return true;
+	return false;
+}
+
+/* OBJECTS_NONE may be as good as found, and says then nothing of the place. */
+static enum objects_result
+find_one(struct db *db, struct object *o)
+{
+	int64_t	 now = time(NULL);
+	enum objects_result result = objects_find(db, o, now);
+
+	if (result != OBJECTS_NONE || !is_lenient(o->kind))
+		return result;
+	result = objects_find_others(db, o, now);
+	return result == OBJECTS_OK ? OBJECTS_NONE :
+	    result == OBJECTS_NONE ? OBJECTS_OK : result;
+}
+
+static void
+find(struct db *db, void *job)
+{
+	struct job *j = job;
+	struct object *o = &j->object;
+	struct unpaid u = { .made_ms = 0 };
+
+	j->result = objects_find(db, o, time(NULL));
+	if (j->result != OBJECTS_OK || strcmp(o->kind, "response") != 0)
+		return;
+	set_text(u.provider, sizeof u.provider, o->provider);
+	set_text(u.id, sizeof u.id, o->id);
+	set_text(u.key_id, sizeof u.key_id, o->key_id);
+	o->is_unpaid = unpaid_find(db, &u) == UNPAID_OK;
 }
 
 /* Each where the last one was; one that is somewhere of its own says so for all. */
@@ -59,11 +180,12 @@ find_all(struct db *db, void *job)
 	if (url == NULL)
 		abort();
 	while (j->looked < j->count && j->result == OBJECTS_OK) {
-		const struct more *m = &j->more[j->looked++];
+		const struct object_id *id = &j->ids[j->looked++];
 
-		memcpy(o->kind, m->kind, sizeof o->kind);
-		memcpy(o->id, m->id, sizeof o->id);
-		j->result = objects_find(db, o, time(NULL));
+		memcpy(o->kind, id->kind, sizeof o->kind);
+		memcpy(o->id, id->id, sizeof o->id);
+		o->url[0] = '\0';
+		j->result = find_one(db, o);
 		if (url[0] != '\0' && o->url[0] != '\0' &&
 		    strcmp(url, o->url) != 0)
 			j->result = OBJECTS_NONE;
@@ -74,73 +196,41 @@ find_all(struct db *db, void *job)
 	free(url);
 }
 
-static void
-tell(struct exchange *x, void *job)
-{
-	const struct job *j = job;
-
-	if (j->references != NULL && j->result != OBJECTS_OK)
-		x->param = j->references[j->looked - 1].member;
-	j->done(x, j->result, &j->object);
-}
-
-static struct job *
-make_job(size_t count, object_work_done_fn *done)
-{
-	struct job *j = calloc(1, sizeof *j + count * sizeof j->more[0]);
-
-	if (j == NULL)
-		abort();
-	j->count = count;
-	j->done = done;
-	return j;
-}
-
-static void
-run(struct exchange *x, struct job *j, void (*work)(struct db *, void *))
-{
-	set_text(j->object.key_id, sizeof j->object.key_id,
-	    exchange_key_id(x));
-	background_run(x, j, work, tell, free);
-}
-
-void
-object_work_put(struct exchange *x, const struct object *object,
-    object_work_done_fn *done)
-{
-	struct job *j = make_job(0, done);
-
-	j->object = *object;
-	run(x, j, put);
-}
-
 void
 object_work_find(struct exchange *x, const struct object *object,
     object_work_done_fn *done)
 {
-	struct job *j = make_job(0, done);
-
-	j->object = *object;
-	run(x, j, find);
+	background_run(x, make_job(x, object, NULL, done), find, tell, free_job);
 }
 
-/* What is too long to be remembered is not: "" is nobody's. */
 void
-object_work_find_all(struct exchange *x, const struct reference_list *list,
+object_work_find_all(struct exchange *x, const struct id_list *list,
     object_work_done_fn *done)
 {
-	struct job *j = make_job(list->count, done);
+	struct job *j = make_job(x, NULL, list, done);
 
-	j->references = list->items;
-	for (size_t i = 0; i < list->count; i++) {
-		const struct reference *r = &list->items[i];
-
-		set_text(j->more[i].kind, sizeof j->more[i].kind, r->kind);
-		if (strlen(r->id) < sizeof j->more[i].id)
-			set_text(j->more[i].id, sizeof j->more[i].id, r->id);
-	}
-	run(x, j, find_all);
+	j->found = list->items;
+	background_run(x, j, find_all, tell, free_job);
 }
+
+/* ---- Forgetting. ---- */
+
+static void
+forget(struct db *db, void *job)
+{
+	struct job *j = job;
+
+	j->result = objects_forget(db, &j->object);
+}
+
+void
+object_work_forget(struct exchange *x, const struct object *object)
+{
+	background_run_alone(x->app, make_job(x, object, NULL, NULL), forget,
+	    free_job);
+}
+
+/* ---- What it means to the request. ---- */
 
 void
 object_work_refuse(struct exchange *x, enum objects_result result,
@@ -166,4 +256,12 @@ object_work_target(struct exchange *x, const struct object *o)
 {
 	return snapshot_find_place(x->call.snapshot, x->call.arena,
 	    o->provider, o->url);
+}
+
+void
+object_work_set_place(struct object *out, const struct target *t)
+{
+	set_text(out->provider, sizeof out->provider, t->provider->name);
+	set_text(out->url, sizeof out->url, strcmp(t->base_url,
+	    t->provider->base_url) == 0 ? "" : t->base_url);
 }

@@ -3,7 +3,7 @@
 #define HANDLERS_OBJECT_WORK_H
 
 #include "handlers/exchange.h"
-#include "handlers/references.h"
+#include "handlers/id_reader.h"
 #include "store/store.h"
 
 typedef void object_work_done_fn(struct exchange *, enum objects_result,
@@ -16,17 +16,33 @@ typedef void object_work_done_fn(struct exchange *, enum objects_result,
 void	object_work_put(struct exchange *, const struct object *,
 	    object_work_done_fn *done);
 
-/* Find what has the object's kind, id and the exchange's key; DONE gets the rest. */
+/*
+ * Put all that is in the list, with the rest as in the object, and what is to be
+ * paid for (or NULL), then DONE with what came of the first. NULL: nobody waits
+ * for it, nor hears of it.
+ */
+void	object_work_put_all(struct exchange *, const struct object *,
+	    const struct id_list *, const struct unpaid *,
+	    object_work_done_fn *done);
+
+/*
+ * Find what has the object's kind, id and the exchange's key; DONE gets the rest,
+ * and of a response whether it is still to be paid for.
+ */
 void	object_work_find(struct exchange *, const struct object *,
 	    object_work_done_fn *done);
 
 /*
  * Find all that is in the list. OBJECTS_OK: they are the key's own and in one
- * place, whose provider and url the object tells. Else the object is the first
- * that is not, and the exchange's param its member.
+ * place, whose provider and url the object tells; provider "" = none of them is
+ * known, nor has to be. Else the object is the first that is not, and the
+ * exchange's param its member.
  */
-void	object_work_find_all(struct exchange *, const struct reference_list *,
+void	object_work_find_all(struct exchange *, const struct id_list *,
 	    object_work_done_fn *done);
+
+/* Forget the object, some time soon. */
+void	object_work_forget(struct exchange *, const struct object *);
 
 /*
  * The object that was looked for is nobody's, or another key's, or what it is at
@@ -38,4 +54,7 @@ void	object_work_refuse(struct exchange *, enum objects_result,
 /* The target that an object was found at; NULL: it is not configured any more. */
 const struct target *object_work_target(struct exchange *,
 	    const struct object *);
+
+/* Where T is, in the words of OUT: provider and url. */
+void	object_work_set_place(struct object *out, const struct target *);
 #endif

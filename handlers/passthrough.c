@@ -36,8 +36,10 @@ find_target(const struct exchange *x)
 static void
 pass(struct exchange *x, const struct target *target)
 {
+	static const struct relay_order plain;
+
 	exchange_forget_scan(x);
-	relay_to(x, target, x->content_type);
+	relay_to(x, target, &plain);
 }
 
 /* First segments that lead to models elsewhere: Azure's, LiteLLM's, a second /v1. */

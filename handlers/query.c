@@ -82,3 +82,32 @@ query_of_passthrough(struct exchange *x, const struct conf_provider *p)
 			return out;
 	}
 }
+
+static bool
+is_true(const char *text)
+{
+	static const char *const words[] = { "true", "1", "yes", "on", "t",
+		"y" };
+
+	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+		if (strcasecmp(words[i], text) == 0)
+			return true;
+	return false;
+}
+
+bool
+query_asks_for_stream(struct exchange *x)
+{
+	const char *pair = find_query(x), *text;
+	size_t	 n;
+
+	for (;; pair += n + 1) {
+		n = strcspn(pair, "&#");
+		text = path_decode(x->call.arena, pair, n);
+		if (text != NULL && strncmp(text, "stream=", 7) == 0 &&
+		    is_true(text + 7))
+			return true;
+		if (pair[n] != '&')
+			return false;
+	}
+}

@@ -2,6 +2,8 @@
 #ifndef HANDLERS_QUERY_H
 #define HANDLERS_QUERY_H
 
+#include <stdbool.h>
+
 #include "handlers/exchange.h"
 
 /*
@@ -18,4 +20,6 @@ const char *query_of_call(struct exchange *);
  */
 const char *query_of_passthrough(struct exchange *,
 	    const struct conf_provider *);
+/* Does the client's query ask for a stream, as web frameworks read truth? */
+bool	query_asks_for_stream(struct exchange *);
 #endif

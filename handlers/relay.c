@@ -8,12 +8,9 @@
 #include <sodium.h>
 
 #include "base/clock.h"
-#include "conf/provider.h"
 #include "gateway/channel.h"
-#include "gateway/gate.h"
 #include "gateway/retry.h"
 #include "handlers/delivery.h"
-#include "handlers/query.h"
 #include "handlers/reply.h"
 
 enum { DRAINS_MAX = 64 };		/* of one process at once; beyond it upstreams are cancelled */
@@ -406,7 +403,7 @@ relay_hedge(struct relay *relay)
 static unsigned
 relay_keepalive_ms(const struct relay *relay)
 {
-	return relay->x->call.stream && !relay->order.is_final ?
+	return relay->x->call.stream ?
 	    relay->x->call.snapshot->conf->stream.keepalive_ms : 0;
 }
 
@@ -546,54 +543,4 @@ relay_start(struct exchange *x, const struct relay_order *order)
 	if (relay_keepalive_ms(relay) > 0)
 		relay_wake_in(relay, WAKE_COMMENT, relay_keepalive_ms(relay));
 	relay_next(relay);
-}
-
-static void
-relay_once(struct exchange *x, const struct target *target,
-    struct relay_order *order)
-{
-	static const struct limit_ask nothing;	/* is known beforehand */
-	enum err err = limit_reserve(x->app->state, &x->call, &nothing);
-
-	if (err != ERR_NONE) {
-		reply_error(x, err, NULL);
-		return;
-	}
-	snapshot_refresh(x->call.snapshot, x->app->state,
-	    clock_wall_us() / 1000);
-	order->is_final = true;
-	x->call.client = gate_client(&x->call);
-	order->plan = arena_alloc(x->call.arena, sizeof *order->plan);
-	plan_single(order->plan, target, x->call.client);
-	relay_start(x, order);
-}
-
-void
-relay_to(struct exchange *x, const struct target *target,
-    const char *content_type)
-{
-	struct relay_order order = { .ask = {
-		.method = x->call.method,
-		.outgoing = {
-			.path = outgoing_client_path(x),
-			.query = query_of_passthrough(x, target->provider),
-			.content_type = content_type,
-		},
-	} };
-
-	relay_once(x, target, &order);
-}
-
-bool
-relay_fetch(struct exchange *x, const struct target *target, const char *url)
-{
-	struct relay_order order = { .ask = {
-		.method = "GET", .url = url,
-		.outgoing = { .path = "images/data", .query = "" },
-	} };
-
-	if (!provider_leads_to(target->provider, url))
-		return false;
-	relay_once(x, target, &order);
-	return true;
 }

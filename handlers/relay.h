@@ -13,7 +13,7 @@ struct relay_order {
 	bool		 is_final;	/* the first answer counts, whatever it says: nothing is tried again */
 
 	/*
-	 * Called with a complete JSON answer of status 200 that is small enough
+	 * Called with a complete JSON answer of success that is small enough
 	 * to be held (limits.client_buffer); may change it, and leads, now or
 	 * later, to relay_finish. NULL: the answer is sent as it is.
 	 */
@@ -27,17 +27,21 @@ struct relay_order {
 	 * are passed on; NULL: nobody looks.
 	 */
 	void		(*watch)(struct exchange *, const char *, size_t);
+
+	/*
+	 * Called when an answer that FINISH does not get is over, before the
+	 * client is told; what it has consumed is in the call. May start work in
+	 * the background, which leads to relay_finish. NULL: nobody asks.
+	 */
+	void		(*end)(struct exchange *);
 };
 
 /* Ask; the exchange's state is the relay's from now on, and it ends the request. */
 void	relay_start(struct exchange *, const struct relay_order *);
 
-/*
- * Ask TARGET alone, once, for what the client asked for; its body goes as
- * CONTENT_TYPE, NULL = it has none.
- */
+/* Ask TARGET alone, once, for what the client asked for, with what EXTRAS say. */
 void	relay_to(struct exchange *, const struct target *,
-	    const char *content_type);
+	    const struct relay_order *extras);
 
 /*
  * Fetch URL with TARGET's key. False: its provider leads to no such origin, and

@@ -5,252 +5,256 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/log.h"
-#include "base/tree.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "handlers/made.h"
 #include "handlers/model_call.h"
 #include "handlers/object_work.h"
+#include "handlers/payment.h"
+#include "handlers/query.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
-enum { FIRST_EVENT_MAX = 262144 };
+enum { ASK_AFTER_MS = 600000 };		/* a response that nobody asks for */
 
-/* ---- Remembering. ---- */
+/* ---- What a response says of itself. ---- */
 
-static void
-set_text(char *out, size_t size, const char *text)
-{
-	snprintf(out, size, "%s", text);
-}
+enum progress { PROGRESS_UNKNOWN, PROGRESS_UNFINISHED, PROGRESS_FINISHED };
 
-static bool
-make_object(struct exchange *x, struct object *o, const char *id)
-{
-	const struct target *t = x->call.target;
-
-	if (id == NULL || *id == '\0' || strlen(id) >= sizeof o->id)
-		return false;
-	*o = (struct object){ .kind = "response" };
-	set_text(o->id, sizeof o->id, id);
-	set_text(o->provider, sizeof o->provider, t->provider->name);
-	if (strcmp(t->base_url, t->provider->base_url) != 0)
-		set_text(o->url, sizeof o->url, t->base_url);
-	return true;
-}
-
-static void
-on_stored(struct exchange *x, enum objects_result result,
-    const struct object *o)
-{
-	(void)o;
-	if (result != OBJECTS_OK)
-		log_warn("%s: the response's id %s; it cannot be asked for "
-		    "later", x->call.id, result == OBJECTS_NONE ?
-		    "is that of another key's" : "could not be stored");
-	relay_finish(x);
-}
-
-static const char *
-find_id(struct arena *arena, const char *json, size_t n, const char **path)
-{
-	yajl_val tree = tree_parse(json, n);
-	const char *id = tree == NULL ? NULL :
-	    YAJL_GET_STRING(yajl_tree_get(tree, path, yajl_t_string));
-
-	id = arena_strdup(arena, id);
-	yajl_tree_free(tree);
-	return id;
-}
-
-/* The whole answer is here; it is sent when its id is stored. */
-static void
-remember_answer(struct exchange *x, struct buf *answer)
-{
-	const char *path[] = { "id", NULL };
-	struct object o;
-
-	if (make_object(x, &o, find_id(x->call.arena, buf_data(answer),
-	    buf_len(answer), path)))
-		object_work_put(x, &o, on_stored);
-	else
-		relay_finish(x);
-}
-
-/*
- * Looks for the id in an answer that passes: in a stream's first event, or
- * anywhere in one that is too large to be held.
- */
-struct lookout {
-	bool		 done;
-	bool		 is_scan;	/* a large answer; otherwise a stream */
-	struct json_scan scan;
-	uint64_t	 offset;	/* of what was scanned */
-	struct buf	 kept;		/* the id's raw text, or the stream's beginning */
+static const struct { const char *text; enum progress progress; } progresses[] = {
+	{ "\"queued\"", PROGRESS_UNFINISHED },
+	{ "\"in_progress\"", PROGRESS_UNFINISHED },
+	{ "\"completed\"", PROGRESS_FINISHED },
+	{ "\"incomplete\"", PROGRESS_FINISHED },
+	{ "\"failed\"", PROGRESS_FINISHED },
+	{ "\"cancelled\"", PROGRESS_FINISHED },
 };
 
-static void
-scan_answer(struct exchange *x, const char *bytes, size_t n)
-{
-	static const char *const names[] = { "id" };
-	struct lookout *s = x->extra;
-	const struct json_range *range = &s->scan.ranges[0];
-	uint64_t from, to, base = s->offset;
-	struct buf *raw = &s->kept;
-	char	 id[OBJECTS_ID_MAX];
-	struct object o;
+struct facts {
+	enum progress	 progress;
+	bool		 is_background;
+	bool		 is_not_stored;
+};
 
-	if (base == 0)
-		json_scan_init(&s->scan, names, 1);
-	s->offset += n;
-	s->done = json_scan_feed(&s->scan, bytes, n) != ERR_NONE;
+enum fact { FACT_RESPONSE, FACT_STATUS, FACT_BACKGROUND, FACT_STORE };
+
+static enum progress
+progress_of(const char *json, const struct json_range *range)
+{
+	size_t	 n = (size_t)(range->end - range->start);
+
 	if (range->kind != JSON_STRING)
-		return;
-	from = range->start > base ? range->start : base;
-	to = range->end != 0 ? range->end : base + n;
-	if (to <= from || buf_append(raw, bytes + (from - base),
-	    (size_t)(to - from)) != ERR_NONE || range->end == 0)
-		return;
-	s->done = true;
-	if (json_string_decode(buf_data(raw), buf_len(raw), id, sizeof id) >
-	    0 && make_object(x, &o, id))
-		object_work_put(x, &o, on_stored);
+		return PROGRESS_UNKNOWN;
+	for (size_t i = 0; i < sizeof progresses / sizeof progresses[0]; i++)
+		if (strlen(progresses[i].text) == n &&
+		    memcmp(progresses[i].text, json + range->start, n) == 0)
+			return progresses[i].progress;
+	return PROGRESS_UNKNOWN;
+}
+
+/* Of a response, or of the event of a stream that has it in it. */
+static struct facts
+read_facts(const char *json, size_t n)
+{
+	static const char *const names[] = {
+		[FACT_RESPONSE] = "response", [FACT_STATUS] = "status",
+		[FACT_BACKGROUND] = "background", [FACT_STORE] = "store",
+	};
+	struct json_scan scan;
+	const struct json_range *r = scan.ranges;
+
+	json_scan_init(&scan, names, sizeof names / sizeof names[0]);
+	json_scan_feed(&scan, json, n);
+	if (json_scan_end(&scan) != ERR_NONE)
+		return (struct facts){ .progress = PROGRESS_UNKNOWN };
+	if (r[FACT_RESPONSE].kind == JSON_OBJECT)
+		return read_facts(json + r[FACT_RESPONSE].start,
+		    (size_t)(r[FACT_RESPONSE].end - r[FACT_RESPONSE].start));
+	return (struct facts){
+		.progress = progress_of(json, &r[FACT_STATUS]),
+		.is_background = r[FACT_BACKGROUND].kind == JSON_TRUE,
+		.is_not_stored = r[FACT_STORE].kind == JSON_FALSE,
+	};
+}
+
+/* ---- Making one. ---- */
+
+/* What goes on in the background is paid for when it is done. */
+static struct unpaid *
+make_unpaid(struct exchange *x)
+{
+	struct unpaid *u = arena_alloc(x->call.arena, sizeof *u);
+
+	u->made_ms = (int64_t)(clock_wall_us() / 1000);
+	u->ask_ms = u->made_ms + ASK_AFTER_MS;
+	snprintf(u->model, sizeof u->model, "%s", x->call.model);
+	return u;
 }
 
 static void
-begin_scan(struct exchange *x, const struct buf *beginning)
+judge(struct exchange *x, const char *json, size_t n, struct made_note *note)
 {
-	struct lookout *s = x->extra;
+	const struct facts f = read_facts(json, n);
 
-	s->is_scan = true;
-	scan_answer(x, buf_data(beginning), buf_len(beginning));
+	note->is_passing = f.is_not_stored;
+	if (f.progress == PROGRESS_UNFINISHED && !f.is_not_stored &&
+	    (f.is_background || !x->call.stream))
+		note->unpaid = make_unpaid(x);
 }
 
-/* Length of the block up to and with its empty line, or 0 while that is not here. */
-static size_t
-block_length(const struct buf *stream)
-{
-	const char *data = buf_data(stream);
-	const char *lf = memmem(data, buf_len(stream), "\n\n", 2);
-	const char *crlf = memmem(data, buf_len(stream), "\r\n\r\n", 4);
+static const struct id_name named[] = {
+	{ .name = "id", .kind = "response", .in_object = true },
+	{ .name = "response", .kind = "response", .in_object = true },
+	{ .name = "output", .kind = "item", .in_object = true },
+	{ .name = "item", .kind = "item", .in_object = true },
+	{ .name = "container_id", .kind = "containers" },
+	{ .name = NULL }
+};
+static const char *const marks[] = { "output_item.done", NULL };
+static const struct made_spec spec = {
+	.table = { .names = named, .has_top = true },
+	.marks = marks, .judge = judge,
+};
 
-	if (lf != NULL && (crlf == NULL || lf < crlf))
-		return (size_t)(lf - data) + 2;
-	return crlf == NULL ? 0 : (size_t)(crlf - data) + 4;
-}
-
-/* What the block's data line says, in ARENA; NULL: it has none. */
-static const char *
-find_data(struct arena *arena, const char *block, size_t n)
-{
-	const char *end = block + n, *stop;
-	const char *data = n >= 5 && memcmp(block, "data:", 5) == 0 ? block :
-		    memmem(block, n, "\ndata:", 6);
-
-	if (data == NULL)
-		return NULL;
-	data = (const char *)memchr(data, ':', (size_t)(end - data)) + 1;
-	for (stop = data; stop < end && *stop != '\r' && *stop != '\n'; stop++)
-		;
-	return arena_strndup(arena, data, (size_t)(stop - data));
-}
-
-/*
- * The data line of the first event ("response.created") names the response.
- * False: this block has none, it is a comment or a field of another kind.
- */
 static bool
-remember_event(struct exchange *x, const char *block, size_t n)
+has_usage(const struct exchange *x)
 {
-	const char *path[] = { "response", "id", NULL };
-	const char *data = find_data(x->call.arena, block, n);
-	struct object o;
-
-	if (data == NULL)
-		return false;
-	if (make_object(x, &o, find_id(x->call.arena, data, strlen(data),
-	    path)))
-		object_work_put(x, &o, on_stored);
-	return true;
+	return x->call.usage.source == USAGE_REPORTED ||
+	    x->call.usage.source == USAGE_PARTIAL;
 }
 
+/* A stream that was followed to its end has shown what it has consumed. */
 static void
-watch_stream(struct exchange *x, const char *bytes, size_t n)
+end_made(struct exchange *x)
 {
-	struct lookout *s = x->extra;
-	size_t	 len;
+	struct unpaid *unpaid = made_unpaid(x);
 
-	s->done = buf_append(&s->kept, bytes, n) != ERR_NONE;
-	while (!s->done && (len = block_length(&s->kept)) > 0) {
-		s->done = remember_event(x, buf_data(&s->kept), len);
-		buf_consume(&s->kept, len);
-	}
-	if (s->done)
-		buf_fini(&s->kept);
-}
-
-static void
-watch_answer(struct exchange *x, const char *bytes, size_t n)
-{
-	const struct lookout *s = x->extra;
-
-	if (s->done)
-		return;
-	if (s->is_scan)
-		scan_answer(x, bytes, n);
-	else
-		watch_stream(x, bytes, n);
-}
-
-static void
-release_lookout(struct exchange *x)
-{
-	struct lookout *s = x->extra;
-
-	buf_fini(&s->kept);
+	made_order.end(x);
+	if (unpaid != NULL && has_usage(x) && x->background == NULL)
+		payment_begin(x, unpaid, false);
 }
 
 void
 responses_handle_create(struct exchange *x)
 {
-	static const struct relay_order extras = {
-		.finish = remember_answer, .outgrown = begin_scan,
-		.watch = watch_answer,
-	};
-	struct lookout *s = arena_alloc(x->call.arena, sizeof *s);
+	struct relay_order order = made_order;
 
-	buf_init(&s->kept, FIRST_EVENT_MAX);
-	x->extra = s;
-	x->release_extra = release_lookout;
-	model_call_start(x, &extras);
+	order.end = end_made;
+	made_begin(x, &spec);
+	model_call_start(x, &order);
 }
 
 /* ---- Asking for one later. ---- */
 
-static const struct { const char *method, *suffix; } allowed[] = {
-	{ "GET", "" }, { "DELETE", "" },
-	{ "POST", "cancel" }, { "GET", "input_items" },
+enum by_id_flag {
+	BY_ID_SHOWS = 1,		/* the answer is the response */
+	BY_ID_FORGETS = 2
 };
 
-static bool
-is_allowed(const struct exchange *x, const char *suffix)
+static const struct by_id { const char *method, *suffix; unsigned flags; }
+by_ids[] = {
+	{ "GET", "", BY_ID_SHOWS },
+	{ "DELETE", "", BY_ID_FORGETS },
+	{ "POST", "cancel", BY_ID_SHOWS },
+	{ "GET", "input_items", 0 },
+};
+
+struct asked {
+	const struct by_id *how;
+	struct object	 object;
+};
+
+static const struct by_id *
+find_by_id(const struct exchange *x, const char *suffix)
 {
-	for (size_t i = 0; i < sizeof allowed / sizeof allowed[0]; i++)
-		if (strcmp(allowed[i].method, x->call.method) == 0 &&
-		    strcmp(allowed[i].suffix, suffix) == 0)
-			return true;
-	return false;
+	const char *method = strcmp(x->call.method, "HEAD") == 0 ? "GET" :
+		    x->call.method;
+
+	for (size_t i = 0; i < sizeof by_ids / sizeof by_ids[0]; i++)
+		if (strcmp(by_ids[i].method, method) == 0 &&
+		    strcmp(by_ids[i].suffix, suffix) == 0)
+			return &by_ids[i];
+	return NULL;
+}
+
+static bool
+is_owed(const struct exchange *x)
+{
+	const struct asked *a = x->extra;
+
+	return a->object.is_unpaid && (a->how->flags & BY_ID_SHOWS) != 0;
+}
+
+static void
+pay(struct exchange *x, bool is_empty)
+{
+	const struct asked *a = x->extra;
+	struct unpaid *u = arena_alloc(x->call.arena, sizeof *u);
+
+	memcpy(u->provider, a->object.provider, sizeof u->provider);
+	memcpy(u->id, a->object.id, sizeof u->id);
+	memcpy(u->url, a->object.url, sizeof u->url);
+	memcpy(u->key_id, a->object.key_id, sizeof u->key_id);
+	payment_begin(x, u, is_empty);
+}
+
+static void
+finish_asked(struct exchange *x, struct buf *answer)
+{
+	const struct facts f = read_facts(buf_data(answer), buf_len(answer));
+
+	if (is_owed(x) && f.progress == PROGRESS_FINISHED)
+		pay(x, !has_usage(x));
+	else
+		relay_finish(x);
+}
+
+/* Only what is done says what it has consumed. */
+static void
+end_asked(struct exchange *x)
+{
+	if (is_owed(x) && has_usage(x))
+		pay(x, false);
+}
+
+/* After it is settled: what the provider does not have any more is forgotten. */
+static void
+release_asked(struct exchange *x)
+{
+	const struct asked *a = x->extra;
+	bool	 is_gone = x->call.outcome == ERR_NONE &&
+		    (x->call.status == 404 || (x->call.status < 300 &&
+		    x->call.status >= 200 &&
+		    (a->how->flags & BY_ID_FORGETS) != 0));
+
+	if (is_gone && a->object.provider[0] != '\0' &&
+	    a->how->suffix[0] == '\0')
+		object_work_forget(x, &a->object);
 }
 
 static void
 on_found(struct exchange *x, enum objects_result result,
     const struct object *o)
 {
+	static const struct relay_order order = { .finish = finish_asked,
+		.end = end_asked };
+	struct asked *a = x->extra;
 	const struct target *target = result != OBJECTS_OK ? NULL :
 	    object_work_target(x, o);
 
-	if (target == NULL)
+	if (target == NULL) {
 		object_work_refuse(x, result, o);
-	else
-		relay_to(x, target, x->content_type);
+		return;
+	}
+	if (o->is_unpaid && (a->how->flags & BY_ID_FORGETS) != 0) {
+		reply_error(x, ERR_CONFLICT, "This response is made in the "
+		    "background, and nobody has asked for it since it was "
+		    "done: get or cancel it first.");
+		return;
+	}
+	a->object = *o;
+	x->call.is_uncharged = true;
+	relay_to(x, target, &order);
 }
 
 void
@@ -259,14 +263,19 @@ responses_handle_by_id(struct exchange *x)
 	const char *rest = route_rest(x->route, x->call.path);
 	const char *slash = strchr(rest, '/');
 	size_t	 len = slash == NULL ? strlen(rest) : (size_t)(slash - rest);
-	struct object o = { .kind = "response" };
+	struct asked *a = arena_alloc(x->call.arena, sizeof *a);
 
 	exchange_forget_scan(x);
-	if (len == 0 || len >= sizeof o.id ||
-	    !is_allowed(x, slash == NULL ? "" : slash + 1)) {
+	a->how = find_by_id(x, slash == NULL ? "" : slash + 1);
+	if (len == 0 || len >= sizeof a->object.id || a->how == NULL) {
 		reply_error(x, ERR_NOT_FOUND, NULL);
 		return;
 	}
-	memcpy(o.id, rest, len);
-	object_work_find(x, &o, on_found);
+	snprintf(a->object.kind, sizeof a->object.kind, "response");
+	memcpy(a->object.id, rest, len);
+	x->extra = a;
+	x->release_extra = release_asked;
+	x->call.stream = strcmp(x->call.method, "GET") == 0 &&
+	    query_asks_for_stream(x);
+	object_work_find(x, &a->object, on_found);
 }

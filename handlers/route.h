@@ -33,6 +33,13 @@ enum route_dialect {
 	ROUTE_DIALECT_RESPONSES		/* OpenAI's, whose streams are of typed events */
 };
 
+/* What JSON bodies may name, which must be the key's own: handlers/references. */
+enum route_objects {
+	ROUTE_OBJECTS_NONE,
+	ROUTE_OBJECTS_NAMED,		/* files and the like */
+	ROUTE_OBJECTS_ITEMS		/* those, and parts of responses */
+};
+
 /* What a query may say. A table of them ends with a NAME that is NULL. */
 struct route_query {
 	const char	*name, *help;
@@ -47,7 +54,7 @@ struct route {
 	unsigned	 body_max;	/* bytes; 0 = limits.body */
 	enum route_dialect dialect;
 
-	bool		 names_objects;	/* bodies may name files and the like, which must be the key's own */
+	enum route_objects objects;
 
 	/* For what is relayed by the model that the body names. */
 	const char	*api_path;	/* what is asked of the provider, below its base URL; NULL: what stands behind /v1/ */

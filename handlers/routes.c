@@ -39,7 +39,8 @@
 #define CALL(path, ...)		CALL_BY(model_call_handle, path, __VA_ARGS__)
 #define TOKENS			.counts_tokens = true
 #define TEXT			TOKENS, .generates_text = true
-#define OBJECTS			.names_objects = true
+#define OBJECTS			.objects = ROUTE_OBJECTS_NAMED
+#define ITEMS			.objects = ROUTE_OBJECTS_ITEMS
 /* Anthropic's clients say so on every call of the beta part of its API. */
 #define BETA			.passed_query = "beta=true"
 #define ANTHROPIC(path, ...)						\
@@ -48,7 +49,7 @@
 #define RESPONSES		.dialect = ROUTE_DIALECT_RESPONSES
 #define BY_ID(m, text) {						\
 	.method = m, .pattern = "/v1/responses/*", RESPONSES,		\
-	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY, OBJECTS,	\
+	.key = ROUTE_KEY_CLIENT, .body = ROUTE_BODY_ANY,		\
 	.handle = responses_handle_by_id, .help = text }
 /* Behind the help may stand further columns. */
 #define ADMIN(m, path, f, ...) {					\
@@ -101,12 +102,11 @@ const struct route routes[] = {
 	  .help = "an image that an answer linked to" },
 	CALL("videos", "a new video", OBJECTS),
 	CALL_BY(responses_handle_create, "responses",
-	    "responses, streamed or not", TEXT, BETA, OBJECTS,
-	    RESPONSES),
+	    "responses, streamed or not", TEXT, BETA, ITEMS, RESPONSES),
 	CALL("responses/compact", "a conversation made shorter", TOKENS,
-	    OBJECTS),
+	    ITEMS),
 	CALL("responses/input_tokens", "the count of a request's tokens",
-	    OBJECTS),
+	    ITEMS),
 	BY_ID("GET", "a response made before, or its input_items"),
 	BY_ID("DELETE", "forget a response"),
 	BY_ID("POST", "cancel a response"),

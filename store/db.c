@@ -175,6 +175,13 @@ static const char *const migrations[] = {
 	"  FROM unbound;"
 	"DROP TABLE unbound;"
 	COUNTED_AS("secrets", "managed"),
+	/* Responses that are charged when they are done: unpaid.c. */
+	"CREATE TABLE unpaid (provider TEXT NOT NULL, id TEXT NOT NULL,"
+	"  url TEXT NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL,"
+	"  made_ms INTEGER NOT NULL, ask_ms INTEGER NOT NULL,"
+	"  claim TEXT NOT NULL, claimed_ms INTEGER NOT NULL,"
+	"  PRIMARY KEY (provider, id)) WITHOUT ROWID;"
+	"CREATE INDEX unpaid_ask ON unpaid (ask_ms);",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
 

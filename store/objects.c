@@ -16,6 +16,7 @@ enum { DAY_S = 86400, ROUND = 64 };
 static const struct { const char *kind; int64_t kept_s; } kinds[] = {
 	{ "image", DAY_S },
 	{ "response", 30 * DAY_S },	/* as long as OpenAI keeps them */
+	{ "item", 30 * DAY_S },		/* is a part of one */
 };
 
 #define OTHERS_S	(INT64_C(400) * DAY_S)
@@ -128,6 +129,37 @@ objects_put(struct db *db, const struct object *o, int64_t now)
 	return result;
 }
 
+static bool
+objects_run(struct db *db, const char *sql)
+{
+	sqlite3	*sqlite = db_get(db);
+
+	return sqlite != NULL && sqlite3_exec(sqlite, sql, NULL, NULL,
+	    NULL) == SQLITE_OK;
+}
+
+enum objects_result
+objects_put_all(struct db *db, const struct object *common,
+    const struct object_id *ids, size_t n, int64_t now)
+{
+	struct object o = *common;
+	enum objects_result first = OBJECTS_OK, result = OBJECTS_OK;
+
+	if (!objects_run(db, "BEGIN IMMEDIATE"))
+		return OBJECTS_DB_ERROR;
+	for (size_t i = 0; i < n && result != OBJECTS_DB_ERROR; i++) {
+		memcpy(o.kind, ids[i].kind, sizeof o.kind);
+		memcpy(o.id, ids[i].id, sizeof o.id);
+		result = objects_put(db, &o, now);
+		if (i == 0)
+			first = result;
+	}
+	if (result != OBJECTS_DB_ERROR && objects_run(db, "COMMIT"))
+		return first;
+	objects_run(db, "ROLLBACK");
+	return OBJECTS_DB_ERROR;
+}
+
 /* ---- Finding. ---- */
 
 static void
@@ -183,6 +215,24 @@ objects_find(struct db *db, struct object *out, int64_t now)
 		return step == SQLITE_DONE ? OBJECTS_NONE : OBJECTS_DB_ERROR;
 	objects_renew(db, out, now);
 	return OBJECTS_OK;
+}
+
+enum objects_result
+objects_find_others(struct db *db, const struct object *o, int64_t now)
+{
+	const char *texts[] = { o->kind, o->id, o->key_id };
+	sqlite3_stmt *stmt = objects_prepare(db, "SELECT 1 FROM objects "
+	    "WHERE kind = ?1 AND id = ?2 AND key_id <> ?3 AND expires >= ?4",
+	    texts, 3);
+	int	 step;
+
+	if (stmt == NULL)
+		return OBJECTS_DB_ERROR;
+	sqlite3_bind_int64(stmt, 4, now);
+	step = sqlite3_step(stmt);
+	sqlite3_finalize(stmt);
+	return step == SQLITE_ROW ? OBJECTS_OK : step == SQLITE_DONE ?
+	    OBJECTS_NONE : OBJECTS_DB_ERROR;
 }
 
 enum objects_result

@@ -2,6 +2,8 @@
 #ifndef STORE_OBJECTS_H
 #define STORE_OBJECTS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct db;
@@ -24,6 +26,13 @@ struct object {
 	char		 url[OBJECTS_URL_MAX];
 	char		 key_id[OBJECTS_KEY_MAX];	/* whose it is */
 	int64_t		 expires;	/* seconds since 1970 */
+	bool		 is_unpaid;	/* of no meaning here: see store/unpaid */
+};
+
+/* Which of a provider's. */
+struct object_id {
+	char		 kind[OBJECTS_KIND_MAX];
+	char		 id[OBJECTS_ID_MAX];
 };
 
 enum objects_result {
@@ -41,11 +50,22 @@ enum objects_result objects_put(struct db *, const struct object *,
 	    int64_t now);
 
 /*
+ * The same for the N in IDS, with the rest as in OBJECT, all at once. What comes
+ * of the first is returned.
+ */
+enum objects_result objects_put_all(struct db *, const struct object *,
+	    const struct object_id *ids, size_t n, int64_t now);
+
+/*
  * Find the object with OUT's kind, id and key_id and fill in the rest; of
  * several, at different providers, the one of OUT's provider ("" = the latest).
  * Who finds it keeps it for longer, but for images and responses. Blocks.
  */
 enum objects_result objects_find(struct db *, struct object *out,
+	    int64_t now);
+
+/* Does another key have what OBJECT's kind and id name? Blocks. */
+enum objects_result objects_find_others(struct db *, const struct object *,
 	    int64_t now);
 
 /* Forget what has OBJECT's kind, id, provider and key_id. Blocks. */

@@ -24,6 +24,7 @@
 #include "store/names.h"
 #include "store/objects.h"
 #include "store/salts.h"
+#include "store/unpaid.h"
 #include "store/usage.h"
 #include "store/usage_base.h"
 #include "store/usage_import.h"

@@ -6,7 +6,9 @@ import random
 
 import pytest
 
+from books import rows
 from channels import NO_BREAKER, a, b, channel, the_channel    # noqa: F401
+from client import until
 from servers import KEY
 
 SERVERS = ["lighttpd"]
@@ -190,7 +192,6 @@ def test_a_place_of_its_own_is_known(client, a, b):
     ("input", [{"role": "user", "content": [
         {"type": "input_file", "file_id": "X"}]}]),
     ("tools", [{"type": "file_search", "vector_store_ids": ["X"]}]),
-    ("tools", [{"type": "code_interpreter", "container": "X"}]),
     ("tools", [{"type": "code_interpreter",
                 "container": {"type": "auto", "file_ids": ["X"]}}])])
 def test_what_else_is_named_must_be_own(client, a, b, member, value):
@@ -206,12 +207,107 @@ def test_what_else_is_named_must_be_own(client, a, b, member, value):
         {"type": "file", "file": {"file_id": "X"}}]}]}),
     ("/v1/messages", {"messages": [{"role": "user", "content": [
         {"type": "document", "source": {"type": "file",
-                                        "file_id": "X"}}]}]}),
-    ("/v1/messages", {"container": "X", "messages": []})])
+                                        "file_id": "X"}}]}]})])
 def test_files_in_other_calls(client, a, b, path, body):
     reply = client.post(path, dict(body, model="m"))
     assert reply.status == 404, reply
     assert seen(a, b) == 0
+
+
+def parts(x):
+    """A response, whole or streamed, with an item of each kind in it."""
+    n = next(numbers)
+    output = [{"id": f"msg_{n}", "type": "message", "content": [
+        {"type": "output_text", "text": "x", "annotations": [
+            {"type": "file_citation", "file_id": "file-unknown"}]}]},
+        {"id": f"ci_{n}", "type": "code_interpreter_call",
+         "container_id": f"cntr_{n}"},
+        {"id": f"ig_{n}", "type": "image_generation_call", "result": "QQ=="}]
+    whole = {"object": "response", "id": f"resp_p{n}", "status": "completed",
+             "store": x.data().get("store", True), "output": output}
+    if not x.data().get("stream"):
+        return x.json(whole)
+    x.sse()
+    for kind, more in [
+            ("created", {"response": dict(whole, status="in_progress",
+                                          output=[])}),
+            *(("output_item.done", {"item": item}) for item in output),
+            ("completed", {"response": whole})]:
+        kind = f"response.{kind}"
+        data = json.dumps(dict({"type": kind}, **more)).encode()
+        x.chunk(b"event: %s\ndata: %s\n\n" % (kind.encode(), data))
+    return x.end()
+
+
+def item(kind, n):
+    return {"input": [{"type": "item_reference", "id": f"{kind}_{n}"}]}
+
+
+NAMED = {
+    "message": lambda n: item("msg", n),
+    "image": lambda n: {"input": [{"type": "image_generation_call",
+                                   "id": f"ig_{n}"}]},
+    "call": lambda n: item("ci", n),
+    "container": lambda n: {"tools": [{"type": "code_interpreter",
+                                       "container": f"cntr_{n}"}]},
+    "container of a call": lambda n: {"input": [
+        {"type": "code_interpreter_call", "id": f"ci_{n}",
+         "container_id": f"cntr_{n}"}]},
+}
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("named", NAMED)
+def test_parts_of_another_keys_response(server, client, other, a, b, stream,
+                                        named):
+    a.script = b.script = parts
+    reply = client.post("/v1/responses", {"model": "m", "input": "x",
+                                          "stream": stream})
+    n = int(reply.body.split(b'"resp_p')[1].split(b'"')[0])
+    channel = reply.header("x-sluice-provider")
+    body = dict({"model": "m", "input": "y"}, **NAMED[named](n))
+    asked = seen(a, b)
+    until(lambda: other.post("/v1/responses", body).status == 404,
+          "that it is another key's")
+    assert seen(a, b) - asked <= 20     # before it was known
+    asked = seen(a, b)
+    assert other.post("/v1/responses", body).error["code"] == "not_found"
+    assert seen(a, b) == asked
+    for _ in range(6):
+        reply = client.post("/v1/responses", body)
+        assert reply.status == 200, reply
+        assert reply.header("x-sluice-provider") == channel
+
+
+@pytest.mark.parametrize("named", NAMED)
+def test_parts_that_nobody_is_known_to_have(client, a, b, named):
+    """Not every answer tells all of them; the provider knows."""
+    reply = client.post("/v1/responses", dict(
+        {"model": "m", "input": "y"}, **NAMED[named]("unknown")))
+    assert reply.status == 200, reply
+
+
+def test_a_whole_image_is_the_clients_own(client, other, a, b):
+    """It may have been told in an answer; what is sent is all there."""
+    a.script = b.script = parts
+    reply = client.post("/v1/responses", {"model": "m", "input": "x"})
+    image = reply.json()["output"][2]
+    reply = other.post("/v1/responses", {"model": "m", "input": [image]})
+    assert reply.status == 200, reply
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_is_not_stored_is_not_remembered(server, client, a, b, stream):
+    a.script = b.script = parts
+    reply = client.post("/v1/responses", {
+        "model": "m", "input": "x", "store": False, "stream": stream})
+    name = "resp_p" + reply.body.split(b'"resp_p')[1].split(b'"')[0].decode()
+    n = name.removeprefix("resp_p")
+    assert client.get(f"/v1/responses/{name}").status == 404
+    refused(follow(client, name))
+    kept = until(lambda: rows(server, "SELECT kind FROM objects WHERE id LIKE "
+                              "?", f"%_{n}"), "its container")
+    assert kept == [("containers",)]
 
 
 def test_what_is_the_clients_own_is_not_judged(client, a, b):

@@ -66,7 +66,7 @@ feed(struct fixture *f, const char *text, size_t len, size_t most)
 static void
 read_all(struct fixture *f, char *out, size_t size)
 {
-	struct reference_list list = { .count = 0 };
+	struct id_list list = { .count = 0 };
 	size_t	 len = 0;
 
 	out[0] = '\0';
@@ -152,6 +152,19 @@ static const struct { const char *path, *body, *expected; } cases[] = {
 	{ "/v1/fine_tuning/jobs", "{\"model\":\"m\",\"training_file\":\"f\","
 	    "\"validation_file\":\"g\"}", "files:f files:g" },
 	{ RESPONSES, "{\"file_id\":\"a\\u0000b\"}", "files:" },
+	{ RESPONSES, "{\"input\":[{\"type\":\"item_reference\","
+	    "\"id\":\"i1\"},{\"id\":\"i2\",\"type\":"
+	    "\"item_reference\"},{\"type\":\"message\",\"id\":\"no\"},"
+	    "{\"ID\":\"i3\",\"Type\":\"item_reference\"}]}",
+	    "item:i1 item:i2 item:i3" },
+	{ RESPONSES, "{\"input\":[{\"type\":\"image_generation_call\","
+	    "\"id\":\"i1\",\"result\":null},{\"type\":"
+	    "\"image_generation_call\",\"id\":\"no\",\"result\":\"QQ\"}]}",
+	    "item:i1" },
+	{ RESPONSES, "{\"input\":[{\"content\":[{\"annotations\":["
+	    "{\"file_id\":\"no\",\"container_id\":\"no\"}]}]}]}", "" },
+	{ "/v1/evals", "{\"data_source\":{\"source\":{\"type\":"
+	    "\"file_id\",\"id\":\"f\"}},\"source\":\"no\"}", "files:f" },
 };
 
 static void
@@ -233,7 +246,7 @@ static void
 no_more_are_taken_than_can_be_looked_for(void **state)
 {
 	struct fixture *f = malloc(sizeof *f);
-	struct reference_list list;
+	struct id_list list;
 	char	*body = malloc(TEXT_MAX);
 
 	(void)state;

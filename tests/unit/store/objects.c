@@ -250,33 +250,78 @@ a_database_that_fails_is_no_answer(void **state)
 	assert_int_equal(objects_forget(x->db, &o), OBJECTS_DB_ERROR);
 }
 
-/* The schema before: the same id could be that of several keys. */
+/* In the first schema the same id could be that of several keys. */
+static const char first_schema[] = "PRAGMA journal_mode = WAL;"
+	"CREATE TABLE objects ("
+	"  kind TEXT NOT NULL, id TEXT NOT NULL, provider TEXT NOT NULL,"
+	"  url TEXT NOT NULL, key_id TEXT NOT NULL, expires INTEGER NOT NULL,"
+	"  PRIMARY KEY (kind, id, key_id)) WITHOUT ROWID;"
+	"CREATE INDEX objects_expires ON objects (expires);"
+	"INSERT INTO objects VALUES"
+	"  ('response', 'r', 'p', '', 'ann', 2000000),"
+	"  ('response', 'r', 'p', '', 'eve', 2000001),"
+	"  ('image', 'i', 'q', 'u', 'eve', 2000000);"
+	"PRAGMA user_version = 1";
+
 static void
 what_was_remembered_before_stays(void **state)
 {
-	static const char before[] = "DROP TABLE objects;"
-	    "DROP TRIGGER keys_objects; CREATE TABLE objects ("
-	    "  kind TEXT NOT NULL, id TEXT NOT NULL, provider TEXT NOT NULL,"
-	    "  url TEXT NOT NULL, key_id TEXT NOT NULL,"
-	    "  expires INTEGER NOT NULL,"
-	    "  PRIMARY KEY (kind, id, key_id)) WITHOUT ROWID;"
-	    "CREATE INDEX objects_expires ON objects (expires);"
-	    "INSERT INTO objects VALUES"
-	    "  ('response', 'r', 'p', '', 'ann', 2000000),"
-	    "  ('response', 'r', 'p', '', 'eve', 2000001),"
-	    "  ('image', 'i', 'q', 'u', 'eve', 2000000);"
-	    "PRAGMA user_version = 4";
-	struct fixture *x = *state;
+	struct place *place = place_make();
+	struct fixture x = { .place = place, .db = db_create(place->dir) };
 	char	 provider[OBJECTS_NAME_MAX];
+	sqlite3	*sqlite;
 
-	database_run(x->db, before);
-	assert_int_equal(find(x, "response", "r", "ann", NOW, provider),
+	(void)state;
+	assert_int_equal(sqlite3_open(db_path(x.db), &sqlite), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(sqlite, first_schema, NULL, NULL, NULL),
+	    SQLITE_OK);
+	sqlite3_close(sqlite);
+	assert_int_equal(find(&x, "response", "r", "ann", NOW, provider),
 	    OBJECTS_OK);
-	assert_int_equal(find(x, "response", "r", "eve", NOW, provider),
+	assert_int_equal(find(&x, "response", "r", "eve", NOW, provider),
 	    OBJECTS_NONE);
-	assert_int_equal(find(x, "image", "i", "eve", NOW, provider),
+	assert_int_equal(find(&x, "image", "i", "eve", NOW, provider),
 	    OBJECTS_OK);
 	assert_string_equal(provider, "q");
+	database_remove(place, x.db);
+}
+
+static void
+several_are_put_at_once(void **state)
+{
+	struct fixture *x = *state;
+	const struct object o = object("", "", "p", "ann");
+	const struct object_id ids[] = { { "response", "r" },
+		{ "item", "i" }, { "files", "f" } };
+	char	 provider[OBJECTS_NAME_MAX];
+
+	assert_int_equal(put(x, "item", "i", "p", "eve", NOW), OBJECTS_OK);
+	assert_int_equal(objects_put_all(x->db, &o, ids, 3, NOW), OBJECTS_OK);
+	assert_int_equal(find(x, "response", "r", "ann", NOW, provider),
+	    OBJECTS_OK);
+	assert_int_equal(find(x, "item", "i", "ann", NOW, provider),
+	    OBJECTS_NONE);
+	assert_int_equal(find(x, "files", "f", "ann", NOW, provider),
+	    OBJECTS_OK);
+	assert_int_equal(put(x, "response", "q", "p", "eve", NOW),
+	    OBJECTS_OK);
+	assert_int_equal(objects_put_all(x->db, &o, (struct object_id[]){
+	    { "response", "q" } }, 1, NOW), OBJECTS_NONE);
+}
+
+static void
+what_is_anothers_can_be_told_from_what_is_nobodys(void **state)
+{
+	struct fixture *x = *state;
+	const struct object ann = object("item", "i", "", "ann");
+	const struct object eve = object("item", "i", "", "eve");
+
+	assert_int_equal(objects_find_others(x->db, &eve, NOW), OBJECTS_NONE);
+	assert_int_equal(put(x, "item", "i", "p", "ann", NOW), OBJECTS_OK);
+	assert_int_equal(objects_find_others(x->db, &eve, NOW), OBJECTS_OK);
+	assert_int_equal(objects_find_others(x->db, &ann, NOW), OBJECTS_NONE);
+	assert_int_equal(objects_find_others(x->db, &eve, NOW + 31 * DAY),
+	    OBJECTS_NONE);
 }
 
 int
@@ -293,6 +338,8 @@ main(void)
 		TEST(a_key_that_is_deleted_leaves_none),
 		TEST(a_database_that_fails_is_no_answer),
 		TEST(what_was_remembered_before_stays),
+		TEST(several_are_put_at_once),
+		TEST(what_is_anothers_can_be_told_from_what_is_nobodys),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
