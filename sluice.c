@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "conf/conf.h"
 #include "fcgi/front.h"
+#include "handlers/catalog.h"
 #include "handlers/exchange.h"
 #include "handlers/leader.h"
 #include "handlers/store_watch.h"
@@ -311,6 +312,7 @@ static void
 responder_close(struct responder *r)
 {
 	leader_stop(&r->leader);
+	catalog_free(r->app.catalog);
 	client_close(&r->app.client);
 	hangup_close(&r->front.hangup);
 	uv_walk(r->app.loop, close_handle, NULL);
@@ -365,6 +367,7 @@ main(void)
 	r.app.db = db_create(conf->state_dir);
 	if (client_open(&r.app.client, r.app.loop) != ERR_NONE)
 		return 1;
+	r.app.catalog = catalog_create(&r.app);
 	leader_init(&r.leader, &r.app);
 	store_watch_init(&r.store_watch, &r.app);
 	r.stays = fastcgi;

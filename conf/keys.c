@@ -356,7 +356,8 @@ const struct key keys[] = {
 	/* models = ( { } ) */
 	{ .name = "name", MODEL(name), STRING(""), .value = values_model,
 	  .required = true,
-	  .help = "the name that clients ask for; \"*\" is any other name" },
+	  .help = "the name that clients ask for; \"*\" is any other name, and "
+	  "/v1/models lists those that the provider itself tells" },
 	{ .name = "display_name", MODEL(display_name), STRING(""),
 	  .help = "what people read in /v1/models; empty means the name" },
 	{ .name = "context_window", MODEL(context_window),

@@ -21,6 +21,7 @@
 #include "upstream/client.h"
 
 struct admin_job;
+struct catalog;
 
 /* Work for administrators: only a few at once, so that other work has its turn. */
 struct admin_queue {
@@ -43,6 +44,7 @@ struct app {
 	struct store_watch *watch;	/* what replaces them */
 	void		(*join)(struct app *);	/* compile the snapshot anew, with MANAGED; NULL: before there is one */
 	struct state	*state;
+	struct catalog	*catalog;	/* what providers with a wildcard have */
 	struct live	 live;		/* the requests that are being served */
 	struct admin_queue admin_queue;
 	unsigned	 drains;	/* upstreams that are read to their end without a client */

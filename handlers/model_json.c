@@ -38,11 +38,13 @@ put_tokens(struct buf *out, const char *member, unsigned tokens)
 static const char *
 display_name(const struct model *m, const char *id)
 {
-	return m->display_name != NULL ? m->display_name : id;
+	return m->display_name != NULL && !m->is_wildcard ? m->display_name :
+	    id;
 }
 
 void
-model_json_put(struct buf *out, const struct model *m, const char *id)
+model_json_put(struct buf *out, const struct model *m, const char *id,
+    const char *owned_by)
 {
 	char	 created_at[WHEN_TEXT_SIZE];
 
@@ -50,7 +52,7 @@ model_json_put(struct buf *out, const struct model *m, const char *id)
 	put_text(out, "{\"id\":", id);
 	buf_printf(out, ",\"object\":\"model\",\"created\":%" PRId64,
 	    m->created);
-	put_text(out, ",\"owned_by\":", m->owned_by);
+	put_text(out, ",\"owned_by\":", owned_by);
 	put_text(out, ",\"type\":\"model\",\"display_name\":",
 	    display_name(m, id));
 	put_text(out, ",\"created_at\":", created_at);

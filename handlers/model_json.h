@@ -6,11 +6,13 @@
 #include "gateway/snapshot.h"
 
 /*
- * The model called ID, which is M's own or begins with it: OpenAI's object of
+ * The model called ID, which is M's own or begins with it, and is OWNED_BY a
+ * provider: OpenAI's object of
  * https://platform.openai.com/docs/api-reference/models/object, with the members
  * of https://docs.anthropic.com/en/api/models beside it.
  */
-void	model_json_put(struct buf *out, const struct model *m, const char *id);
+void	model_json_put(struct buf *out, const struct model *m, const char *id,
+	    const char *owned_by);
 
 /*
  * The same for Codex (codex-rs/protocol/src/openai_models.rs, ModelInfo), which

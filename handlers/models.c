@@ -7,23 +7,25 @@
 
 #include "base/json.h"
 #include "gateway/gate.h"
+#include "handlers/catalog.h"
 #include "handlers/model_json.h"
 #include "handlers/pair.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
-enum { LIST_MAX_BYTES = 64 << 20, LIMIT_DIGITS_MAX = 9 };
+enum { LIST_MAX_BYTES = 64 << 20, LIMIT_DIGITS_MAX = 9, LISTED_MAX = 20000 };
 
 /* A model that the client may see. */
 struct listed {
-	const char	*id;
+	const char	*id, *owned_by;
 	const struct model *model;
+	size_t		 place;		/* among those of its id */
 };
 
 /* All of them, by id, of which [from, to) is the page that is asked for. */
 struct listing {
 	struct listed	*items;
-	size_t		 count, from, to;
+	size_t		 max, count, from, to;
 	bool		 has_more;	/* there is another page this way */
 };
 
@@ -34,12 +36,104 @@ list_configured(struct listing *l, const struct exchange *x)
 {
 	const struct snapshot *s = x->call.snapshot;
 
-	l->items = arena_alloc(x->call.arena,
-	    s->model_count * sizeof *l->items);
 	for (size_t i = 0; i < s->model_count; i++)
 		if (gate_allows_model(&x->call, &s->models[i]))
 			l->items[l->count++] = (struct listed){
-				s->models[i].id, &s->models[i] };
+				.id = s->models[i].id,
+				.owned_by = s->models[i].owned_by,
+				.model = &s->models[i] };
+}
+
+/*
+ * What the target of the wildcard M has, but for what goes elsewhere by its name:
+ * to a model that is configured, or to a wildcard that fits better.
+ */
+static void
+list_target(struct listing *l, const struct exchange *x,
+    const struct model *m, const struct target *t)
+{
+	size_t	 count;
+	const char *name = catalog_find(x->app->catalog, t, &count), *rest;
+
+	for (; count-- > 0; name += strlen(name) + 1) {
+		const char *id = arena_concat(x->call.arena, m->id, name,
+		    NULL);
+
+		if (l->count < l->max &&
+		    snapshot_find(x->call.snapshot, id, &rest) == m &&
+		    gate_check_model(&x->call, id) == ERR_NONE)
+			l->items[l->count++] = (struct listed){ .id = id,
+				.owned_by = t->provider->name, .model = m };
+	}
+}
+
+/* Calls LIST for each target of a wildcard whose models are known. */
+static void
+each_wildcard(struct listing *l, const struct exchange *x,
+    void (*list)(struct listing *, const struct exchange *,
+    const struct model *, const struct target *))
+{
+	const struct snapshot *s = x->call.snapshot;
+
+	for (size_t i = 0; i < s->wildcard_count; i++)
+		for (size_t j = 0; j < s->wildcards[i].target_count; j++)
+			if (catalog_covers(&s->wildcards[i].targets[j]))
+				list(l, x, &s->wildcards[i],
+				    &s->wildcards[i].targets[j]);
+}
+
+static void
+count_target(struct listing *l, const struct exchange *x,
+    const struct model *m, const struct target *t)
+{
+	size_t	 count;
+
+	(void)m;
+	catalog_find(x->app->catalog, t, &count);
+	l->max += count;
+}
+
+/* By id, and of one id as they were found. */
+static int
+compare(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+	int	 order = strcmp(x->id, y->id);
+
+	return order != 0 ? order : (x->place > y->place) -
+	    (x->place < y->place);
+}
+
+/* Of models that several providers have one is listed, once. */
+static void
+sort(struct listing *l)
+{
+	size_t	 kept = 0;
+
+	for (size_t i = 0; i < l->count; i++)
+		l->items[i].place = i;
+	qsort(l->items, l->count, sizeof *l->items, compare);
+	for (size_t i = 0; i < l->count; i++)
+		if (i == 0 || strcmp(l->items[i].id, l->items[i - 1].id) != 0)
+			l->items[kept++] = l->items[i];
+	l->count = kept;
+}
+
+static void
+list_all(struct listing *l, const struct exchange *x)
+{
+	l->max = x->call.snapshot->model_count;
+	each_wildcard(l, x, count_target);
+	if (l->max > LISTED_MAX)
+		l->max = LISTED_MAX;
+	if (l->max < x->call.snapshot->model_count)
+		l->max = x->call.snapshot->model_count;
+	l->items = arena_alloc(x->call.arena, l->max * sizeof *l->items);
+	list_configured(l, x);
+	if (l->max == x->call.snapshot->model_count)
+		return;			/* in order as they are */
+	each_wildcard(l, x, list_target);
+	sort(l);
 }
 
 /* ---- The page. ---- */
@@ -104,7 +198,8 @@ put_items(struct buf *out, const struct listing *l)
 {
 	for (size_t i = l->from; i < l->to; i++) {
 		buf_puts(out, i > l->from ? "," : "");
-		model_json_put(out, l->items[i].model, l->items[i].id);
+		model_json_put(out, l->items[i].model, l->items[i].id,
+		    l->items[i].owned_by);
 	}
 }
 
@@ -159,13 +254,27 @@ reply_listing(struct exchange *x, struct listing *l)
 	reply_json(x, 200, &out);
 }
 
-void
-models_handle_list(struct exchange *x)
+static void
+reply_list(struct exchange *x)
 {
 	struct listing l = { .count = 0 };
 
-	list_configured(&l, x);
+	list_all(&l, x);
 	reply_listing(x, &l);
+}
+
+static void
+stop_waiting(struct exchange *x)
+{
+	catalog_leave(x->app->catalog, x);
+}
+
+void
+models_handle_list(struct exchange *x)
+{
+	x->cancel = x->release = stop_waiting;
+	if (!catalog_wait(x->app->catalog, x, reply_list))
+		reply_list(x);
 }
 
 void
@@ -187,6 +296,6 @@ models_handle_one(struct exchange *x)
 		return;
 	}
 	buf_init(&out, LIST_MAX_BYTES);
-	model_json_put(&out, m, name);
+	model_json_put(&out, m, name, m->owned_by);
 	reply_json(x, 200, &out);
 }
