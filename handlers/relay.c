@@ -34,6 +34,7 @@ struct relay {
 	struct try	*drained;	/* is read to its end, though the client has left */
 	struct plan_step *retried;	/* what WAKE_RETRY is about */
 	bool		 is_accounted;
+	bool		 is_body_released;	/* the request's; nobody will ask for it again */
 	uint64_t	 wakes[WAKE__MAX];	/* loop time; 0 = never */
 	bool		 has_timer;
 	uv_timer_t	 timer;
@@ -169,6 +170,26 @@ relay_on_ready(void *arg, struct try *t)
 		delivery_choose(&relay->delivery, t);
 }
 
+/*
+ * The chosen answer has begun, so no other try will follow: the body goes as
+ * soon as nobody reads it. Its readers are counted, whatever has happened
+ * before: a try that has lost is one until libcurl has let go of it.
+ */
+static void
+relay_release_body(struct relay *relay)
+{
+	unsigned readers = 0;
+
+	for (unsigned i = 0; i < relay->try_count; i++)
+		readers += try_reads_body(relay->tries[i]);
+	if (readers > 0)
+		return;
+	for (unsigned i = 0; i < relay->try_count; i++)
+		try_drop_copy(relay->tries[i]);
+	spool_fini(&relay->x->body);
+	relay->is_body_released = true;
+}
+
 static bool
 relay_on_pass(void *arg, const char *bytes, size_t n)
 {
@@ -176,7 +197,8 @@ relay_on_pass(void *arg, const char *bytes, size_t n)
 
 	if (relay->delivery.chosen == NULL)
 		return true;		/* the client left first */
-	try_release_body(relay->delivery.chosen);
+	if (!relay->is_body_released)
+		relay_release_body(relay);
 	return delivery_pass(&relay->delivery, bytes, n);
 }
 

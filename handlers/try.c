@@ -14,7 +14,7 @@
 #include "upstream/retry_after.h"
 
 enum {
-	FLAT_MAX_BYTES = ATTEMPT_COPIED_MAX,
+	FLAT_MAX_BYTES = 65535,		/* libcurl sends so much in one piece with its head */
 	HOLD_TOKEN_EVENTS = 64,		/* what waits for a first token... */
 	HOLD_TOKEN_BYTES = 256 << 10,
 	HOLD_END_BYTES = 16 << 20,	/* ...and for the end */
@@ -411,14 +411,17 @@ try_is_whole(const struct try *t)
 	return (t->is_over && t->end == ERR_NONE) || t->sse.done_seen;
 }
 
-void
-try_release_body(struct try *t)
+bool
+try_reads_body(const struct try *t)
 {
-	if (t->attempt == NULL || !attempt_has_sent(t->attempt))
-		return;
+	return t->attempt != NULL && attempt_reads_body(t->attempt);
+}
+
+void
+try_drop_copy(struct try *t)
+{
 	free(t->flat);
 	t->flat = NULL;
-	spool_fini(&t->x->body);
 }
 
 void

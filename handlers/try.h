@@ -132,11 +132,11 @@ unsigned try_drain_ms(const struct try *);
 /* Has all of the answer come? */
 bool	try_is_whole(const struct try *);
 
-/*
- * No other try will want the request's body again, and this one has sent it:
- * let it go.
- */
-void	try_release_body(struct try *);
+/* True while the request's body, or a copy of this try's, may still be read. */
+bool	try_reads_body(const struct try *);
+
+/* Nobody reads the body any more: let go of this try's copy. */
+void	try_drop_copy(struct try *);
 
 void	try_free(struct try *);
 #endif

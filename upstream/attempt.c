@@ -426,12 +426,24 @@ bool
 attempt_has_sent(const struct attempt *a)
 {
 	const struct attempt_request *r = a->request;
+	curl_off_t sent_bytes = 0;
 
 	if (!r->has_body || r->body_len == 0)
 		return true;
-	if (r->body != NULL)
-		return !r->http2 && r->body_len <= ATTEMPT_COPIED_MAX;
-	return a->body_offset >= r->body_len;
+	if (a->transfer.is_asked)
+		curl_easy_getinfo(a->transfer.easy, CURLINFO_SIZE_UPLOAD_T,
+		    &sent_bytes);
+	return (uint64_t)sent_bytes >= r->body_len;
+}
+
+/*
+ * libcurl sends a request again only while nothing has come of an answer. It is
+ * not relied on to have copied what it is still sending.
+ */
+bool
+attempt_reads_body(const struct attempt *a)
+{
+	return a->running && !(a->header_bytes > 0 && attempt_has_sent(a));
 }
 
 bool
@@ -439,8 +451,9 @@ attempt_is_asked(const struct attempt *a)
 {
 	long	 sent_bytes = 0;
 
-	curl_easy_getinfo(a->transfer.easy, CURLINFO_REQUEST_SIZE,
-	    &sent_bytes);
+	if (a->transfer.is_asked)	/* until then it tells of the handle's last one */
+		curl_easy_getinfo(a->transfer.easy, CURLINFO_REQUEST_SIZE,
+		    &sent_bytes);
 	return sent_bytes > 0;
 }
 
@@ -497,8 +510,8 @@ attempt_on_late_cancel(uv_timer_t *timer)
 
 /*
  * Inside a callback of its own the callback's result ends the transfer, inside
- * another's it has to wait for the loop; what libcurl says until then is not
- * passed on.
+ * another's it has to wait for the loop: until then no more of the request goes
+ * out, libcurl may still look at the body, and what it says is not passed on.
  */
 void
 attempt_cancel(struct attempt *a)
@@ -507,9 +520,12 @@ attempt_cancel(struct attempt *a)
 		return;
 	a->cancelled = true;
 	uv_timer_stop(&a->timer);
-	if (a->client->callbacks == 0)
+	if (a->client->callbacks == 0) {
 		attempt_remove(a);
-	else if (!a->in_callback && a->running)
+		return;
+	}
+	client_stop(&a->transfer);
+	if (!a->in_callback && a->running)
 		uv_timer_start(&a->timer, attempt_on_late_cancel, 0, 0);
 }
 

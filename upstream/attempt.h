@@ -33,12 +33,6 @@ struct attempt_request {
 	unsigned	 total_ms;
 };
 
-/*
- * Bodies of up to so many bytes are copied by libcurl when it starts to send
- * (MAX_INITIAL_POST_SIZE is one more), but over HTTP/2; others it reads as it goes.
- */
-enum { ATTEMPT_COPIED_MAX = 65535 };
-
 struct attempt;
 
 /* Where the answer goes. Called from the loop. */
@@ -91,11 +85,14 @@ bool	attempt_next_field(const struct attempt *, size_t *at,
 	    const char **name, size_t *name_len, const char **value,
 	    size_t *value_len);
 
-/*
- * True when libcurl has all of the request's body and, once an answer byte has
- * come, will not ask for it again.
- */
+/* True when all of the request's body has gone out. */
 bool	attempt_has_sent(const struct attempt *);
+
+/*
+ * True while libcurl may still look at the request's body. Also of a cancelled
+ * attempt, until the loop has turned.
+ */
+bool	attempt_reads_body(const struct attempt *);
 
 /*
  * True when the request, or its beginning, has been sent: a provider may be

@@ -2,6 +2,7 @@
 
 #include "upstream/client.h"
 
+#include <assert.h>
 #include <stddef.h>
 
 enum { CONNECTIONS_KEPT = 256 };
@@ -102,6 +103,9 @@ client_on_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
 		.remote_port = remote_port, .local_port = local_port };
 
 	(void)local_ip;
+	if (t->is_stopped)
+		return CURL_PREREQFUNC_ABORT;
+	t->is_asked = true;
 	sockets_use(&t->client->sockets, &t->use, &ends);
 	return CURL_PREREQFUNC_OK;
 }
@@ -199,8 +203,16 @@ client_is_downgraded(const struct client_transfer *t)
 }
 
 void
+client_stop(struct client_transfer *t)
+{
+	t->is_stopped = true;
+	sockets_shut(&t->client->sockets, &t->use);
+}
+
+void
 client_remove(struct client *c, struct client_transfer *t)
 {
+	assert(c->callbacks == 0);
 	curl_multi_remove_handle(c->multi, t->easy);
 	if (client_is_downgraded(t))
 		t->use.shares = false;

@@ -29,6 +29,8 @@ struct client_transfer {
 	CURL		*easy;		/* by client_take */
 	void		(*done)(struct client_transfer *, CURLcode);	/* once; easy is out of the multi by then */
 	struct socket_use use;
+	bool		 is_asked;	/* its request was about to be sent, at least */
+	bool		 is_stopped;	/* by client_stop */
 
 	/* private */
 	struct client	*client;
@@ -56,6 +58,12 @@ void	client_trim(struct client *);
 
 /* Start T, whose easy stays the caller's. ERR_INTERNAL when libcurl refuses. */
 enum err client_start(struct client *, struct client_transfer *);
+
+/*
+ * Nothing more of T's request goes out, and none at all where it has not begun
+ * to. libcurl has it and its buffers until client_remove, or done. From anywhere.
+ */
+void	client_stop(struct client_transfer *);
 
 /* Take a started transfer out; done is not called. Not from a curl callback. */
 void	client_remove(struct client *, struct client_transfer *);

@@ -344,16 +344,33 @@ sockets_use(struct sockets *s, struct socket_use *use,
 	use->id = e->id;
 }
 
-void
-sockets_leave(struct sockets *s, struct socket_use *use)
+static struct socket_entry *
+find_in_use(struct sockets *s, const struct socket_use *use)
 {
 	struct socket_entry *e = use->state == SOCKET_USED ?
 		    find(s, use->fd) : NULL;
 
+	return e != NULL && e->id == use->id ? e : NULL;
+}
+
+void
+sockets_shut(struct sockets *s, const struct socket_use *use)
+{
+	struct socket_entry *e = find_in_use(s, use);
+
+	if (e != NULL && !e->shares)
+		shut(e);
+}
+
+void
+sockets_leave(struct sockets *s, struct socket_use *use)
+{
+	struct socket_entry *e = find_in_use(s, use);
+
 	if (use->state == SOCKET_UNPLACED)
 		s->unplaced--;
 	use->state = SOCKET_UNUSED;
-	if (e == NULL || e->id != use->id)
+	if (e == NULL)
 		return;			/* it is closed already */
 	e->users--;
 	e->shares = use->shares;

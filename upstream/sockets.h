@@ -69,6 +69,12 @@ int	sockets_want(struct sockets *, curl_socket_t fd, int what);
 void	sockets_use(struct sockets *, struct socket_use *,
 	    const struct socket_ends *);
 
+/*
+ * Nothing more may go out for the transfer of USE: its connection is shut down,
+ * unless others may use it too. Allowed in libcurl's callbacks.
+ */
+void	sockets_shut(struct sockets *, const struct socket_use *);
+
 /* The transfer of USE is over. Harmless when it uses nothing. */
 void	sockets_leave(struct sockets *, struct socket_use *);
 #endif

@@ -3,10 +3,14 @@
 Each test has two channels of its own, CASE-a before CASE-b, so that nobody
 else's times count. No timeout is near: only a hedge can ask the second one.
 """
+import os
+import signal
+import socket
+
 import pytest
 
 from channels import (DONE, NO_BREAKER, assert_served, channel, chat, fails,
-                      open_chat, role, sends, stream, tries, word)
+                      nowhere, open_chat, role, sends, stream, tries, word)
 from client import PATIENCE, until
 from servers import LOGIC
 from upstream import answer, manual
@@ -224,3 +228,69 @@ def test_the_first_fails(make_server, a, b, how):
     assert reply.body == word("from b") + DONE
     assert len(b.requests) == 1
     assert ("fails-b", 200) in tries(server, reply)
+
+
+class Doorstep:
+    """A provider at which the gateway's connection waits to be let in."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+        self.listener.settimeout(PATIENCE)
+        self.port = self.listener.getsockname()[1]
+        self.first = socket.create_connection(("127.0.0.1", self.port))
+
+    def someone_waits(self):
+        want = f":{self.port:04X} 02 "          # SYN_SENT
+        with open("/proc/net/tcp") as f:
+            return any(want in line for line in f)
+
+    def let_in(self):
+        """Every one of the connection's events has happened at the return."""
+        self.listener.accept()[0].close()
+        return self.listener.accept()[0]
+
+
+def stop(pids):
+    """At the return none of them runs."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    for pid in pids:
+        def is_stopped():
+            with open(f"/proc/{pid}/stat") as f:
+                return f.read().rpartition(")")[2].split()[0] == "T"
+        until(is_stopped, "the process to stop")
+
+
+@pytest.mark.parametrize("size", [3000, 60000, 100000, 3000000])
+def test_who_has_lost_is_not_asked(make_server, a, size):
+    """The second's connection stands in the moment in which the first wins."""
+    door = Doorstep()
+    server = make_server("lighttpd", CONF, {
+        "a": channel("a", retries=0, models=(
+            {"name": "late", "hedge": "p50"},)),
+        "b": nowhere(door.port, retries=0, priority=1,
+                     models=({"name": "late"},))})
+    client = server.client()
+    a.script = answer
+    for _ in range(ENOUGH):
+        assert_served(chat(client, "late", True), "a", 1)
+    a.clear()
+    a.script = manual
+    reply = open_chat(client, "late", True, pad="p" * size)
+    x = a.wait()
+    x.sse()
+    until(door.someone_waits, "the second to be tried")
+    pids = server.responders()
+    stop(pids)
+    x.chunk(word("from a"))
+    sock = door.let_in()
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    assert reply.event() == word("from a")
+    sock.settimeout(PATIENCE)
+    assert sock.recv(65536) == b""
+    x.chunk(DONE)
+    x.end()
+    reply.finish()
+    assert_served(reply, "a", 2)
+    assert hedged(server, reply) == [("a", False), ("b", True)]

@@ -3,8 +3,11 @@
 
 #include "upstream/attempt.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <semaphore.h>
+#include <sys/ioctl.h>
 
 #include "tests/unit/upstream/server.h"
 
@@ -33,7 +36,28 @@ struct run {
 	size_t		 pause_every;	/* bytes; 0 = never */
 	size_t		 until_pause;
 	int		 pauses;
+	struct run	*loser;		/* is cancelled in our data... */
+	bool		 was_asked;	/* ...before which it was asked */
 };
+
+/* In the place of libc's, for libcurl too: it takes no more bytes than these. */
+static _Thread_local size_t sends_bytes = SIZE_MAX;
+
+ssize_t
+send(int fd, const void *bytes, size_t n, int flags)
+{
+	ssize_t	 sent;
+
+	if (sends_bytes == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	sent = sendto(fd, bytes, n < sends_bytes ? n : sends_bytes, flags,
+	    NULL, 0);
+	if (sent > 0 && sends_bytes != SIZE_MAX)
+		sends_bytes -= (size_t)sent;
+	return sent;
+}
 
 static void
 on_head(void *arg, struct attempt *a)
@@ -67,6 +91,11 @@ on_data(void *arg, const char *bytes, size_t n)
 	uv_stop(&r->loop);
 	if (r->cancel_in_data)
 		attempt_cancel(r->attempt);
+	if (r->loser != NULL && r->loser->attempt != NULL) {
+		r->loser->was_asked = attempt_is_asked(r->loser->attempt);
+		attempt_cancel(r->loser->attempt);
+		assert_true(attempt_reads_body(r->loser->attempt));
+	}
 	if (r->note_tokens)
 		attempt_note_token(r->attempt);
 	if (r->pause_every == 0)
@@ -1095,6 +1124,160 @@ a_cancelled_connection_is_closed(void **state)
 	run_close(&r);
 }
 
+/* ---- Who reads the body. ---- */
+
+static int
+pending_bytes(int fd)
+{
+	int	 n = 0;
+
+	assert_int_equal(ioctl(fd, FIONREAD, &n), 0);
+	return n;
+}
+
+static sem_t may_answer, has_answered;
+
+static void
+serve_when_told(struct server *s, int fd)
+{
+	while (server_read(s, fd)) {
+		sem_wait(&may_answer);
+		server_say(fd, OK "Content-Length: 2\r\n\r\nok");
+		sem_post(&has_answered);
+	}
+}
+
+/*
+ * The second's connection comes to stand in the turn of the loop in which the
+ * first gets its answer. Nobody may look at the body of a cancelled attempt
+ * after it has said so, and nobody is asked who has been cancelled.
+ */
+static void
+who_is_cancelled_is_not_asked(void **state)
+{
+	static struct server second;
+	struct run r, loser;
+	char	*body;
+	int	 fd, asked = 0;
+
+	(void)state;
+	sem_init(&may_answer, 0, 0);
+	sem_init(&has_answered, 0, 0);
+	server_start(&server, serve_when_told);
+	server_listen(&second, 64);
+	run_open(&r, server.url);
+	for (int i = 0; i < 40; i++) {
+		loser = (struct run){ .request = r.request };
+		loser.request.url = second.url;
+		loser.request.body = body = malloc(5000);
+		loser.request.body_len = 5000;
+		memset(body, 'b', 5000);
+		r.loser = NULL;
+		run_start(&r);
+		while (!attempt_is_asked(r.attempt))
+			uv_run(&r.loop, UV_RUN_ONCE);
+		sem_post(&may_answer);
+		sem_wait(&has_answered);
+		r.loser = &loser;
+		loser.attempt = attempt_start(&r.client, &loser.request,
+		    &(struct sink){ on_head, on_data, on_done, &loser });
+		assert_int_equal(run_wait(&r), ERR_NONE);
+		attempt_cancel(loser.attempt);
+		while (attempt_reads_body(loser.attempt))
+			uv_run(&r.loop, UV_RUN_ONCE);
+		memset(body, 'x', 5000);
+		free(body);
+		assert_int_equal(attempt_is_asked(loser.attempt),
+		    loser.was_asked);
+		asked += loser.was_asked;
+		attempt_free(loser.attempt);
+		loser.attempt = NULL;
+	}
+	assert_true(asked < 40);
+	run_close(&r);
+	server_stop(&server);
+	fcntl(second.fd, F_SETFL, O_NONBLOCK);
+	while ((fd = accept(second.fd, NULL, NULL)) >= 0) {
+		assert_true(pending_bytes(fd) == 0 || asked-- > 0);
+		close(fd);
+	}
+	server = second;		/* for stop_server */
+}
+
+static sem_t may_read;
+
+/* Answers in the middle of the request, and reads the rest of it later. */
+static void
+serve_early(struct server *s, int fd)
+{
+	char	 byte;
+
+	if (recv(fd, &byte, 1, MSG_PEEK) != 1)
+		return;
+	server_say(fd, OK "Transfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+	sem_wait(&may_read);
+	if (server_read(s, fd))
+		server_say(fd, "0\r\n\r\n");
+}
+
+/* Copied or not, it is read until the last byte of it is on its way. */
+static void
+an_answer_does_not_end_the_reading(void **state)
+{
+	struct run r;
+
+	(void)state;
+	server_start(&server, serve_early);
+	run_open(&r, server.url);
+	r.request.body = memset(big, 'b', 60000);
+	r.request.body_len = 60000;
+	sends_bytes = 20000;
+	run_start(&r);
+	while (buf_len(&r.body) == 0)
+		uv_run(&r.loop, UV_RUN_ONCE);
+	assert_true(attempt_is_asked(r.attempt));
+	assert_false(attempt_has_sent(r.attempt));
+	assert_true(attempt_reads_body(r.attempt));
+	sends_bytes = SIZE_MAX;
+	while (!attempt_has_sent(r.attempt))
+		uv_run(&r.loop, UV_RUN_ONCE);
+	assert_false(attempt_reads_body(r.attempt));
+	sem_post(&may_read);
+	assert_int_equal(run_wait(&r), ERR_NONE);
+	run_close(&r);
+	server_join(&server);
+	assert_memory_equal(server.request + server.request_len - 60000, big,
+	    60000);
+}
+
+/* A handle that is used again: its last transfer had sent everything. */
+static void
+what_has_not_begun_has_sent_nothing(void **state)
+{
+	struct run r;
+
+	(void)state;
+	server_start(&server, serve_many);
+	run_open(&r, server.url);
+	assert_int_equal(run(&r), ERR_NONE);
+	assert_true(attempt_is_asked(r.attempt));
+	assert_true(attempt_has_sent(r.attempt));
+	assert_false(attempt_reads_body(r.attempt));
+	attempt_free(r.attempt);
+	r.attempt = NULL;
+	assert_int_equal(r.client.spare_count, 1);
+	run_start(&r);
+	assert_int_equal(r.client.spare_count, 0);
+	assert_false(attempt_is_asked(r.attempt));
+	assert_false(attempt_has_sent(r.attempt));
+	assert_true(attempt_reads_body(r.attempt));
+	attempt_cancel(r.attempt);
+	assert_false(attempt_is_asked(r.attempt));
+	assert_false(attempt_has_sent(r.attempt));
+	assert_false(attempt_reads_body(r.attempt));
+	run_close(&r);
+}
+
 /* ---- Names. ---- */
 
 static sem_t name_server;
@@ -1203,6 +1386,9 @@ main(void)
 		TEST(it_may_be_freed_in_done_of_a_timeout),
 		TEST(cancelling_at_any_time_is_clean),
 		TEST(a_cancelled_connection_is_closed),
+		TEST(who_is_cancelled_is_not_asked),
+		TEST(an_answer_does_not_end_the_reading),
+		TEST(what_has_not_begun_has_sent_nothing),
 		TEST(an_unknown_name_is_told),
 		TEST(cancelling_a_look_up_does_not_wait_for_it),
 		TEST(a_look_up_times_out_with_the_connection),
