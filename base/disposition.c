@@ -2,7 +2,6 @@
 
 #include "base/disposition.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
@@ -78,13 +77,15 @@ names_count(struct param_text text)
 }
 
 const char *
-disposition_parse(struct param_text rest, struct param_text *name)
+disposition_parse(struct param_text rest, struct param_text *name,
+    bool *is_file)
 {
 	unsigned names = names_count(rest);
 	enum param_result result;
 	struct param param;
 
 	*name = (struct param_text){ NULL, 0 };
+	*is_file = false;
 	if (!param_is(param_first(&rest), "form-data"))
 		return not_form_data;
 	while ((result = param_next(&rest, &param)) == PARAM_FOUND) {
@@ -92,6 +93,8 @@ disposition_parse(struct param_text rest, struct param_text *name)
 			return malformed;
 		if (param.name.n > 4 && strncasecmp(param.name.p, "name*", 5) == 0)
 			return extended_name;
+		*is_file |= param.name.n >= 8 &&
+		    strncasecmp(param.name.p, "filename", 8) == 0;
 		if (!param_is(param.name, "name"))
 			continue;
 		if (name->p != NULL)

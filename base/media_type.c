@@ -2,12 +2,10 @@
 
 #include "base/media_type.h"
 
-#include <stdbool.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/http.h"
-#include "base/param.h"
 
 static const struct { const char *name; enum media_type type; } types[] = {
 	{ "", MEDIA_TYPE_NONE },
@@ -41,8 +39,8 @@ find_type(struct param_text name)
 	return has_json_suffix(name) ? MEDIA_TYPE_JSON : MEDIA_TYPE_OTHER;
 }
 
-static bool
-is_utf8(struct param_text charset)
+bool
+media_type_is_utf8(struct param_text charset)
 {
 	for (size_t i = 0; i < sizeof utf8_names / sizeof utf8_names[0]; i++)
 		if (param_is(charset, utf8_names[i]))
@@ -61,7 +59,7 @@ judge_params(enum media_type type, struct param_text rest)
 	while ((result = param_next(&rest, &param)) == PARAM_FOUND) {
 		if (param.name.n < 7 || strncasecmp(param.name.p, "charset", 7) != 0)
 			continue;
-		if (found || param.name.n > 7 || !is_utf8(param.value))
+		if (found || param.name.n > 7 || !media_type_is_utf8(param.value))
 			return MEDIA_TYPE_CHARSET;
 		found = true;
 	}
@@ -74,9 +72,12 @@ media_type_parse(const char *content_type)
 	const char *text = content_type == NULL ? "" : content_type;
 	struct param_text rest = { text, strlen(text) };
 	enum media_type type = find_type(param_first(&rest));
+	enum media_type judged = MEDIA_TYPE_OTHER;
 
-	if (type == MEDIA_TYPE_FORM || type == MEDIA_TYPE_OTHER)
+	if (type == MEDIA_TYPE_OTHER)
 		return type;
-	return http_is_field_value(text, strlen(text)) ?
-	    judge_params(type, rest) : MEDIA_TYPE_OTHER;
+	if (http_is_field_value(text, strlen(text)))
+		judged = judge_params(type, rest);
+	return type == MEDIA_TYPE_FORM && judged == MEDIA_TYPE_OTHER ? type :
+	    judged;
 }

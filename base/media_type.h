@@ -2,13 +2,17 @@
 #ifndef BASE_MEDIA_TYPE_H
 #define BASE_MEDIA_TYPE_H
 
+#include <stdbool.h>
+
+#include "base/param.h"
+
 enum media_type {
 	MEDIA_TYPE_NONE,		/* empty */
 	MEDIA_TYPE_JSON,		/* application/json or application/SOMETHING+json */
 	MEDIA_TYPE_URLENCODED,		/* what "curl -d" calls everything */
-	MEDIA_TYPE_FORM,		/* multipart/form-data; its parameters were not looked at */
+	MEDIA_TYPE_FORM,		/* multipart/form-data; its other parameters are for multipart.h */
 	MEDIA_TYPE_OTHER,		/* or not well-formed (RFC 9110 section 8.3) */
-	MEDIA_TYPE_CHARSET		/* the first three, in another charset than UTF-8 */
+	MEDIA_TYPE_CHARSET		/* one of those before, in another charset than UTF-8 */
 };
 
 /*
@@ -17,4 +21,7 @@ enum media_type {
  * charset=NAME or charset="NAME", is another one.
  */
 enum media_type media_type_parse(const char *content_type);
+
+/* Whether CHARSET is a name of UTF-8, or of US-ASCII. */
+bool	media_type_is_utf8(struct param_text charset);
 #endif

@@ -9,30 +9,26 @@
 
 #include <assert.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
-#include "base/disposition.h"
 #include "base/http.h"
 #include "base/param.h"
 
-enum { PREAMBLE_MAX = 64 * 1024 };
-
 enum state {
-	STATE_PREAMBLE,			/* these three: look for the delimiter */
-	STATE_CONTENT,
-	STATE_EPILOGUE,
+	STATE_START,			/* the first delimiter must come */
+	STATE_CONTENT,			/* the next one is looked for */
 	STATE_HEADER,
 	STATE_DELIMITER,		/* it was read; the rest of its line */
-	STATE_PADDING,
 	STATE_LF,
 	STATE_DASH,			/* the last dash of the closing delimiter */
-	STATE_CLOSE_PADDING,
-	STATE_CLOSE_LF
+	STATE_CLOSED,			/* that has been read */
+	STATE_CLOSE_LF,
+	STATE_DONE
 };
 
 enum line_break {
 	BREAK_NONE,			/* no line starts here */
-	BREAK_START,			/* of the body */
 	BREAK_HEADER,			/* the empty line after a part's header */
 	BREAK_CR, BREAK_LF, BREAK_CRLF
 };
@@ -62,20 +58,8 @@ static const char many_parts[] =
 	"The multipart body has more than 1000 parts.";
 static const char large_header[] =
 	"The header of a part of the multipart body is larger than 16384 bytes.";
-static const char bad_header[] =
+static const char delimiter_in_header[] =
 	"The header of a part of the multipart body is not well-formed.";
-static const char folded_header[] =
-	"The header of a part of the multipart body has a folded line.";
-static const char no_disposition[] =
-	"A part of the multipart body has no Content-Disposition.";
-static const char two_dispositions[] =
-	"A part of the multipart body has more than one Content-Disposition.";
-static const char encoded_field[] = "A field of the multipart body has a "
-	"Content-Transfer-Encoding that changes its value.";
-static const char other_spelling[] = "A field of the multipart body has a name "
-	"that some providers read as another.";
-static const char forbidden_name[] =
-	"A field of the multipart body is called __proto__.";
 static const char two_fields[] =
 	"A field that may appear only once appears twice in the multipart body.";
 
@@ -164,8 +148,7 @@ multipart_scan_init(struct multipart_scan *s, const char *content_type,
 	assert(spelling->count <= MULTIPART_WATCH_MAX);
 	memset(s, 0, offsetof(struct multipart_scan, line));
 	s->spelling = spelling;
-	s->watching = -1;
-	s->line_break = BREAK_START;
+	form_part_init(&s->part);
 	reason = boundary_find(content_type == NULL ? "" : content_type, &boundary);
 	if (reason != NULL) {
 		fail(s, reason);
@@ -183,17 +166,15 @@ delimiter_found(struct multipart_scan *s, uint64_t offset)
 {
 	uint64_t start = offset - s->delimiter_len;
 
-	if (s->state == STATE_EPILOGUE)
-		return fail(s, after_end) != NULL;
-	if (s->state == STATE_PREAMBLE && start > PREAMBLE_MAX)
-		return fail(s, no_start) != NULL;
 	if (s->line_break == BREAK_HEADER)
 		return fail(s, no_content) != NULL;
 	if (s->line_break == BREAK_CR || s->line_break == BREAK_LF)
 		return fail(s, bare_break) != NULL;
-	if (s->watching >= 0) {
-		s->ranges[s->watching].end = start - 2;
-		s->ranges[s->watching].found = true;
+	if (s->state == STATE_START)
+		s->start = start;
+	if (s->part.watching >= 0) {
+		s->ranges[s->part.watching].end = start - 2;
+		s->ranges[s->part.watching].found = true;
 	}
 	s->state = STATE_DELIMITER;
 	return true;
@@ -278,19 +259,33 @@ scan_line(struct multipart_scan *s, const uint8_t *p, const uint8_t *end)
 	return p;
 }
 
-/* Preamble, content or epilogue. */
+/* The body's first bytes: the delimiter, which one CR LF may come before. */
+static const uint8_t *
+scan_start(struct multipart_scan *s, const uint8_t *p, const uint8_t *end)
+{
+	for (; p < end; p++) {
+		if (s->line_break == BREAK_CR && *p == '\n')
+			s->line_break = BREAK_CRLF;
+		else if (*p == '\r' && offset_of(s, end - p) == 0)
+			s->line_break = BREAK_CR;
+		else if (s->line_break == BREAK_CR ||
+		    *p != (uint8_t)s->delimiter[s->matched])
+			return fail(s, no_start);
+		else if (++s->matched == s->delimiter_len) {
+			s->matched = 0;
+			p++;
+			return delimiter_found(s, offset_of(s, end - p)) ?
+			    p : NULL;
+		}
+	}
+	return p;
+}
+
 static const uint8_t *
 scan_content(struct multipart_scan *s, const uint8_t *p, const uint8_t *end)
 {
-	if (s->line_break == BREAK_NONE)
-		p = scan_text(s, p, end);
-	else
-		p = scan_line(s, p, end);
-	if (p != NULL && s->state == STATE_PREAMBLE &&
-	    offset_of(s, end - p) >
-	    (uint64_t)PREAMBLE_MAX + s->delimiter_len)
-		return fail(s, no_start);
-	return p;
+	return s->line_break == BREAK_NONE ? scan_text(s, p, end) :
+	    scan_line(s, p, end);
 }
 
 static bool
@@ -299,117 +294,69 @@ part_open(struct multipart_scan *s)
 	if (s->parts == MULTIPART_PARTS_MAX)
 		return fail(s, many_parts) != NULL;
 	s->parts++;
-	s->watching = -1;
-	s->has_disposition = false;
-	s->is_encoded = false;
+	form_part_init(&s->part);
 	s->header_len = 0;
 	s->line_len = 0;
 	s->state = STATE_HEADER;
 	return true;
 }
 
-/* One byte of what follows a delimiter on its line. */
+/* One byte of what follows a delimiter: CR LF, or two dashes and the end. */
 static const uint8_t *
 scan_delimiter(struct multipart_scan *s, const uint8_t *p)
 {
-	bool closing = s->state == STATE_CLOSE_PADDING;
+	static const struct {
+		char		 byte;
+		enum state	 next;
+		const char	*reason;	/* why it is no other byte */
+	} steps[] = {
+		[STATE_DELIMITER] = { '\r', STATE_LF, bad_delimiter },
+		[STATE_LF] = { '\n', STATE_HEADER, bare_break },
+		[STATE_DASH] = { '-', STATE_CLOSED, bad_delimiter },
+		[STATE_CLOSED] = { '\r', STATE_CLOSE_LF, after_end },
+		[STATE_CLOSE_LF] = { '\n', STATE_DONE, bare_break },
+		[STATE_DONE] = { '\0', STATE_DONE, after_end },
+	};
+	enum state state = s->state;
 
-	if (s->state == STATE_LF || s->state == STATE_CLOSE_LF) {
-		if (*p != '\n')
-			return fail(s, bare_break);
-		if (s->state == STATE_LF)
-			return part_open(s) ? p + 1 : NULL;
-		s->state = STATE_EPILOGUE;
-		s->line_break = BREAK_CRLF;
-	} else if (s->state == STATE_DASH) {
-		if (*p != '-')
-			return fail(s, bad_delimiter);
-		s->state = STATE_CLOSE_PADDING;
-	} else if (*p == '-' && s->state == STATE_DELIMITER)
+	if (state == STATE_DELIMITER && *p == '-') {
 		s->state = STATE_DASH;
-	else if (*p == ' ' || *p == '\t')
-		s->state = closing ? STATE_CLOSE_PADDING : STATE_PADDING;
-	else if (*p == '\r')
-		s->state = closing ? STATE_CLOSE_LF : STATE_LF;
-	else
-		return fail(s, *p == '\n' ? bare_break : bad_delimiter);
-	return p + 1;
-}
-
-/* Is the field called NAME watched? NULL, or what is wrong with the name. */
-static const char *
-name_find(struct multipart_scan *s, struct param_text name)
-{
-	size_t index;
-
-	switch (spelling_find(s->spelling, name.p, name.n, &index)) {
-	case SPELLING_NONE:
-		return NULL;
-	case SPELLING_EXACT:
-		s->watching = (int)index;
-		return NULL;
-	case SPELLING_OTHER:
-		return other_spelling;
-	default:
-		return forbidden_name;
+		return p + 1;
 	}
-}
-
-static const char *
-disposition_read(struct multipart_scan *s, struct param_text value)
-{
-	struct param_text name;
-	const char *reason;
-
-	if (s->has_disposition)
-		return two_dispositions;
-	s->has_disposition = true;
-	reason = disposition_parse(value, &name);
-	return reason == NULL ? name_find(s, name) : reason;
+	if (state == STATE_DONE || *p != (uint8_t)steps[state].byte)
+		return fail(s, *p == '\n' && state != STATE_DONE ? bare_break :
+		    steps[state].reason);
+	s->state = (uint8_t)steps[state].next;
+	return state != STATE_LF || part_open(s) ? p + 1 : NULL;
 }
 
 /* NULL, or what is wrong with the header line of N bytes, without its line end. */
 static const char *
 field_read(struct multipart_scan *s, size_t n)
 {
-	const char *colon = memchr(s->line, ':', n);
-	struct param_text name = { s->line, 0 }, value;
-
-	if (s->line[0] == ' ' || s->line[0] == '\t')
-		return folded_header;
-	if (colon == NULL || !http_is_field_value(s->line, n))
-		return bad_header;
 	/* Who splits the body at its delimiters first would split it here. */
 	if (n >= s->delimiter_len &&
 	    memcmp(s->line, s->delimiter, s->delimiter_len) == 0)
-		return bad_header;
-	name.n = (size_t)(colon - s->line);
-	value = (struct param_text){ colon + 1, n - name.n - 1 };
-	if (!http_is_token(name.p, name.n))
-		return bad_header;
-	if (param_is(name, "content-transfer-encoding")) {
-		value = param_first(&value);
-		if (!param_is(value, "7bit") && !param_is(value, "8bit") &&
-		    !param_is(value, "binary"))
-			s->is_encoded = true;
-	} else if (param_is(name, "content-disposition"))
-		return disposition_read(s, value);
-	return NULL;
+		return delimiter_in_header;
+	return form_part_read(&s->part, s->spelling, s->line, n);
 }
 
 /* The header is complete and the content begins at OFFSET. */
 static const char *
 header_end(struct multipart_scan *s, uint64_t offset)
 {
-	if (!s->has_disposition)
-		return no_disposition;
-	if (s->watching >= 0) {
+	const char *reason = form_part_end(&s->part);
+	struct multipart_range *range;
+
+	if (reason != NULL)
+		return reason;
+	if (s->part.watching >= 0) {
+		range = &s->ranges[s->part.watching];
 		/* No content begins at 0. */
-		if (s->ranges[s->watching].start > 0)
+		if (range->start > 0)
 			return two_fields;
-		if (s->is_encoded)
-			return encoded_field;
-		s->ranges[s->watching].start = offset;
+		range->start = offset;
+		range->is_ascii = s->part.is_ascii;
 	}
 	s->state = STATE_CONTENT;
 	s->line_break = BREAK_HEADER;
@@ -450,7 +397,9 @@ multipart_scan_feed(struct multipart_scan *s, const void *bytes, size_t n)
 	end = p + n;
 	s->offset += n;
 	while (p != NULL && p < end) {
-		if (s->state <= STATE_EPILOGUE)
+		if (s->state == STATE_START)
+			p = scan_start(s, p, end);
+		else if (s->state == STATE_CONTENT)
 			p = scan_content(s, p, end);
 		else if (s->state == STATE_HEADER)
 			p = scan_header(s, p, end);
@@ -463,10 +412,23 @@ multipart_scan_feed(struct multipart_scan *s, const void *bytes, size_t n)
 enum err
 multipart_scan_end(struct multipart_scan *s)
 {
-	if (s->err == ERR_NONE && s->state == STATE_PREAMBLE)
+	if (s->err == ERR_NONE && s->state == STATE_START)
 		fail(s, no_start);
-	else if (s->err == ERR_NONE && s->state != STATE_CLOSE_PADDING &&
-	    s->state != STATE_EPILOGUE)
+	else if (s->err == ERR_NONE && s->state != STATE_CLOSED &&
+	    s->state != STATE_DONE)
 		fail(s, no_end);
 	return s->err;
+}
+
+void
+multipart_write_type(const struct multipart_scan *s,
+    char out[MULTIPART_TYPE_SIZE])
+{
+	const char *boundary = s->delimiter + 2;
+	size_t n = s->delimiter_len - 2U;
+	const char *quote = http_is_token(boundary, n) ? "" : "\"";
+
+	snprintf(out, MULTIPART_TYPE_SIZE,
+	    "multipart/form-data; boundary=%s%.*s%s", quote, (int)n, boundary,
+	    quote);
 }

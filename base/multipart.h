@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "base/spelling.h"
+#include "base/form_part.h"
 
 enum {
 	MULTIPART_BOUNDARY_MAX = 70,	/* RFC 2046 */
@@ -25,12 +25,14 @@ enum {
 struct multipart_range {		/* the field's value: bytes [start, end) */
 	uint64_t	 start, end;
 	bool		 found;		/* and its end has been seen */
+	bool		 is_ascii;	/* it is UTF-8 if it is ASCII, else who knows */
 };
 
 struct multipart_scan {
 	struct multipart_range ranges[MULTIPART_WATCH_MAX];	/* same order as names */
 	enum err	 err;		/* sticky; ERR_NONE while all is well */
 	const char	*reason;	/* a sentence for the client when err is set; static */
+	uint64_t	 start;		/* of the first boundary's dashes; nothing but CR LF comes before */
 
 	/* private */
 	const struct spelling *spelling;
@@ -40,9 +42,7 @@ struct multipart_scan {
 	uint8_t		 matched;	/* how much of it is the delimiter */
 	uint8_t		 delimiter_len;
 	char		 delimiter[2 + MULTIPART_BOUNDARY_MAX];	/* with its dashes */
-	int		 watching;	/* index of the current part's name, or -1 */
-	bool		 has_disposition;	/* the current part, so far */
-	bool		 is_encoded;
+	struct form_part part;		/* the current one */
 	unsigned	 parts;
 	size_t		 header_len;	/* of the current part */
 	size_t		 line_len;
@@ -59,13 +59,19 @@ enum err multipart_scan_init(struct multipart_scan *, const char *content_type,
 	    const struct spelling *);
 
 /*
- * Take the next N bytes. ERR_MULTIPART, with reason, at the first fault: no
- * boundary line at the start, a part without Content-Disposition: form-data and
- * name, a header that is too large, too many parts, a watched field twice or in
- * another spelling.
+ * Take the next N bytes. ERR_MULTIPART, with reason, at the first fault: anything
+ * before the first boundary or behind the last but one CR LF, something else than
+ * CR LF behind a boundary, a part without Content-Disposition: form-data and name,
+ * a header that is too large, too many parts, a watched field twice or in another
+ * spelling, or one that form_part.h refuses.
  */
 enum err multipart_scan_feed(struct multipart_scan *, const void *, size_t n);
 
 /* The body ends here: ERR_MULTIPART if the closing boundary is missing. */
 enum err multipart_scan_end(struct multipart_scan *);
+
+/* What an upstream is to be told: with this boundary, and nothing besides. */
+enum { MULTIPART_TYPE_SIZE = MULTIPART_BOUNDARY_MAX + 48 };
+void	multipart_write_type(const struct multipart_scan *,
+	    char out[MULTIPART_TYPE_SIZE]);
 #endif

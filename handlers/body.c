@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/multipart.h"
 #include "base/tree.h"
+#include "base/utf8.h"
 #include "handlers/prompt.h"
 #include "handlers/route.h"
 
@@ -124,6 +125,19 @@ read_json_stream(struct exchange *x)
 	}
 }
 
+static bool
+is_utf8(const char *text, size_t n, bool ascii)
+{
+	size_t	 len = 0;
+
+	for (size_t i = 0; i < n; i += len) {
+		len = utf8_length((const unsigned char *)text + i, n - i);
+		if (len == 0 || (ascii && len > 1))
+			return false;
+	}
+	return true;
+}
+
 /* A form field of up to MODEL_MAX_BYTES as text, or NULL. */
 static const char *
 read_field(struct exchange *x, enum member member)
@@ -134,7 +148,7 @@ read_field(struct exchange *x, enum member member)
 
 	if (!range->found || n == 0 || n > sizeof text ||
 	    spool_read(&x->body, range->start, text, n) != (ssize_t)n ||
-	    memchr(text, '\0', n) != NULL || !http_is_field_value(text, n))
+	    !http_is_field_value(text, n) || !is_utf8(text, n, range->is_ascii))
 		return NULL;
 	return arena_strndup(x->call.arena, text, n);
 }
@@ -273,6 +287,7 @@ read_form(struct exchange *x, struct body *b)
 	enum err err = read_form_stream(x);
 
 	b->is_form = true;
+	b->object_start = x->multipart->start;
 	b->model_start = x->multipart->ranges[MEMBER_MODEL].start;
 	b->model_end = x->multipart->ranges[MEMBER_MODEL].end;
 	if (err != ERR_NONE || !b->has_model)
@@ -406,12 +421,13 @@ splice_json(struct exchange *x, const struct body *b, struct splice *s,
 		splice_options(b, s);
 }
 
-/* A form without the field gets it as its first part; the first line is the delimiter. */
+/* A form without the field gets it as its first part, after the delimiter of its first line. */
 static enum err
-splice_new_part(struct exchange *x, struct splice *s, const char *model)
+splice_new_part(struct exchange *x, const struct body *b, struct splice *s,
+    const char *model)
 {
 	char	 line[MULTIPART_BOUNDARY_MAX + 4];
-	ssize_t	 n = spool_read(&x->body, 0, line, sizeof line);
+	ssize_t	 n = spool_read(&x->body, b->object_start, line, sizeof line);
 	const char *end = n < 0 ? NULL : memchr(line, '\r', (size_t)n);
 	struct buf text;
 
@@ -423,7 +439,7 @@ splice_new_part(struct exchange *x, struct splice *s, const char *model)
 	    "\r\n\r\n");
 	buf_puts(&text, model);
 	buf_puts(&text, "\r\n");
-	splice_text(x, s, 0, 0, &text);
+	splice_text(x, s, b->object_start, b->object_start, &text);
 	return ERR_NONE;
 }
 
@@ -439,7 +455,7 @@ body_splice(struct exchange *x, const struct body *b,
 		return ERR_NONE;
 	}
 	if (!b->has_model)
-		return splice_new_part(x, s, step->model);
+		return splice_new_part(x, b, s, step->model);
 	if (strcmp(b->model, step->model) != 0)
 		splice_replace(s, b->model_start, b->model_end, step->model,
 		    strlen(step->model));

@@ -18,7 +18,7 @@ struct body {
 	const char	*model;		/* that the body names, NULL without; a deployment in the path stands above it */
 	bool		 has_members;	/* JSON: the object is not empty */
 	bool		 is_stream;
-	uint64_t	 object_start;	/* JSON: of its "{" */
+	uint64_t	 object_start;	/* JSON: of its "{"; a form: of its first boundary */
 	uint64_t	 model_start, model_end;
 	uint64_t	 options_start, options_end; /* stream_options; 0 = there is none */
 	enum json_kind	 options_kind;

@@ -367,11 +367,17 @@ begin_json(struct exchange *x)
 static enum err
 begin_form(struct exchange *x, const char *type)
 {
-	x->content_type = type;
+	char *told = arena_alloc(x->call.arena, MULTIPART_TYPE_SIZE);
+	enum err err;
+
 	x->multipart = malloc(sizeof *x->multipart);
 	if (x->multipart == NULL)
 		abort();
-	return multipart_scan_init(x->multipart, type, &field_spelling);
+	err = multipart_scan_init(x->multipart, type, &field_spelling);
+	if (err == ERR_NONE)
+		multipart_write_type(x->multipart, told);
+	x->content_type = told;
+	return err;
 }
 
 /* What administrators send is JSON whatever it is called: nobody else reads it. */
@@ -393,12 +399,12 @@ begin_body(struct exchange *x)
 
 	x->body_begun = true;
 	switch (find_media_type(x, type)) {
-	case MEDIA_TYPE_FORM:
-		if (x->route->body >= ROUTE_BODY_MODEL)
-			return begin_form(x, type);
-		return ERR_MEDIA_TYPE;
 	case MEDIA_TYPE_CHARSET:
 		return ERR_CHARSET;
+	case MEDIA_TYPE_FORM:
+		if (x->route->takes_forms)
+			return begin_form(x, type);
+		/* FALLTHROUGH */
 	case MEDIA_TYPE_OTHER:
 		x->content_type = type;
 		return x->route->body == ROUTE_BODY_ANY ? ERR_NONE :

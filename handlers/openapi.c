@@ -25,12 +25,15 @@ static const char *const bodies[] = {
 	    "\"application/json\":" ANY_OBJECT "}}",
 	[ROUTE_BODY_JSON_OR_NONE] = NULL,	/* the form tells */
 	[ROUTE_BODY_MODEL] = "{\"required\":true,\"content\":{"
-	    "\"application/json\":" WITH_MODEL ","
-	    "\"multipart/form-data\":" WITH_MODEL "}}",
+	    "\"application/json\":" WITH_MODEL "}}",
 	[ROUTE_BODY_ANY] = "{\"content\":{"
 	    "\"application/json\":" ANY_OBJECT ","
 	    "\"multipart/form-data\":" ANY_OBJECT ",\"*/*\":{}}}",
 };
+
+static const char form_or_json[] = "{\"required\":true,\"content\":{"
+	    "\"application/json\":" WITH_MODEL ","
+	    "\"multipart/form-data\":" WITH_MODEL "}}";
 
 /* By enum route_key: one of them is enough. NULL: none is asked for. */
 static const char *const keys[] = {
@@ -160,6 +163,8 @@ put_body(struct buf *out, const struct route *r, const char *method)
 {
 	if (r->key == ROUTE_KEY_ADMIN)
 		openapi_form_put_body(out, r->form);
+	else if (r->takes_forms)
+		buf_printf(out, ",\"requestBody\":%s", form_or_json);
 	else if (bodies[r->body] != NULL && has_body(method))
 		buf_printf(out, ",\"requestBody\":%s", bodies[r->body]);
 }

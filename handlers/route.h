@@ -13,7 +13,7 @@ enum route_body {
 	ROUTE_BODY_NONE,		/* read and dropped */
 	ROUTE_BODY_JSON,
 	ROUTE_BODY_JSON_OR_NONE,	/* whatever Content-Type says */
-	ROUTE_BODY_MODEL,		/* JSON, or a form where Content-Type says so */
+	ROUTE_BODY_MODEL,		/* JSON, or a form where takes_forms */
 	ROUTE_BODY_ANY			/* those, anything else, or none */
 };
 
@@ -59,6 +59,7 @@ struct route {
 	/* For what is relayed by the model that the body names. */
 	const char	*api_path;	/* what is asked of the provider, below its base URL; NULL: what stands behind /v1/ */
 	const char	*passed_query;	/* the one pair of the client's query that goes up, "name=value"; NULL: none does */
+	bool		 takes_forms;	/* multipart/form-data, too */
 	bool		 counts_tokens;	/* always consumes tokens, whether or not the provider says how many */
 	bool		 generates_text; /* so a limit of output tokens is for it */
 

@@ -41,6 +41,7 @@
 #define TEXT			TOKENS, .generates_text = true
 #define OBJECTS			.objects = ROUTE_OBJECTS_NAMED
 #define ITEMS			.objects = ROUTE_OBJECTS_ITEMS
+#define FORMS			.takes_forms = true
 /* Anthropic's clients say so on every call of the beta part of its API. */
 #define BETA			.passed_query = "beta=true"
 #define ANTHROPIC(path, ...)						\
@@ -70,7 +71,7 @@
 /* What "paths", "endpoints" and "extra_paths" of the configuration name. */
 static const struct route configured_call =
 	CALL_AT("/v1/*", NULL, model_call_handle, "a path of the configuration",
-	    OBJECTS);
+	    OBJECTS, FORMS);
 
 const struct route routes[] = {
 	CALL("chat/completions", "chat, streamed or not", TEXT, OBJECTS),
@@ -90,17 +91,17 @@ const struct route routes[] = {
 	CALL("detokenize", "the text of tokens"),
 	CALL("ocr", "text of a document (Mistral)"),
 	CALL("audio/speech", "speech, streamed"),
-	CALL("audio/transcriptions", "transcription of an upload"),
-	CALL("audio/translations", "translation of an upload"),
+	CALL("audio/transcriptions", "transcription of an upload", FORMS),
+	CALL("audio/translations", "translation of an upload", FORMS),
 	CALL_BY(images_handle_call, "images/generations", "new images"),
 	CALL_BY(images_handle_call, "images/edits",
-	    "changed images, from an upload", OBJECTS),
+	    "changed images, from an upload", OBJECTS, FORMS),
 	CALL_BY(images_handle_call, "images/variations",
-	    "varied images, from an upload"),
+	    "varied images, from an upload", FORMS),
 	{ .method = "GET", .pattern = "/v1/images/data/*",
 	  .key = ROUTE_KEY_CLIENT, .handle = images_handle_data,
 	  .help = "an image that an answer linked to" },
-	CALL("videos", "a new video", OBJECTS),
+	CALL("videos", "a new video", OBJECTS, FORMS),
 	CALL_BY(responses_handle_create, "responses",
 	    "responses, streamed or not", TEXT, BETA, ITEMS, RESPONSES),
 	CALL("responses/compact", "a conversation made shorter", TOKENS,

@@ -98,11 +98,15 @@ def test_file_name_is_kept(client, upstream, name):
         file("file", SOUND, name))
 
 
-@pytest.mark.parametrize("header, boundary", [
-    ('multipart/form-data; boundary="with space?=(1)"', "with space?=(1)"),
-    ("Multipart/Form-Data; charset=utf-8; BOUNDARY=x", "x"),
-    ("multipart/form-data; boundary=" + "b" * 70, "b" * 70)])
-def test_boundaries(client, upstream, header, boundary):
+@pytest.mark.parametrize("header, boundary, told", [
+    ('multipart/form-data; boundary="with space?=(1)"', "with space?=(1)",
+     '"with space?=(1)"'),
+    ("multipart/form-data; boundary=a/b?c=d", "a/b?c=d", '"a/b?c=d"'),
+    ('multipart/form-data; boundary="plain"', "plain", "plain"),
+    ("Multipart/Form-Data; charset=utf-8; BOUNDARY=x; y=z", "x", "x"),
+    ("multipart/form-data; boundary=" + "b" * 70, "b" * 70, "b" * 70)])
+def test_boundaries(client, upstream, header, boundary, told):
+    """Written in one way upstream, and nothing besides."""
     upstream.script = lambda x: x.json({})
     made = form(field("model", "whisper"), file("file", SOUND),
                 boundary=boundary)
@@ -110,7 +114,7 @@ def test_boundaries(client, upstream, header, boundary):
                         headers=[("Content-Type", header)])
     assert reply.status == 200, reply
     x = upstream.wait()
-    assert x.header("content-type") == header
+    assert x.header("content-type") == f"multipart/form-data; boundary={told}"
     assert x.body == made.replace(b"whisper", b"a-much-longer-name-upstream")
 
 
@@ -287,7 +291,9 @@ BAD = {
     "second with a percent": (FORM, form(field("model", "same"), named(
         b'form-data; name="mod%65l"')), "escapes"),
     "second as a file": (FORM, form(field("model", "same"), file(
-        "model", b"same")), "twice"),
+        "model", b"same", kind=b"text/plain")), "file"),
+    "model as a file": (FORM, form(file("model", b"same",
+                                        kind=b"text/plain")), "file"),
     "extended name": (FORM, form(field("model", "same"), named(
         b"form-data; name=x; name*=UTF-8''model")), "name"),
     "two names": (FORM, form(named(

@@ -116,7 +116,8 @@ def test_who_may_call(client, path, method, schemes):
 
 
 @pytest.mark.parametrize("path, method, types, required", [
-    ("/v1/chat/completions", "post",
+    ("/v1/chat/completions", "post", ["application/json"], True),
+    ("/v1/images/edits", "post",
      ["application/json", "multipart/form-data"], True),
     ("/v1/{rest}", "put",
      ["application/json", "multipart/form-data", "*/*"], False),

@@ -247,3 +247,132 @@ def test_a_field_that_could_be_the_model_is_refused(client, upstream,
                   [field("model", "allowed"), bad]):
         refused(post(client, "audio/transcriptions", form(*parts),
                      form_type()[0][1]), upstream, 400, "invalid_multipart")
+
+
+# Forms.
+
+@pytest.mark.parametrize("path", [p for p in PATHS if p not in UPLOADS])
+def test_a_form_is_taken_only_where_the_table_says(client, upstream, path):
+    refused(post(client, path, form(field("model", "allowed")),
+                 form_type()[0][1]), upstream)
+
+
+JSON_BODY = b'{"model":"forbidden","messages":[]}'
+MODEL = field("model", "allowed")
+
+
+@pytest.mark.parametrize("body", [
+    JSON_BODY + b"\r\n" + form(MODEL), JSON_BODY + form(MODEL),
+    b"x\r\n" + form(MODEL), b" " + form(MODEL), b"\r\n\r\n" + form(MODEL),
+    b"\n" + form(MODEL), b"\r" + form(MODEL), b"-" + form(MODEL),
+    b"\xef\xbb\xbf" + form(MODEL), b"\0" + form(MODEL),
+    form(MODEL) + JSON_BODY, form(MODEL, end=b"") + JSON_BODY,
+    form(MODEL) + b"\r\n", form(MODEL) + b" ", form(MODEL, end=b" "),
+    form(MODEL, end=b"\n"), form(MODEL, end=b"\r"), form(MODEL, end=b" \r\n"),
+    form(MODEL) + form(field("model", "forbidden")), form(MODEL) + b"\0",
+    form(MODEL).replace(b"X\r\n", b"X \r\n", 1),
+    form(MODEL).replace(b"X\r\n", b"X\t\r\n", 1),
+    form(MODEL).replace(b"X\r\n", b"X\n", 1),
+])
+def test_a_form_is_nothing_but_its_parts(client, upstream, body):
+    for path in UPLOADS:
+        refused(post(client, path, body, form_type()[0][1]), upstream, 400,
+                "invalid_multipart")
+
+
+@pytest.mark.parametrize("before", [b"", b"\r\n"])
+@pytest.mark.parametrize("end", [b"", b"\r\n"])
+def test_one_line_break_may_stand_around_a_form(client, upstream, before, end):
+    upstream.script = lambda x: x.json({})
+    body = before + form(MODEL, field("x", "y"), end=end)
+    reply = post(client, "audio/transcriptions", body, form_type()[0][1])
+    assert reply.status == 200, reply
+    assert upstream.wait().body == body
+
+
+PLAIN = ["", "Content-Type: text/plain\r\n",
+         "content-type: Text/Plain; charset=utf-8\r\n",
+         "Content-Type: text/plain; charset=ISO-8859-1\r\n"
+         "Content-Transfer-Encoding: 8bit\r\n",
+         "Content-Length: 7\r\nContent-Transfer-Encoding: binary\r\n"]
+NOT_PLAIN = ["Content-Type: application/json\r\n", "Content-Type:\r\n",
+             "Content-Type: text/plain; charset=utf-7\r\n",
+             "Content-Type: text/plain; charset=utf-16le\r\n",
+             "Content-Type: text/plain\r\nContent-Type: text/plain\r\n",
+             "Content-Type: multipart/mixed; boundary=y\r\n",
+             "Content-Transfer-Encoding: base64\r\n",
+             "content-transfer-encoding: QUOTED-PRINTABLE\r\n",
+             "Content-Transfer-Encoding: 8bit\r\n"
+             "Content-Transfer-Encoding: base64\r\n",
+             "Content-Encoding: gzip\r\n", "Content-Language: en\r\n",
+             "X-Anything: x\r\n"]
+
+
+@pytest.mark.parametrize("lines", PLAIN)
+def test_fields_as_clients_write_them(client, upstream, lines):
+    upstream.script = lambda x: x.json({})
+    body = form(field("model", "allowed", lines.encode()),
+                field("stream", "False", lines.encode()))
+    reply = post(client, "audio/transcriptions", body, form_type()[0][1])
+    assert reply.status == 200, reply
+    assert upstream.wait().body == body
+
+
+@pytest.mark.parametrize("lines", NOT_PLAIN)
+@pytest.mark.parametrize("name", ["model", "stream", "user"])
+def test_a_field_that_is_more_than_text_is_refused(client, upstream, name,
+                                                   lines):
+    parts = [field(name, "allowed", lines.encode()), field("x", "y")]
+    for kind in (parts, parts[::-1]):
+        refused(post(client, "audio/transcriptions", form(*kind),
+                     form_type()[0][1]), upstream, 400, "invalid_multipart")
+
+
+@pytest.mark.parametrize("kind", [
+    "utf-7", "utf-16", "iso-8859-1", '"UTF-7"', "", "utf-8; charset=utf-7"])
+def test_a_form_in_another_charset_is_refused(client, upstream, kind):
+    for head in ("multipart/form-data; boundary=x; charset=" + kind,
+                 f"multipart/form-data; charset={kind}; boundary=x"):
+        refused(post(client, "audio/transcriptions", form(MODEL, boundary="x"),
+                     head), upstream)
+
+
+@pytest.mark.parametrize("name", ["_charset_", "_CHARSET_"])
+def test_a_field_that_sets_the_charset_is_refused(client, upstream, name):
+    refused(post(client, "audio/transcriptions", form(
+        field(name, "utf-7"), MODEL), form_type()[0][1]), upstream, 400,
+        "invalid_multipart")
+
+
+@pytest.mark.parametrize("value, status", [
+    ("true", 200), ("True", 200), ("false", 200), ("1", 400), ("yes", 400),
+    ("", 400), ("true ", 400)])
+def test_a_form_says_stream_by_true_or_false(client, upstream, value, status):
+    upstream.script = lambda x: x.json({})
+    reply = post(client, "audio/transcriptions", form(
+        MODEL, field("stream", value)), form_type()[0][1])
+    assert reply.status == status, reply
+
+
+@pytest.mark.parametrize("kind", ["nginx", "apache-proxy-fcgi",
+                                  "apache-fcgid", "apache-cgi"])
+def test_behind_other_servers(make_server, upstream, kind):
+    one = make_server(kind, {}, PROVIDERS(upstream))
+    for path, body, called, status, code in (
+            ("chat/completions", UTF7, "application/json; charset=utf-7", 415,
+             "unsupported_media_type"),
+            ("chat/completions", FORM_OF_ITS_OWN,
+             "application/x-www-form-urlencoded-x; y=json", 415,
+             "unsupported_media_type"),
+            ("chat/completions", b'{"model":"allowed","Model":"forbidden"}',
+             "application/json", 400, "duplicate_member"),
+            ("chat/completions", JSON_BODY + b"\r\n" + form(MODEL),
+             form_type()[0][1], 415, "unsupported_media_type"),
+            ("images/edits", JSON_BODY + b"\r\n" + form(MODEL),
+             form_type()[0][1], 400, "invalid_multipart"),
+            ("images/edits", form(field("Model", "forbidden"), MODEL),
+             form_type()[0][1], 400, "invalid_multipart")):
+        refused(post(one.client(), path, body, called), upstream, status, code)
+    reply = post(one.client(), "chat/completions", GOOD, "application/x+json")
+    assert reply.status == 200, reply
+    assert upstream.wait().header("content-type") == "application/json"

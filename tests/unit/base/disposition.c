@@ -75,13 +75,15 @@ names_are_found(void **state)
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		size_t n = (size_t)snprintf(value, sizeof value, "%s", good[i].value);
 		struct param_text name;
+		bool is_file;
 		const char *reason = disposition_parse(
-		    (struct param_text){ value, n }, &name);
+		    (struct param_text){ value, n }, &name, &is_file);
 
 		if (reason != NULL)
 			fail_msg("%s: %s", good[i].value, reason);
 		assert_int_equal(name.n, strlen(good[i].name));
 		assert_memory_equal(name.p, good[i].name, name.n);
+		assert_int_equal(is_file, strstr(good[i].value, "filename") != NULL);
 		assert_true(name.p >= value && name.p + name.n <= value + n);
 	}
 }
@@ -95,8 +97,9 @@ what_is_doubtful_is_refused(void **state)
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		size_t n = (size_t)snprintf(value, sizeof value, "%s", bad[i].value);
 		struct param_text name;
+		bool is_file;
 		const char *reason = disposition_parse(
-		    (struct param_text){ value, n }, &name);
+		    (struct param_text){ value, n }, &name, &is_file);
 
 		if (reason == NULL || strstr(reason, bad[i].reason) == NULL)
 			fail_msg("%s: %s", bad[i].value, reason);

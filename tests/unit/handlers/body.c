@@ -554,6 +554,11 @@ every_combination_is_valid_and_otherwise_unchanged(void **state)
 #define PART(name, value) "--XyZ\r\nContent-Disposition: form-data; name=\"" \
 	name "\"\r\n\r\n" value "\r\n"
 
+/* Java's clients call what is ASCII that. */
+#define LATIN_PART(value) "--XyZ\r\nContent-Disposition: form-data; " \
+	"name=\"model\"\r\nContent-Type: text/plain; charset=ISO-8859-1" \
+	"\r\n\r\n" value "\r\n"
+
 static void
 a_field_is_replaced_in_its_place(void **state)
 {
@@ -582,7 +587,7 @@ a_missing_field_becomes_the_first(void **state)
 	assert_int_equal(read_form(f, PART("a", "1") "--XyZ--\r\n"), ERR_NONE);
 	assert_false(f->body.is_stream);
 	expect(f, "m", false, PART("model", "m") PART("a", "1") "--XyZ--\r\n");
-	assert_int_equal(read_form(f, "--XyZ  \t\r\nContent-Disposition: "
+	assert_int_equal(read_form(f, "\r\n--XyZ\r\nContent-Disposition: "
 	    "form-data; name=\"a\"\r\n\r\n1\r\n--XyZ--"), ERR_NONE);
 	assert_int_equal(make_splice(f, "m", false), ERR_NONE);
 	memcpy(again, f->text, f->len + 1);
@@ -604,6 +609,13 @@ odd_models_of_forms_are_told(void **state)
 	assert_int_equal(read_form(f, text), ERR_MODEL_TYPE);
 	snprintf(text, sizeof text, PART("model", "%0256d") "--XyZ--\r\n", 0);
 	assert_int_equal(read_form(f, text), ERR_NONE);
+	assert_int_equal(read_form(f, PART("model", "\xC3\xA9") "--XyZ--\r\n"),
+	    ERR_NONE);
+	assert_int_equal(read_form(f, PART("model", "\xE9") "--XyZ--\r\n"),
+	    ERR_MODEL_TYPE);
+	assert_int_equal(read_form(f, LATIN_PART("m") "--XyZ--\r\n"), ERR_NONE);
+	assert_int_equal(read_form(f, LATIN_PART("\xC3\xA9") "--XyZ--\r\n"),
+	    ERR_MODEL_TYPE);
 }
 
 static void
