@@ -316,7 +316,7 @@ EVIL = "x\r\nX-Evil: 1"
 
 @pytest.mark.parametrize("name, value", [
     ("HTTP_USER_AGENT", EVIL), ("HTTP_OPENAI_BETA", EVIL),
-    ("HTTP_TRACEPARENT", "x\nX-Evil: 1"), ("CONTENT_TYPE", "json" + EVIL),
+    ("HTTP_TRACEPARENT", "x\nX-Evil: 1"),
     ("HTTP_OPENAI_X: 1\r\nX-EVIL", "1"), ("HTTP_ANTHROPIC_: X-EVIL", "1"),
     ("HTTP_OPENAI_ X-EVIL", "1")])
 def test_no_line_ends_go_upstream(start, raw, name, value):
@@ -329,6 +329,12 @@ def test_no_line_ends_go_upstream(start, raw, name, value):
     one = start({"raw": provider(raw, models=({"name": "m"},))})
     assert one.ask(**{name: value}).status == 200
     assert b"evil" not in seen[0].lower(), seen
+
+
+def test_a_type_with_line_ends_is_refused(responder, upstream):
+    for value in "json" + EVIL, "application/json; " + EVIL:
+        assert responder.ask(CONTENT_TYPE=value).status == 415
+    assert upstream.requests == []
 
 
 def test_no_line_ends_come_back(start, upstream):
@@ -359,7 +365,7 @@ def test_no_line_ends_come_back(start, upstream):
     ("/v1/a/../../b", 400), ("/v1/a%00", 400), ("/v1/a%0d%0ab", 400),
     ("/v1/%zz", 400), ("/v1/%2", 400), ("*", 400), ("", 400),
     ("/v%31/chat/completions", 404), ("/x/echo/v1/chat/completions", 404),
-    ("/echo/v1/chat/completions", 404), ("/v1", 404), ("/V1/a", 404)])
+    ("/echo/v1/chat/completions", 404), ("/v1", 405), ("/V1/a", 404)])
 def test_paths_that_lead_elsewhere(responder, upstream, uri, status):
     answer = responder.ask(REQUEST_URI=uri)
     assert answer.status == status, answer
