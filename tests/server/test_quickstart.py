@@ -50,14 +50,14 @@ class Demo:
         for name in ("SLUICE_CONF", "SLUICE_API_KEYS"):
             self.env.pop(name, None)
 
-    def start(self):
+    def start(self, *before):
         with open(self.out, "w") as out:
             self.process = subprocess.Popen(
-                ["sh", str(SRC / "quickstart")], env=self.env, stdout=out,
+                [*before, "sh", str(SRC / "quickstart")], env=self.env, stdout=out,
                 stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                 start_new_session=True)
-        until(lambda: "Ctrl-C" in self.said() or self.process.poll() is not None,
-              "quickstart says nothing")
+        until(lambda: "stops and removes" in self.said() or
+              self.process.poll() is not None, "quickstart says nothing")
         assert self.process.poll() is None, self.said()
 
     def said(self):
@@ -82,11 +82,16 @@ class Demo:
 
 
 @pytest.fixture
-def demo():
+def idle_demo():
     made = Demo()
-    made.start()
     yield made
     made.close()
+
+
+@pytest.fixture
+def demo(idle_demo):
+    idle_demo.start()
+    return idle_demo
 
 
 def curl_line(demo):
@@ -122,6 +127,16 @@ def test_stopping_leaves_nothing_behind(demo, sign):
     demo.stop(sign)
     assert demo.process.returncode == 0
     assert demo.left_behind() == ([], [])
+
+
+def test_started_by_a_script_it_says_how_to_stop_it(idle_demo):
+    """There Ctrl-C is ignored, for good."""
+    idle_demo.start("sh", "-c", "trap '' INT; exec \"$@\"", "sh")
+    assert "Ctrl-C" not in idle_demo.said()
+    assert f" kill {idle_demo.process.pid} stops" in idle_demo.said()
+    idle_demo.stop(signal.SIGTERM)
+    assert idle_demo.process.returncode == 0
+    assert idle_demo.left_behind() == ([], [])
 
 
 def test_stopping_amid_a_stream_leaves_nothing_behind(demo):
