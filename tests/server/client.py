@@ -14,32 +14,24 @@ import time
 # thing that is tested: raise it for valgrind and slow machines.
 PATIENCE = float(os.environ.get("SLUICE_PATIENCE", "20"))
 
+KEY = "client-key-1f2e3d"           # what clients present
+UP_KEY = "upstream-key-9a8b7c"      # what the upstream is given
+
 
 class Timeout(AssertionError):
     pass
 
 
-def until(condition, what="the condition", timeout=None, steady=0):
-    """
-    Poll CONDITION until it returns something true, for STEADY seconds on end;
-    return that.
-    """
+def until(condition, what="the condition", timeout=None):
+    """Poll CONDITION until it returns something true; return that."""
     end = time.monotonic() + (timeout or PATIENCE)
-    since = None
     while True:
         value = condition()
-        now = time.monotonic()
-        if not value:
-            since = None
-        elif steady == 0:
+        if value:
             return value
-        elif since is None:
-            since = now
-        elif now - since > steady:
-            return value
-        if now > end:
+        if time.monotonic() > end:
             raise Timeout(f"waited {timeout or PATIENCE} s for {what}")
-        time.sleep(0.15 if steady else 0.01)
+        time.sleep(0.01)
 
 
 class Reply:

@@ -5,6 +5,7 @@ is shipped in lighttpd/, nginx/ and apache/ is loaded unchanged; the files that
 are written here are what an administrator would have around it.
 """
 import atexit
+import contextlib
 import os
 import pwd
 import re
@@ -16,7 +17,8 @@ import subprocess
 import tempfile
 import time
 
-from client import PATIENCE, Client, until
+from client import KEY, PATIENCE, UP_KEY, Client, until
+from records import Direct
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SRC = os.environ.get("SLUICE_SRC") or os.path.dirname(os.path.dirname(HERE))
@@ -24,9 +26,6 @@ BUILD = os.environ.get("SLUICE_BUILD") or (
     SRC if os.path.exists(f"{SRC}/sluice.fcgi") else f"{SRC}/build")
 WRAPPER = os.environ.get("SLUICE_WRAPPER", "")
 MODULES = os.environ.get("APACHE_MODULES") or "/usr/lib/apache2/modules"
-
-KEY = "client-key-1f2e3d"           # what clients present
-UP_KEY = "upstream-key-9a8b7c"      # what the upstream is given
 
 ALL = ["lighttpd", "lighttpd-spawned", "nginx", "apache-proxy-fcgi",
        "apache-fcgid", "apache-cgi"]
@@ -204,13 +203,34 @@ class Server:
         shutil.rmtree(self.tmp, ignore_errors=True)
         raise AssertionError(f"{self.kind} does not start: {last}\n{logs}")
 
-    def everywhere(self, condition, what):
+    def everywhere(self, condition, what, key=KEY):
         """
-        Wait until CONDITION holds whichever process answers. One may happen to
-        answer all that is asked, while another has yet to look at the database,
-        which each does once a second; CGI looks at once.
+        Wait until CONDITION(client) holds whichever process answers the client:
+        each looks at the database and the files once a second, CGI at once.
         """
-        until(condition, what, steady=0 if self.kind == "apache-cgi" else 1.2)
+        until(lambda: all(condition(client) for client in self.each(key)),
+              f"{what} from every process")
+
+    def each(self, key=KEY):
+        """
+        A client for each process, which answers it past the web server. Where
+        processes share a socket the others stand still meanwhile.
+        """
+        if self.kind == "apache-cgi":
+            yield self.client(key)
+        elif self.spawned:
+            pids = self.responders()
+            for pid in pids:
+                with standing_still(set(pids) - {pid}):
+                    yield Direct(f"{self.tmp}/run/sluice.sock", key)
+        else:
+            yield from (Direct(path, key) for path in self.own_sockets())
+
+    def own_sockets(self):
+        """Of each process one, where the web server starts them."""
+        paths = [f"{self.tmp}/run/{name}" for name in
+                 sorted(os.listdir(f"{self.tmp}/run"))]
+        return [path for path in paths if stat.S_ISSOCK(os.stat(path).st_mode)]
 
     def _listens(self):
         for name, process in self.processes:
@@ -223,16 +243,12 @@ class Server:
             return False
 
     def _answers(self):
-        """Many at once, so that every responder of the pool has its turn."""
-        replies = [self.client().open("GET", "/health")
-                   for _ in range(4 * self.procs)]
+        """Every responder of the pool does, and the web server passes it on."""
         try:
-            return all(r.finish().status == 200 for r in replies)
-        except AssertionError:
+            return self.client().get("/health").status == 200 and all(
+                client.get("/health").status == 200 for client in self.each())
+        except (OSError, AssertionError):
             return False
-        finally:
-            for reply in replies:
-                reply.close()
 
     def _run(self, name, argv, env=None):
         with open(f"{self.tmp}/{name}.out", "ab") as out:
@@ -554,6 +570,25 @@ Include {SHIPPED}/apache/sluice-server.conf
             if text:
                 parts.append(f"--- {name}\n{text[-20000:]}")
         return "\n".join(parts)
+
+
+def state_of(pid):
+    """As in ps: R, S, T..."""
+    with open(f"/proc/{pid}/stat") as f:
+        return f.read().rpartition(")")[2].split()[0]
+
+
+@contextlib.contextmanager
+def standing_still(pids):
+    try:
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        for pid in pids:
+            until(lambda: state_of(pid) in "TZ", "a process to stand still")
+        yield
+    finally:
+        for pid in pids:
+            end_process(pid, signal.SIGCONT)
 
 
 def end_process(pid, number):

@@ -52,8 +52,8 @@ def make_key(server):
     """One whose spending is counted: its id, and a server for its clients."""
     made = server.client(ADMIN).post("/api/keys", {
         "name": "spender", "month_tokens": MUCH, "month_cost": 10 ** 6}).json()
-    until(lambda: {server.client(made["key"]).get("/v1/models").status
-                   for _ in range(4 * server.procs)} == {200}, "the key")
+    server.everywhere(lambda client: client.get("/v1/models").status == 200,
+                      "the key", made["key"])
     return made["id"], As(server, made["key"])
 
 

@@ -73,9 +73,11 @@ def statuses(server, model):
 
 
 def everywhere(server, model, provider, status=200):
-    server.everywhere(
-        lambda: statuses(server, model) == {(status, provider)},
-        f"{status} of {provider} for {model} from every process")
+    def says(client):
+        reply = chat(client, model)
+        return (reply.status, reply.header("x-sluice-provider")) == (
+            status, provider)
+    server.everywhere(says, f"{status} of {provider} for {model}")
 
 
 def has_read(server, count):
@@ -735,10 +737,9 @@ def test_a_reload_keeps_the_channels(make_server, a):
     create(server)
     everywhere(server, "m", "new")
     server.write_conf({"default_model": "m"})
-    until(lambda: {server.client().post("/v1/chat/completions",
-                                        {"messages": []}).status
-                   for _ in range(4 * server.procs)} == {200},
-          "the configuration to be read again")
+    server.everywhere(lambda client: client.post(
+        "/v1/chat/completions", {"messages": []}).status == 200,
+        "the configuration, read again,")
     assert statuses(server, "m") == {(200, "new")}
 
 

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from channels import a, open_chat
+from channels import a, chat
 from servers import AS_USER
 
 SERVERS = ["lighttpd"]
@@ -31,16 +31,8 @@ def listed(server, what):
 
 
 def everywhere(server, model, status):
-    """Many at once, so that every process of the pool has its turn."""
-    def all_say():
-        replies = [open_chat(server.client(), model)
-                   for _ in range(4 * server.procs)]
-        try:
-            return {r.finish().status for r in replies} == {status}
-        finally:
-            for reply in replies:
-                reply.close()
-    server.everywhere(all_say, f"{status} from every process")
+    server.everywhere(lambda client: chat(client, model).status == status,
+                      status)
 
 
 @pytest.fixture(autouse=True)
