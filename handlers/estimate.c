@@ -2,29 +2,14 @@
 
 #include "handlers/estimate.h"
 
-#include <string.h>
-
 #include "handlers/prompt.h"
+#include "handlers/route.h"
 
 /* What is asked for beyond these cannot be meant, and does not overflow. */
 #define OUTPUT_MAX	UINT64_C(1000000000)
 #define ANSWERS_MAX	UINT64_C(100000)
 
 enum { BYTES_PER_TOKEN = 4 };
-
-static const char *const text_paths[] = {
-	"chat/completions", "completions", "messages", "responses",
-	"responses/compact",
-};
-
-static bool
-generates_text(const char *api_path)
-{
-	for (size_t i = 0; i < sizeof text_paths / sizeof *text_paths; i++)
-		if (strcmp(text_paths[i], api_path) == 0)
-			return true;
-	return false;
-}
 
 static uint64_t
 least(uint64_t a, uint64_t b)
@@ -64,14 +49,14 @@ estimate_output(const struct body *b)
 
 struct limit_ask
 estimate_make(const struct exchange *x, const struct body *b,
-    const char *api_path, const struct target *target)
+    const struct target *target)
 {
 	struct limit_ask ask = { .prices = &target->prices };
 
 	if (b->is_form)
 		return ask;
 	ask.input_tokens = estimate_input(b, count_bytes(x, b));
-	if (generates_text(api_path))
+	if (x->route->generates_text)
 		ask.output_tokens = estimate_output(b);
 	return ask;
 }

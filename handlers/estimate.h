@@ -7,9 +7,9 @@
 
 /*
  * Four bytes of a JSON body and of the prompt that goes with it are a token of
- * input, but for what is no text (base/media.h); a form is none. Output is what the body allows for each of the answers
- * that it asks for, or where it does not say ESTIMATE_OUTPUT_TOKENS, at the paths
- * that generate text. It costs what TARGET says.
+ * input, but for what is no text (base/media.h); a form is none. Output is what the
+ * body allows for each of the answers that it asks for, or where it does not say
+ * ESTIMATE_OUTPUT_TOKENS, on routes that generate text. It costs what TARGET says.
  */
 enum { ESTIMATE_OUTPUT_TOKENS = 1024 };
 
@@ -17,5 +17,5 @@ enum { ESTIMATE_OUTPUT_TOKENS = 1024 };
 uint64_t estimate_input(const struct body *, uint64_t bytes);
 
 struct limit_ask estimate_make(const struct exchange *, const struct body *,
-	    const char *api_path, const struct target *);
+	    const struct target *);
 #endif

@@ -101,14 +101,13 @@ make_plan(struct exchange *x, const struct body *b, struct plan *plan,
 }
 
 static enum err
-reserve(struct exchange *x, const struct body *b, const struct plan *plan,
-    const char *api_path)
+reserve(struct exchange *x, const struct body *b, const struct plan *plan)
 {
 	struct limit_ask ask;
 
 	if (x->call.limit.account == 0)
 		return ERR_NONE;
-	ask = estimate_make(x, b, api_path, plan->steps[0].target);
+	ask = estimate_make(x, b, plan->steps[0].target);
 	return limit_reserve(x->app->state, &x->call, &ask);
 }
 
@@ -140,7 +139,7 @@ fill_order(struct exchange *x, struct model_call *c,
 	if (err != ERR_NONE)
 		return err;
 	c->body->prompt = prompt_find(x);
-	err = reserve(x, c->body, order->plan, api_path);
+	err = reserve(x, c->body, order->plan);
 	if (err != ERR_NONE)
 		return err;
 	order->ask = (struct try_order){

@@ -62,6 +62,7 @@ struct route {
 	bool		 takes_forms;	/* multipart/form-data, too */
 	bool		 counts_tokens;	/* always consumes tokens, whether or not the provider says how many */
 	bool		 generates_text; /* so a limit of output tokens is for it */
+	bool		 has_usage_chunk; /* of its streams, if stream_options asks for one */
 
 	/* For "*" alone: the row for a POST whose path the configuration relays by model. */
 	const struct route *configured;

@@ -42,6 +42,7 @@
 #define OBJECTS			.objects = ROUTE_OBJECTS_NAMED
 #define ITEMS			.objects = ROUTE_OBJECTS_ITEMS
 #define FORMS			.takes_forms = true
+#define USAGE_CHUNK		.has_usage_chunk = true
 /* Anthropic's clients say so on every call of the beta part of its API. */
 #define BETA			.passed_query = "beta=true"
 #define ANTHROPIC(path, ...)						\
@@ -74,8 +75,10 @@ static const struct route configured_call =
 	    OBJECTS, FORMS);
 
 const struct route routes[] = {
-	CALL("chat/completions", "chat, streamed or not", TEXT, OBJECTS),
-	CALL("completions", "text completion, streamed or not", TEXT),
+	CALL("chat/completions", "chat, streamed or not", TEXT, USAGE_CHUNK,
+	    OBJECTS),
+	CALL("completions", "text completion, streamed or not", TEXT,
+	    USAGE_CHUNK),
 	CALL("fim/completions", "text between two others (Mistral)", TEXT),
 	CALL("embeddings", "embeddings", TOKENS),
 	CALL("moderations", "moderation"),
@@ -104,7 +107,7 @@ const struct route routes[] = {
 	CALL("videos", "a new video", OBJECTS, FORMS),
 	CALL_BY(responses_handle_create, "responses",
 	    "responses, streamed or not", TEXT, BETA, ITEMS, RESPONSES),
-	CALL("responses/compact", "a conversation made shorter", TOKENS,
+	CALL("responses/compact", "a conversation made shorter", TEXT,
 	    ITEMS),
 	CALL("responses/input_tokens", "the count of a request's tokens",
 	    ITEMS),

@@ -508,7 +508,6 @@ set_request(struct try *t, uint64_t budget_ms)
 	}
 }
 
-/* Streams of chat and completions: whoever else asked is left to the provider. */
 static bool
 asks_for_usage(const struct try *t)
 {
@@ -516,8 +515,7 @@ asks_for_usage(const struct try *t)
 
 	return b != NULL && b->is_stream && !b->is_form && !b->asks_usage &&
 	    t->step->target->provider->usage == CONF_USAGE_INJECT &&
-	    (strcmp(t->x->call.path, "/v1/chat/completions") == 0 ||
-	    strcmp(t->x->call.path, "/v1/completions") == 0);
+	    t->x->route->has_usage_chunk;
 }
 
 static enum err

@@ -7,10 +7,12 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
 #include "handlers/prompt.h"
+#include "handlers/route.h"
 
 static const struct target target;
 
@@ -18,8 +20,11 @@ static struct limit_ask
 estimate(struct body b, const char *api_path)
 {
 	struct exchange x = { .body = { .len = 4001 } };
+	char	 path[64];
 
-	return estimate_make(&x, &b, api_path, &target);
+	snprintf(path, sizeof path, "/v1/%s", api_path);
+	assert_int_equal(route_find(&x.route, "POST", path), ERR_NONE);
+	return estimate_make(&x, &b, &target);
 }
 
 static void
