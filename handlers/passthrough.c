@@ -20,17 +20,30 @@ is_wanted(const struct target *t, const char *name)
 	    strcmp(p->ns, "default") == 0;
 }
 
+/*
+ * The first one, but for Anthropic's clients the first of Anthropic's, if there is
+ * any: what they call files and batches are others than OpenAI's.
+ */
 static const struct target *
 find_target(const struct exchange *x)
 {
 	const struct snapshot *s = x->call.snapshot;
 	const char *name = params_get(&x->request->params,
 	    "HTTP_X_SLUICE_PROVIDER");
+	bool	 chooses = name == NULL && exchange_is_anthropic(x);
+	const struct target *first = NULL;
 
-	for (size_t i = 0; i < s->passthrough_count; i++)
-		if (is_wanted(&s->passthroughs[i], name))
-			return &s->passthroughs[i];
-	return NULL;
+	for (size_t i = 0; i < s->passthrough_count; i++) {
+		const struct target *t = &s->passthroughs[i];
+
+		if (!is_wanted(t, name))
+			continue;
+		if (!chooses || t->provider->kind == CONF_KIND_ANTHROPIC)
+			return t;
+		if (first == NULL)
+			first = t;
+	}
+	return first;
 }
 
 static void

@@ -169,6 +169,8 @@ reply_error(struct exchange *x, enum err err, const char *text)
 		put_number(r, "Retry-After", x->call.limit.retry_after_s);
 		text = x->call.limit.text;
 	}
+	if (err == ERR_NOT_FOUND && route_advice(x->call.path) != NULL)
+		text = route_advice(x->call.path);
 	if (err == ERR_METHOD_NOT_ALLOWED)
 		response_field(r, "Allow", route_allow(x->route));
 	if (err == ERR_NO_WEBSOCKET)	/* RFC 9110 section 15.5.22 */

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+enum { PATH_ADVISED_MAX = 128 };
+
 /* Bytes of a pattern that must stand in the path as they are, before a final "*". */
 static size_t
 pattern_literal(const char *pattern)
@@ -156,6 +158,32 @@ route_param(const struct route *r, const char *path, size_t index,
 	while ((len = pattern_next(&pattern, &path)) > 0 && index-- > 0)
 		path += len;
 	return len == 0 ? NULL : arena_strndup(arena, path, len);
+}
+
+static bool
+is_row(const char *path)
+{
+	const struct route *r;
+
+	return route_find(&r, "GET", path) != ERR_NOT_FOUND &&
+	    r->method[0] != '*';
+}
+
+const char *
+route_advice(const char *path)
+{
+	char	 below[PATH_ADVISED_MAX];
+
+	if (strncmp(path, "/v1/v1/", 7) == 0)
+		return "There is nothing at this path: it has /v1 twice. "
+		    "Leave /v1 out of the client's base URL.";
+	if (strlen(path) < 2 || (strncmp(path, "/v1", 3) == 0 &&
+	    (path[3] == '/' || path[3] == '\0')) ||
+	    snprintf(below, sizeof below, "/v1%s", path) >= (int)sizeof below)
+		return NULL;
+	return is_row(below) || route_resembles_other(path) ?
+	    "There is nothing at this path; it lacks /v1. Let the client's "
+	    "base URL end with /v1." : NULL;
 }
 
 /* The rows of one pattern, joined. */

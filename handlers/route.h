@@ -111,6 +111,12 @@ const char *route_param(const struct route *, const char *path, size_t index,
  */
 bool	route_resembles_other(const char *path);
 
+/*
+ * What is wrong with PATH, at which there is nothing, if that is one of the usual
+ * mistakes about base URLs: a sentence, static memory. NULL: it is not.
+ */
+const char *route_advice(const char *path);
+
 /* The Allow field (RFC 9110 section 10.2.1) for the path of this route. Static memory. */
 const char *route_allow(const struct route *);
 #endif

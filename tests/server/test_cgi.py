@@ -45,6 +45,16 @@ def test_program_alone(client):
     assert reply.error["message"]
 
 
+@pytest.mark.parametrize("path, word", [
+    ("/cgi-bin/sluice.fcgi/chat/completions", "lacks /v1"),
+    ("/v1/v1/messages", "twice"), ("/v1/v1/chat/completions", "twice")])
+def test_a_wrong_base_url_is_told(client, upstream, path, word):
+    reply = client.post(path, CHAT)
+    assert (reply.status, reply.error["code"]) == (404, "unknown_url")
+    assert word in reply.error["message"]
+    assert upstream.requests == []
+
+
 def test_redirected_authorization(server, client, upstream):
     """The .htaccess makes an internal redirect: REDIRECT_HTTP_AUTHORIZATION."""
     assert client.post("/v1/chat/completions", CHAT).status == 200

@@ -171,6 +171,28 @@ def test_a_wrong_key_of_anthropics_clients(server):
         VERSION, ("x-api-key", KEY)]).status == 200
 
 
+def test_whose_files_and_batches_they_are(make_server, upstream):
+    """Anthropic's clients reach a provider of Anthropic's, if there is one."""
+    upstream.script = lambda x: x.json({"data": [], "has_more": False})
+
+    def reached(server, *headers):
+        reply = server.client().get("/v1/messages/batches", headers=headers)
+        assert reply.status == 200, reply
+        return reply.header("x-sluice-provider")
+    both = {
+        "a": provider(upstream, passthrough=True, models=()),
+        "b": provider(upstream, passthrough=True, kind="anthropic",
+                      models=()),
+        "c": provider(upstream, passthrough=True, kind="anthropic",
+                      namespace="other", models=())}
+    server = make_server("lighttpd", {}, both)
+    assert reached(server) == "a"
+    assert reached(server, VERSION) == "b"
+    assert reached(server, VERSION, ("x-sluice-provider", "a")) == "a"
+    server = make_server("lighttpd", {}, {"a": both["a"], "c": both["c"]})
+    assert reached(server, VERSION) == "a"
+
+
 def test_openais_paths_keep_openais_shape(client):
     """A header does not make another API of them."""
     for path in ("chat/completions", "responses"):

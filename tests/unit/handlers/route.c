@@ -190,6 +190,32 @@ unknown_paths_are_a_404(void **state)
 			    ERR_NOT_FOUND);
 }
 
+/* The usual mistakes are told apart from what is merely not there. */
+static void
+advice_is_given_on_base_urls(void **state)
+{
+	static const char *const twice[] = {
+		"/v1/v1/messages", "/v1/v1/chat/completions", "/v1/v1/x",
+	};
+	static const char *const lacking[] = {
+		"/chat/completions", "/messages", "/models", "/models/a/b",
+		"/responses", "/responses/r", "/messages/count_tokens",
+		"/cgi-bin/sluice.fcgi/chat/completions",
+	};
+	static const char *const nothing[] = {
+		"", "/", "/nothing", "/v1/nothing", "/v1", "/v1x/v1/messages",
+		"/api/nothing", "/v1/chat", "/chat",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof twice / sizeof *twice; i++)
+		assert_non_null(strstr(route_advice(twice[i]), "twice"));
+	for (size_t i = 0; i < sizeof lacking / sizeof *lacking; i++)
+		assert_non_null(strstr(route_advice(lacking[i]), "lacks /v1"));
+	for (size_t i = 0; i < sizeof nothing / sizeof *nothing; i++)
+		assert_null(route_advice(nothing[i]));
+}
+
 static void
 allow_names_what_is_there(void **state)
 {
@@ -241,6 +267,7 @@ main(void)
 		cmocka_unit_test(other_methods_are_a_405),
 		cmocka_unit_test(no_route_takes_an_unknown_method),
 		cmocka_unit_test(unknown_paths_are_a_404),
+		cmocka_unit_test(advice_is_given_on_base_urls),
 		cmocka_unit_test(allow_names_what_is_there),
 	};
 
