@@ -14,6 +14,7 @@
 #include "conf/conf.h"
 #include "conf/import_run.h"
 #include "conf/manual.h"
+#include "conf/notes.h"
 #include "conf/show.h"
 #include "handlers/backup_command.h"
 #include "handlers/channels_command.h"
@@ -123,20 +124,6 @@ report(void *arg, const struct err_at *at)
 	err_at_print(at, stderr);
 }
 
-/* What is no mistake, but seldom what somebody wants. */
-static void
-print_notes(const struct conf *conf)
-{
-	if (conf->provider_count == 0)
-		printf("note: no provider file (*.conf) is in %s\n",
-		    conf->providers_dir);
-	if (!conf->auth.open && conf_getenv(conf, conf->auth.keys_env) == NULL)
-		printf("note: %s is not set in this environment%s; without "
-		    "it only keys of \"sluicectl keys\" are let in\n",
-		    conf->auth.keys_env,
-		    conf->env == NULL ? "" : " or in env_file");
-}
-
 static int
 check(const struct options *options)
 {
@@ -144,7 +131,7 @@ check(const struct options *options)
 	struct conf *conf = conf_load(options->file, NULL, report, &problems);
 
 	if (conf != NULL && problems == 0) {
-		print_notes(conf);
+		notes_print(stdout, conf);
 		printf("configuration %s is fine: %zu provider%s\n",
 		    options->file, conf->provider_count,
 		    conf->provider_count == 1 ? "" : "s");

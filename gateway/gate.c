@@ -14,19 +14,20 @@
 #define DEFAULT_PREFIX	"default/"
 
 enum {
-	KEY_ID_BYTES = 16,
 	NAME_MAX_BYTES = 512		/* what is longer no pattern is tried on */
 };
 
-static bool
-is_env_key(const struct snapshot *s, const unsigned char *hash)
+/* The id of the key of keys_env whose HASH it is; NULL: none. All are looked at. */
+static const char *
+find_env_key(const struct snapshot *s, const unsigned char *hash)
 {
-	int	 found = 0;
+	const char *id = NULL;
 
 	for (size_t i = 0; i < s->key_count; i++)
-		found |= sodium_memcmp(hash, s->key_hashes[i],
-		    SNAPSHOT_KEY_HASH) == 0;
-	return found != 0;
+		if (sodium_memcmp(hash, s->key_hashes[i],
+		    SNAPSHOT_KEY_HASH) == 0)
+			id = s->key_names[i];
+	return id;
 }
 
 static int64_t
@@ -84,7 +85,6 @@ enum err
 gate_check(struct call *c, const char *credential)
 {
 	unsigned char hash[SNAPSHOT_KEY_HASH];
-	char	 hex[2 * KEY_ID_BYTES + 1];
 
 	c->key_id = NULL;
 	c->key = NULL;
@@ -94,12 +94,9 @@ gate_check(struct call *c, const char *credential)
 		return ERR_INVALID_API_KEY;
 	crypto_hash_sha256(hash, (const unsigned char *)credential,
 	    strlen(credential));
-	if (is_env_key(c->snapshot, hash)) {
-		sodium_bin2hex(hex, sizeof hex, hash, KEY_ID_BYTES);
-		c->key_id = arena_strdup(c->arena, hex);
-		return ERR_NONE;
-	}
-	return admit(c, key_list_find(c->keys, hash, now_of(c)));
+	c->key_id = find_env_key(c->snapshot, hash);
+	return c->key_id != NULL ? ERR_NONE : admit(c,
+	    key_list_find(c->keys, hash, now_of(c)));
 }
 
 /* Is the model of the default namespace, wherever its targets come from? */

@@ -8,6 +8,8 @@
 
 #include <sodium.h>
 
+#include "base/log.h"
+
 enum { CHANNEL_NAME_MAX = 88, CHANNEL_NAME_TAIL = 19 };
 enum { FORCED_MODELS = 2, REFRESH_MS = 250, USUAL_WEIGHT = 10 };
 
@@ -428,6 +430,35 @@ snapshot_add_providers(struct snapshot *s)
 	}
 }
 
+/*
+ * Without the file that ids are made with they stay as they were, or are good for
+ * this process alone; nobody is refused for it.
+ */
+static void
+snapshot_load_key_ids(struct snapshot *s, const struct snapshot *before)
+{
+	if (key_ids_load(&s->key_ids, s->conf->state_dir))
+		return;
+	if (before == NULL || strcmp(before->key_ids.file.why,
+	    s->key_ids.file.why) != 0)
+		log_warn("ids of keys will not be the same after the next "
+		    "start: %s", s->key_ids.file.why);
+	if (before == NULL)
+		key_ids_make_up(&s->key_ids);
+	else
+		memcpy(s->key_ids.file.key, before->key_ids.file.key,
+		    sizeof s->key_ids.file.key);
+}
+
+static void
+snapshot_add_key(struct snapshot *s, const char *key, size_t len)
+{
+	unsigned char *hash = s->key_hashes[s->key_count];
+
+	crypto_hash_sha256(hash, (const unsigned char *)key, len);
+	key_ids_make(&s->key_ids, hash, s->key_names[s->key_count++]);
+}
+
 /* Comma-separated, trimmed (P15); only hashes are kept. */
 static void
 snapshot_add_keys(struct snapshot *s)
@@ -440,6 +471,7 @@ snapshot_add_keys(struct snapshot *s)
 	for (const char *c = list; *c != '\0'; c++)
 		most += *c == ',';
 	s->key_hashes = arena_alloc(&s->arena, most * sizeof *s->key_hashes);
+	s->key_names = arena_alloc(&s->arena, most * sizeof *s->key_names);
 	for (; *list != '\0'; list += *list == ',') {
 		list += strspn(list, " \t\r\n");
 		len = strcspn(list, ",");
@@ -450,8 +482,7 @@ snapshot_add_keys(struct snapshot *s)
 		    list[len - 1] == '\n'))
 			len--;
 		if (len > 0)
-			crypto_hash_sha256(s->key_hashes[s->key_count++],
-			    (const unsigned char *)list, len);
+			snapshot_add_key(s, list, len);
 		list = next;
 	}
 }
@@ -475,6 +506,7 @@ snapshot_create(struct conf *conf, struct managed_list *managed,
 	snapshot_add_channels(s);
 	snapshot_add_models(s);
 	snapshot_add_providers(s);
+	snapshot_load_key_ids(s, before);
 	snapshot_add_keys(s);
 	return s;
 }
@@ -492,6 +524,7 @@ snapshot_unref(struct snapshot *s)
 	if (s == NULL || --s->refs > 0)
 		return;
 	roster_fini(&s->roster);
+	key_ids_forget(&s->key_ids);
 	conf_free(s->conf);
 	managed_list_unref(s->managed);
 	arena_fini(&s->arena);

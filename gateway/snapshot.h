@@ -81,7 +81,9 @@ struct snapshot {
 	struct target	*passthroughs;	/* providers that take requests without a model */
 	size_t		 passthrough_count;
 	unsigned char	(*key_hashes)[SNAPSHOT_KEY_HASH];	/* of the client keys */
+	char		(*key_names)[KEYS_ID_SIZE];	/* their ids, in the same order */
 	size_t		 key_count;
+	struct key_ids	 key_ids;	/* what makes ids */
 	const char	*default_model;	/* NULL = none */
 
 	/* What is not immutable: what the loop has worked out of the state segment. */
@@ -96,6 +98,8 @@ struct snapshot {
 /*
  * Compile CONF, whose reference is the snapshot's from now on, and MANAGED (may be
  * NULL), of which it takes one. One reference on the snapshot is the caller's.
+ * BEFORE, NULL at first, is what it replaces. Blocks on local files: the keys that
+ * seal and that make ids, the latter of which is made where there is none yet.
  */
 struct snapshot *snapshot_create(struct conf *, struct managed_list *managed,
 	    const struct snapshot *before);

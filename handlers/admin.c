@@ -14,6 +14,7 @@
 #include "handlers/reply.h"
 #include "handlers/route.h"
 #include "handlers/store_watch.h"
+#include "store/store.h"
 #include "store/throttle.h"
 
 /* Of the thread pool's, which are 4. */
@@ -324,6 +325,27 @@ admin_query(struct admin_job *j, const char *name)
 {
 	assert(is_listed(j->route->query, name));
 	return pair_find(&j->arena, j->query, name);
+}
+
+const char *
+admin_query_key(struct admin_job *j)
+{
+	const char *text = admin_query(j, "key"), *id;
+	char	*translated;
+	struct names *names;
+
+	if (text == NULL)
+		return NULL;
+	names = names_open(j->db);
+	id = names_key_id(names, text);
+	if (id != NULL)
+		text = arena_strdup(&j->arena, id);
+	names_close(names);
+	if (id != NULL || strlen(text) >= KEYS_ID_SIZE)
+		return text;
+	translated = arena_alloc(&j->arena, KEYS_ID_SIZE);
+	key_ids_translate(&j->snapshot->key_ids, text, translated);
+	return translated;
 }
 
 int64_t

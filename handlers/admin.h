@@ -87,6 +87,13 @@ int64_t	admin_now_s(void);
  */
 const char *admin_query(struct admin_job *, const char *name);
 
+/*
+ * The id of the key that the parameter "key" names, by its name or by its id, also
+ * one as the journals of versions before have it; NULL: all keys. On the thread
+ * pool.
+ */
+const char *admin_query_key(struct admin_job *);
+
 /* The param at INDEX as a row's id: 1 or more; 0: it is none. */
 int64_t	admin_id(const struct admin_job *, size_t index);
 #endif

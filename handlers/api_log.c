@@ -45,6 +45,7 @@ struct question {
 	unsigned	 lines;
 	bool		 has_bodies;
 	const char	*wanted[PART_WANTED];	/* NULL: any */
+	const struct key_ids *ids;
 };
 
 /* ---- What is asked. ---- */
@@ -83,33 +84,18 @@ read_bodies(struct admin_job *j, bool *has_bodies)
 	return false;
 }
 
-/* A key by its name, or by its id. */
-static const char *
-read_key(struct admin_job *j)
-{
-	const char *text = admin_query(j, "key"), *id;
-	struct names *n;
-
-	if (text == NULL)
-		return NULL;
-	n = names_open(j->db);
-	id = names_key_id(n, text);
-	text = id == NULL ? text : arena_strdup(&j->arena, id);
-	names_close(n);
-	return text;
-}
-
 static bool
 read_question(struct admin_job *j, struct question *q)
 {
 	unsigned status = 0;
 
-	*q = (struct question){ .lines = LINES_DEFAULT };
+	*q = (struct question){ .lines = LINES_DEFAULT,
+		.ids = &j->snapshot->key_ids };
 	if (!read_number(j, "lines", 1, LINES_MAX, &q->lines) ||
 	    !read_number(j, "status", 100, 599, &status) ||
 	    !read_bodies(j, &q->has_bodies))
 		return false;
-	q->wanted[PART_KEY] = read_key(j);
+	q->wanted[PART_KEY] = admin_query_key(j);
 	q->wanted[PART_NAME] = admin_query(j, "model");
 	q->wanted[PART_OUTCOME] = admin_query(j, "outcome");
 	if (status != 0)
@@ -120,20 +106,26 @@ read_question(struct admin_job *j, struct question *q)
 
 /* ---- Lines. ---- */
 
+/* IDS, unless NULL, say how what stands there is called now. */
 static bool
-is_wanted(const char *line, const struct json_range *value, const char *wanted)
+is_wanted(const char *line, const struct json_range *value,
+    const char *wanted, const struct key_ids *ids)
 {
 	const char *raw = line + value->start;
 	size_t	 n = (size_t)(value->end - value->start);
-	char	 text[WANTED_MAX_BYTES];
+	char	 text[WANTED_MAX_BYTES], id[KEYS_ID_SIZE];
 
 	if (wanted == NULL)
 		return true;
 	if (value->kind == JSON_NUMBER)
 		return strlen(wanted) == n && memcmp(raw, wanted, n) == 0;
-	return value->kind == JSON_STRING &&
-	    json_string_decode(raw, n, text, sizeof text) >= 0 &&
-	    strcmp(text, wanted) == 0;
+	if (value->kind != JSON_STRING ||
+	    json_string_decode(raw, n, text, sizeof text) < 0)
+		return false;
+	if (ids == NULL || strlen(text) >= sizeof id)
+		return strcmp(text, wanted) == 0;
+	key_ids_translate(ids, text, id);
+	return strcmp(id, wanted) == 0;
 }
 
 /*
@@ -184,7 +176,8 @@ put_line(struct buf *out, const struct question *q, const char *line, size_t n)
 	    json_scan_end(&scan) != ERR_NONE)
 		return false;
 	for (enum part m = 0; m < PART_WANTED; m++)
-		if (!is_wanted(line, &scan.ranges[m], q->wanted[m]))
+		if (!is_wanted(line, &scan.ranges[m], q->wanted[m],
+		    m == PART_KEY ? q->ids : NULL))
 			return false;
 	admin_json_next(out);
 	if (q->has_bodies)

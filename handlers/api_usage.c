@@ -43,16 +43,6 @@ read_time(struct admin_job *j, const char *name, int64_t now_s,
 	return false;
 }
 
-/* A key by its name, or by its id as in the journal. */
-static const char *
-read_key(struct admin_job *j, struct names *names)
-{
-	const char *text = admin_query(j, "key"), *id;
-
-	id = text == NULL ? NULL : names_key_id(names, text);
-	return id == NULL ? text : arena_strdup(&j->arena, id);
-}
-
 static bool
 read_query(struct admin_job *j, struct answer *a)
 {
@@ -74,7 +64,7 @@ read_query(struct admin_job *j, struct answer *a)
 		admin_fail(j, ERR_FIELD_VALUE, "to", "It is not after from.");
 		return false;
 	}
-	q->key_id = read_key(j, a->names);
+	q->key_id = admin_query_key(j);
 	q->model = admin_query(j, "model");
 	q->provider = admin_query(j, "provider");
 	q->sums_max = ROWS_MAX + 1;

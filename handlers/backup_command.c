@@ -41,6 +41,9 @@ back_up(struct command *c)
 	fprintf(c->out, "note: %s/seal.key is not in it; without that file "
 	    "the keys of providers that are kept in the database cannot be "
 	    "opened\n", c->store.conf->state_dir);
+	fprintf(c->out, "note: %s/ids.key is not in it; without that file the "
+	    "ids of keys that are in no database change\n",
+	    c->store.conf->state_dir);
 	return EXIT_SUCCESS;
 }
 

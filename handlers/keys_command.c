@@ -3,6 +3,7 @@
 #include "handlers/keys_command.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include <sodium.h>
 
@@ -142,6 +143,26 @@ run_delete(struct command *c)
 	return end(c, keys_delete(c->store.db, c->operands[0]));
 }
 
+/* Of a key that is in no database: journal and usage know its holder by it. */
+static int
+run_id(struct command *c)
+{
+	char	 secret[KEYS_SECRET_MAX + 3], id[KEYS_ID_SIZE];
+	unsigned char hash[KEYS_HASH];
+	struct key_ids ids;
+
+	if (!key_ids_load(&ids, c->store.conf->state_dir))
+		return command_fail(c, NULL, ids.file.why);
+	command_store_read_line(c->in, secret, sizeof secret);
+	crypto_hash_sha256(hash, (const unsigned char *)secret,
+	    strlen(secret));
+	key_ids_make(&ids, hash, id);
+	fprintf(c->out, "%s\n", id);
+	sodium_memzero(secret, sizeof secret);
+	key_ids_forget(&ids);
+	return EXIT_SUCCESS;
+}
+
 static int
 run_list(struct command *c)
 {
@@ -158,6 +179,7 @@ static const struct command_verb verbs[] = {
 	{ "rotate", "NAME [--grace DURATION]", 1, 1, GRACE, NULL, run_rotate },
 	{ "delete", "NAME", 1, 1, 0, NULL, run_delete },
 	{ "list", "[--json]", 0, 0, COMMAND_JSON, NULL, run_list },
+	{ "id", "<KEY", 0, 0, 0, NULL, run_id },
 };
 
 static const struct command_words keys = {

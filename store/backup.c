@@ -105,7 +105,7 @@ is_ours(sqlite3 *sqlite)
 	bool	 ok;
 
 	if (sqlite3_open(":memory:", &fresh) == SQLITE_OK &&
-	    db_migrate(fresh))
+	    db_migrate(fresh, ""))
 		want = read_schema(fresh);
 	sqlite3_close(fresh);
 	ok = want != NULL && have != NULL && strcmp(want, have) == 0;
@@ -130,14 +130,15 @@ count_as_changed(sqlite3 *sqlite)
 
 /* STAGE, a copy, becomes what the database shall be. */
 static enum backup_end
-prepare(const char *stage)
+prepare(const struct db *db, const char *stage)
 {
 	sqlite3	*sqlite;
 	enum backup_end end = backup_copy_open(stage, SQLITE_OPEN_READWRITE, &sqlite);
 
 	if (end == BACKUP_DONE)
 		end = backup_copy_judge(sqlite);
-	if (end == BACKUP_DONE && !(db_migrate(sqlite) && is_ours(sqlite)))
+	if (end == BACKUP_DONE && !(db_migrate(sqlite,
+	    db_dir(db)) && is_ours(sqlite)))
 		end = BACKUP_FOREIGN;
 	if (end == BACKUP_DONE)
 		end = count_as_changed(sqlite);
@@ -259,7 +260,7 @@ backup_restore(const struct db *db, const char *file,
 		return BACKUP_UNWRITABLE;
 	end = backup_copy_run(stage, file);
 	if (end == BACKUP_DONE)
-		end = prepare(stage);
+		end = prepare(db, stage);
 	if (end == BACKUP_DONE)
 		end = put_stage(db_path(db), stage, kept);
 	unlink(stage);

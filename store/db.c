@@ -13,6 +13,7 @@
 #include <sqlite3.h>
 
 #include "base/log.h"
+#include "store/key_ids.h"
 
 enum { BUSY_MS = 2000 };
 
@@ -182,6 +183,20 @@ static const char *const migrations[] = {
 	"  claim TEXT NOT NULL, claimed_ms INTEGER NOT NULL,"
 	"  PRIMARY KEY (provider, id)) WITHOUT ROWID;"
 	"CREATE INDEX unpaid_ask ON unpaid (ask_ms);",
+	/*
+	 * Ids of keys were half of their hashes. TRANSLATED is key_ids_translate,
+	 * of which every id has one: what belonged together does so still.
+	 */
+	"PRAGMA defer_foreign_keys = ON;"
+	"UPDATE keys SET id = translated(id);"
+	"UPDATE users SET key_id = translated(key_id);"
+	"UPDATE prompts SET name = translated(name) WHERE scope = 'key';"
+	"UPDATE objects SET key_id = translated(key_id);"
+	"UPDATE unpaid SET key_id = translated(key_id);"
+	"UPDATE usage SET key_id = translated(key_id) "
+	"  WHERE key_id IS NOT NULL;"
+	"UPDATE usage_hours SET key_id = translated(key_id);"
+	"UPDATE usage_days SET key_id = translated(key_id);",
 };
 enum { SCHEMA_VERSION = sizeof migrations / sizeof migrations[0] };
 
@@ -203,6 +218,7 @@ struct pool {
 };
 
 struct db {
+	char		 dir[4096];
 	char		 path[4128];
 	struct pool	*pool;
 };
@@ -217,7 +233,8 @@ db_create(const char *state_dir)
 		abort();
 	pthread_mutex_init(&pool->lock, NULL);
 	db->pool = pool;
-	snprintf(db->path, sizeof db->path, "%s/sluice.db", state_dir);
+	snprintf(db->dir, sizeof db->dir, "%s", state_dir);
+	snprintf(db->path, sizeof db->path, "%s/sluice.db", db->dir);
 	return db;
 }
 
@@ -264,9 +281,62 @@ db_version_known(void)
 	return SCHEMA_VERSION;
 }
 
+/* translated(id), loaded when it is called first. */
+struct translation {
+	const char	*state_dir;
+	bool		 is_loaded;
+	struct key_ids	 ids;
+};
+
+static void
+translate(sqlite3_context *context, int count, sqlite3_value **values)
+{
+	struct translation *t = sqlite3_user_data(context);
+	const void *old = sqlite3_value_text(values[0]);
+	char	 id[KEYS_ID_SIZE];
+
+	(void)count;
+	if (old == NULL)
+		return;
+	if (!t->is_loaded && !key_ids_load(&t->ids, t->state_dir)) {
+		log_error("the database cannot be brought up to date: %s",
+		    t->ids.file.why);
+		sqlite3_result_error(context, t->ids.file.why, -1);
+		return;
+	}
+	t->is_loaded = true;
+	if (strlen(old) >= KEYS_ID_SIZE)	/* none of ours */
+		sqlite3_result_value(context, values[0]);
+	else {
+		key_ids_translate(&t->ids, old, id);
+		sqlite3_result_text(context, id, -1, SQLITE_TRANSIENT);
+	}
+}
+
+static void
+end_translation(void *translation)
+{
+	struct translation *t = translation;
+
+	key_ids_forget(&t->ids);
+	free(t);
+}
+
+static bool
+begin_translation(sqlite3 *sqlite, const char *state_dir)
+{
+	struct translation *t = calloc(1, sizeof *t);
+
+	if (t == NULL)
+		abort();
+	t->state_dir = state_dir;
+	return sqlite3_create_function_v2(sqlite, "translated", 1, SQLITE_UTF8,
+	    t, translate, NULL, NULL, end_translation) == SQLITE_OK;
+}
+
 /* The write lock keeps two processes apart. */
 bool
-db_migrate(sqlite3 *sqlite)
+db_migrate(sqlite3 *sqlite, const char *state_dir)
 {
 	int	 version = db_version(sqlite);
 	char	 set[64];
@@ -274,7 +344,8 @@ db_migrate(sqlite3 *sqlite)
 
 	if (version == SCHEMA_VERSION)
 		return true;
-	if (version < 0 || version > SCHEMA_VERSION || sqlite3_exec(sqlite,
+	if (version < 0 || version > SCHEMA_VERSION ||
+	    !begin_translation(sqlite, state_dir) || sqlite3_exec(sqlite,
 	    "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
 		return false;
 	version = db_version(sqlite);
@@ -284,9 +355,10 @@ db_migrate(sqlite3 *sqlite)
 		    NULL) == SQLITE_OK;
 	snprintf(set, sizeof set, "PRAGMA user_version = %d", (int)SCHEMA_VERSION);
 	ok = ok && sqlite3_exec(sqlite, set, NULL, NULL, NULL) == SQLITE_OK;
-	if (sqlite3_exec(sqlite, ok ? "COMMIT" : "ROLLBACK", NULL, NULL,
-	    NULL) != SQLITE_OK)
-		return false;
+	ok = sqlite3_exec(sqlite, ok ? "COMMIT" : "ROLLBACK", NULL, NULL,
+	    NULL) == SQLITE_OK && ok;
+	sqlite3_create_function_v2(sqlite, "translated", 1, SQLITE_UTF8, NULL,
+	    NULL, NULL, NULL, NULL);
 	return ok;
 }
 
@@ -307,7 +379,7 @@ db_make_file(const char *path)
  * journal's mode cannot be set while others set it: one of them succeeds.
  */
 static bool
-db_prepare(sqlite3 *sqlite)
+db_prepare(const struct db *db, sqlite3 *sqlite)
 {
 	sqlite3_busy_timeout(sqlite, BUSY_MS);
 	if (sqlite3_db_readonly(sqlite, "main") != 0 ||
@@ -316,7 +388,7 @@ db_prepare(sqlite3 *sqlite)
 	sqlite3_exec(sqlite, "PRAGMA synchronous = NORMAL;"
 	    "PRAGMA foreign_keys = ON; PRAGMA journal_mode = WAL", NULL, NULL,
 	    NULL);
-	return db_migrate(sqlite);
+	return db_migrate(sqlite, db->dir);
 }
 
 /*
@@ -331,7 +403,7 @@ db_connect(const struct db *db)
 	if (!db->pool->was_there)
 		db_make_file(db->path);
 	if (sqlite3_open_v2(db->path, &sqlite, SQLITE_OPEN_READWRITE |
-	    SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK && db_prepare(sqlite)) {
+	    SQLITE_OPEN_NOMUTEX, NULL) == SQLITE_OK && db_prepare(db, sqlite)) {
 		db->pool->was_there = true;
 		return sqlite;
 	}
@@ -372,6 +444,12 @@ const char *
 db_path(const struct db *db)
 {
 	return db->path;
+}
+
+const char *
+db_dir(const struct db *db)
+{
+	return db->dir;
 }
 
 /* ---- A connection for each thread. ---- */

@@ -37,6 +37,7 @@ struct sqlite3 *db_connect_reader(const struct db *);
 bool	db_is_new(const struct db *);
 
 const char *db_path(const struct db *);
+const char *db_dir(const struct db *);		/* state_dir */
 
 /* ---- For backup.c. ---- */
 
@@ -46,6 +47,9 @@ int	db_version(struct sqlite3 *);
 /* The latest. What has a later one is of a newer sluice. */
 int	db_version_known(void);
 
-/* Bring its schema up to date. False: nothing has changed. */
-bool	db_migrate(struct sqlite3 *);
+/*
+ * Bring its schema up to date, with the ids of keys that belong to STATE_DIR.
+ * False: nothing has changed.
+ */
+bool	db_migrate(struct sqlite3 *, const char *state_dir);
 #endif

@@ -8,7 +8,9 @@
 #include <sqlite3.h>
 
 #include "base/hint.h"
+#include "base/log.h"
 #include "store/db.h"
+#include "store/key_ids.h"
 #include "store/keys_rules.h"
 
 static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -29,7 +31,7 @@ static const char *const texts[KEYS__END] = {
 	[KEYS_BAD_LIMIT] = "limits are at most 1000000 requests and "
 	    "1000000000 tokens a minute, 10000 requests at a time, budgets "
 	    "of 1000000000000000 tokens and of 1000000000 in money",
-	[KEYS_BAD_SECRET] = "a key is 8 to 512 letters, digits and signs of "
+	[KEYS_BAD_SECRET] = "a key is 16 to 512 letters, digits and signs of "
 	    "ASCII without spaces and commas",
 	[KEYS_NAME_TAKEN] = "there is a key of this name",
 	[KEYS_REMOTE_USER_TAKEN] = "another key has this remote user",
@@ -120,16 +122,21 @@ bind_hash(sqlite3_stmt *stmt, int index, const char *secret)
 	sqlite3_bind_blob(stmt, index, hash, sizeof hash, SQLITE_TRANSIENT);
 }
 
-static void
-bind_id(sqlite3_stmt *stmt, int index, const char *secret)
+/* False: the file that ids are made with cannot be used, which was told. */
+static bool
+make_id(struct db *db, const char *secret, char id[KEYS_ID_SIZE])
 {
 	unsigned char hash[KEYS_HASH];
-	char	 id[KEYS_ID_SIZE];
+	struct key_ids ids;
+	bool	 ok = key_ids_load(&ids, db_dir(db));
 
+	if (!ok)
+		log_error("no key can be made: %s", ids.file.why);
 	crypto_hash_sha256(hash, (const unsigned char *)secret,
 	    strlen(secret));
-	sodium_bin2hex(id, sizeof id, hash, sizeof id / 2);
-	sqlite3_bind_text(stmt, index, id, -1, SQLITE_TRANSIENT);
+	key_ids_make(&ids, hash, id);
+	key_ids_forget(&ids);
+	return ok;
 }
 
 static void
@@ -164,10 +171,13 @@ keys_add(struct db *db, const char *name, const char *secret,
     const struct keys_change *change, int64_t now_s)
 {
 	sqlite3_stmt *stmt;
+	char	 id[KEYS_ID_SIZE];
 	enum keys_end end = keys_rules_judge(change);
 
 	if (end == KEYS_DONE && !keys_rules_is_secret(secret))
 		end = KEYS_BAD_SECRET;
+	if (end == KEYS_DONE && !make_id(db, secret, id))
+		end = KEYS_BROKEN;
 	if (end == KEYS_DONE)
 		end = keys_prepare(&stmt, db, "INSERT INTO keys (name, owner, "
 		    "models, endpoints, enabled, expires, remote_user, "
@@ -187,7 +197,7 @@ keys_add(struct db *db, const char *name, const char *secret,
 	bind_change(stmt, change);
 	sqlite3_bind_int64(stmt, 17, now_s);
 	bind_hash(stmt, 18, secret);
-	bind_id(stmt, 19, secret);
+	sqlite3_bind_text(stmt, 19, id, -1, SQLITE_STATIC);
 	bind_hint(stmt, 20, secret);
 	return keys_run(stmt, KEYS_SECRET_TAKEN);
 }

@@ -1,7 +1,8 @@
 /* keys.h - the keys of clients in the database: making and changing them.
  *
  * A key is kept as its SHA-256 alone. Its record stays one and the same when it
- * is rotated, and so does the id by which journal and usage know its holder.
+ * is rotated, and so does the id by which journal and usage know its holder. Keys
+ * that are shorter than may be given now, from before, go on.
  */
 #ifndef STORE_KEYS_H
 #define STORE_KEYS_H
@@ -16,9 +17,9 @@ struct db;
 
 enum {
 	KEYS_HASH = 32,
-	KEYS_ID_SIZE = 33,		/* half of the first key's hash in hex, and NUL */
+	KEYS_ID_SIZE = 33,		/* of the first key: key_ids_make */
 	KEYS_MADE_SIZE = 52,		/* "sk-", 48 letters and digits, NUL */
-	KEYS_SECRET_MIN = 8, KEYS_SECRET_MAX = 512,
+	KEYS_SECRET_MIN = 16, KEYS_SECRET_MAX = 512,
 	KEYS_NAME_MAX = 64, KEYS_OWNER_MAX = 128,
 	KEYS_REMOTE_USER_MAX = 256,
 	KEYS_PATTERN_MAX = 128, KEYS_PATTERNS_MAX = 64,

@@ -2,12 +2,16 @@
 
 #include "store/keys_rules.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "base/text.h"
+#include "conf/notes.h"
 
 /* 2100-01-01: what is later is a slip. */
 #define TIME_MAX_S	INT64_C(4102444800)
+
+static_assert(KEYS_SECRET_MIN == (int)NOTES_KEY_MIN, "one rule for all keys");
 
 static const char name_bytes[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
     "abcdefghijklmnopqrstuvwxyz._@+-";

@@ -34,14 +34,20 @@ limits_reset(struct state *s)
 	s->warned_account = false;
 }
 
+/* An id is nothing but hex, or has a "k" in its first digit's place: key_ids.c. */
 static bool
 parse_id(const char *text, uint8_t id[LAYOUT_ACCOUNT_ID])
 {
+	char	 digits[ID_DIGITS + 1];
 	size_t	 n;
 
-	return strnlen(text, ID_DIGITS + 1) == ID_DIGITS &&
-	    sodium_hex2bin(id, LAYOUT_ACCOUNT_ID, text, ID_DIGITS, NULL, &n,
-	    NULL) == 0 && n == LAYOUT_ACCOUNT_ID;
+	if (strnlen(text, ID_DIGITS + 1) != ID_DIGITS)
+		return false;
+	memcpy(digits, text, sizeof digits);
+	if (digits[0] == 'k')
+		digits[0] = '0';
+	return sodium_hex2bin(id, LAYOUT_ACCOUNT_ID, digits, ID_DIGITS, NULL,
+	    &n, NULL) == 0 && n == LAYOUT_ACCOUNT_ID;
 }
 
 static uint32_t

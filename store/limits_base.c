@@ -23,6 +23,8 @@ limits_each_new(struct state *s, void (*each)(void *arg, uint32_t account,
 		    memory_order_relaxed) == ACCOUNTS_BASE_READY)
 			continue;
 		sodium_bin2hex(key_id, sizeof key_id, a->id, sizeof a->id);
+		if (key_id[0] == '0')
+			key_id[0] = 'k';	/* as limits_find takes it */
 		each(arg, i, key_id, atomic_load_explicit(&a->born_ms,
 		    memory_order_relaxed));
 	}

@@ -3,26 +3,21 @@
 #include "store/seal.h"
 
 #include <assert.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <sodium.h>
 
-#include "base/log.h"
+#include "store/secret_file.h"
 
 enum {
 	NONCE = crypto_aead_xchacha20poly1305_ietf_NPUBBYTES,
 	TAG = crypto_aead_xchacha20poly1305_ietf_ABYTES,
-	HEX_LEN = 2 * SEAL_KEY, BASE64_LEN = 44,
-	PATH_SIZE = 4160, TEXT_SIZE = 128,
 	PURPOSE_SIZE = 2048		/* a kind, a variable's name, two origins */
 };
 
+static_assert(SEAL_KEY == (int)SECRET_FILE_KEY &&
+    SEAL_WHY_SIZE == (int)SECRET_FILE_WHY_SIZE, "what the file gives");
 static_assert(SEAL_KEY == crypto_aead_xchacha20poly1305_ietf_KEYBYTES,
     "the key's size");
 static_assert(SEAL_KEY == crypto_secretbox_KEYBYTES &&
@@ -30,172 +25,23 @@ static_assert(SEAL_KEY == crypto_secretbox_KEYBYTES &&
     "what was sealed before has the same lengths");
 static_assert(SEAL_MAX == SEAL_SECRET_MAX + NONCE + TAG, "what is added");
 
-static bool fail(struct seal *, const char *, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static bool
-fail(struct seal *s, const char *format, ...)
-{
-	va_list	 args;
-
-	sodium_memzero(s->key, sizeof s->key);
-	va_start(args, format);
-	vsnprintf(s->why, sizeof s->why, format, args);
-	va_end(args);
-	return false;
-}
-
-static bool
-parse_key(struct seal *s, const char *text)
-{
-	size_t	 n = strlen(text), len = 0;
-	const char *end;
-
-	if (n == HEX_LEN)
-		return sodium_hex2bin(s->key, SEAL_KEY, text, n, NULL, &len,
-		    &end) == 0 && len == SEAL_KEY && *end == '\0';
-	return n == BASE64_LEN && sodium_base642bin(s->key, SEAL_KEY, text, n,
-	    NULL, &len, &end, sodium_base64_VARIANT_ORIGINAL) == 0 &&
-	    len == SEAL_KEY && *end == '\0';
-}
-
-/* ---- The file. ---- */
-
-static const char *
-rights_problem(int fd)
-{
-	struct stat st;
-	uid_t	 us = geteuid();
-
-	if (fstat(fd, &st) != 0)
-		return strerror(errno);
-	if (!S_ISREG(st.st_mode))
-		return "this is no regular file";
-	if ((st.st_mode & 077) != 0)
-		return "others may read or write this file: chmod 600";
-	if (us != 0 && st.st_uid != us && st.st_uid != 0)
-		return "this file belongs to another user";
-	return NULL;
-}
-
-/* Whole, without the newline; "" when there is too much of it. */
-static void
-read_text(int fd, char text[TEXT_SIZE])
-{
-	ssize_t	 n = pread(fd, text, TEXT_SIZE - 1, 0);
-
-	text[n < 0 || n == TEXT_SIZE - 1 ? 0 : n] = '\0';
-	text[strcspn(text, "\r\n")] = '\0';
-}
-
-static bool
-load_file(struct seal *s, const char *path)
-{
-	char	 text[TEXT_SIZE];
-	const char *problem;
-	bool	 ok;
-	int	 fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW |
-		    O_NONBLOCK | O_NOCTTY);
-
-	if (fd < 0 && errno == ENOENT)
-		return fail(s, "%s is not there", path);
-	if (fd < 0)
-		return fail(s, "%s: %s", path, errno == ELOOP ?
-		    "this is no regular file" : strerror(errno));
-	problem = rights_problem(fd);
-	if (problem != NULL) {
-		close(fd);
-		return fail(s, "%s: %s", path, problem);
-	}
-	read_text(fd, text);
-	close(fd);
-	ok = parse_key(s, text);
-	sodium_memzero(text, sizeof text);
-	return ok || fail(s, "%s does not hold 32 bytes as 64 hex digits or "
-	    "as base64", path);
-}
-
-static bool
-write_key(int fd)
-{
-	unsigned char key[SEAL_KEY];
-	char	 text[HEX_LEN + 1];
-	bool	 ok;
-
-	randombytes_buf(key, sizeof key);
-	sodium_bin2hex(text, sizeof text, key, sizeof key);
-	text[HEX_LEN] = '\n';
-	ok = write(fd, text, sizeof text) == sizeof text && fsync(fd) == 0;
-	sodium_memzero(key, sizeof key);
-	sodium_memzero(text, sizeof text);
-	return ok;
-}
-
-/* What root makes (sluicectl) is for who serves. */
-static int
-make_file(const char *dir, const char *path)
-{
-	struct stat st;
-	int	 fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd >= 0 && geteuid() == 0 && stat(dir, &st) == 0 &&
-	    fchown(fd, st.st_uid, st.st_gid) != 0)
-		log_warn("%s stays root's: %s", path, strerror(errno));
-	return fd;
-}
-
-static void
-sync_directory(const char *dir)
-{
-	int	 fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (fd >= 0) {
-		fsync(fd);
-		close(fd);
-	}
-}
-
-/*
- * At PATH the file is there as a whole or not at all, and never in the place of
- * another: whose link comes second finds the first one's.
- */
-static bool
-make_key(struct seal *s, const char *dir, const char *path)
-{
-	char	 fresh[PATH_SIZE];
-	bool	 ok;
-	int	 fd;
-
-	snprintf(fresh, sizeof fresh, "%s/seal.key.%ld.%08x", dir,
-	    (long)getpid(), (unsigned)randombytes_random());
-	fd = make_file(dir, fresh);
-	ok = fd >= 0 && write_key(fd) &&
-	    (link(fresh, path) == 0 || errno == EEXIST);
-	if (!ok)
-		fail(s, "%s cannot be made: %s", path, strerror(errno));
-	if (fd >= 0) {
-		close(fd);
-		unlink(fresh);
-		sync_directory(dir);
-	}
-	return ok && load_file(s, path);
-}
-
-/* ---- The key. ---- */
-
 static bool
 load(struct seal *s, const struct seal_place *place, bool may_make)
 {
-	char	 path[PATH_SIZE];
+	struct secret_file file = { .why = "" };
+	bool	 ok;
 
-	memset(s, 0, sizeof *s);
-	if (place->value != NULL)
-		return parse_key(s, place->value) || fail(s, "%s does not hold "
-		    "32 bytes as 64 hex digits or as base64", place->name);
-	snprintf(path, sizeof path, "%s/seal.key", place->dir);
-	if (may_make && access(path, F_OK) != 0 && errno == ENOENT)
-		return make_key(s, place->dir, path);
-	return load_file(s, path);
+	if (place->value == NULL)
+		ok = secret_file_load(&file, place->dir, "seal.key", may_make);
+	else if (!(ok = secret_file_parse(&file, place->value))) {
+		secret_file_forget(&file);
+		snprintf(file.why, sizeof file.why, "%s does not hold 32 bytes "
+		    "as 64 hex digits or as base64", place->name);
+	}
+	memcpy(s->key, file.key, sizeof s->key);
+	memcpy(s->why, file.why, sizeof s->why);
+	secret_file_forget(&file);
+	return ok;
 }
 
 bool

@@ -9,6 +9,7 @@
 
 #include "store/backup.h"
 #include "store/db.h"
+#include "store/key_ids.h"
 #include "store/key_list.h"
 #include "store/keys.h"
 #include "store/managed.h"

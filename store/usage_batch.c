@@ -91,6 +91,11 @@ usage_batch_open(struct usage_batch *b, const struct db *db,
 {
 	memset(b->ready, 0, sizeof b->ready);
 	b->horizon_ms = horizon_ms;
+	b->sqlite = NULL;
+	if (!key_ids_load(&b->key_ids, db_dir(db))) {
+		snprintf(b->why, sizeof b->why, "%s", b->key_ids.file.why);
+		return false;
+	}
 	b->sqlite = db_connect(db);
 	if (b->sqlite == NULL) {
 		note_failure(b);
@@ -113,6 +118,7 @@ usage_batch_close(struct usage_batch *b)
 		sqlite3_finalize(b->ready[i]);
 	sqlite3_close(b->sqlite);
 	b->sqlite = NULL;
+	key_ids_forget(&b->key_ids);
 }
 
 /* Run to its end what returns no rows. */
@@ -256,6 +262,18 @@ insert(struct usage_batch *b, const struct usage_record *record, int try)
 	return run(b, USAGE_BATCH_INSERT);
 }
 
+/* One of the versions before has an id of theirs. */
+static void
+translate_id(struct usage_batch *b, char id[USAGE_ID_SIZE])
+{
+	char	 translated[KEYS_ID_SIZE];
+
+	if (strlen(id) >= KEYS_ID_SIZE)
+		return;
+	key_ids_translate(&b->key_ids, id, translated);
+	memcpy(id, translated, sizeof translated);
+}
+
 static bool
 insert_line(struct usage_batch *b, const char *text, size_t n)
 {
@@ -266,6 +284,7 @@ insert_line(struct usage_batch *b, const char *text, size_t n)
 	if (whole == NULL || !usage_line_read(line, whole, n) ||
 	    line->request.time_ms < b->since_ms)
 		return true;
+	translate_id(b, line->request.key_id);
 	ok = insert(b, &line->request, 0);
 	for (unsigned i = 0; ok && i < line->try_count &&
 	    i < USAGE_TRIES_MAX; i++)

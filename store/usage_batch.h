@@ -9,6 +9,7 @@
 
 #include "store/db.h"
 #include "store/journal_files.h"
+#include "store/key_ids.h"
 #include "store/usage_line.h"
 
 enum usage_batch_statement {
@@ -23,8 +24,9 @@ struct usage_batch {
 	sqlite3_stmt	*ready[USAGE_BATCH_STATEMENT__MAX];
 	int64_t		 horizon_ms;	/* what is older has been deleted */
 	int64_t		 since_ms;	/* older lines of the file are ignored */
+	struct key_ids	 key_ids;	/* for lines of the versions before */
 	struct usage_line line;
-	char		 why[160];	/* the last failure */
+	char		 why[SECRET_FILE_WHY_SIZE];	/* the last failure */
 };
 
 enum usage_batch_end {

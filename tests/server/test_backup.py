@@ -52,6 +52,7 @@ def test_there_and_back_while_requests_are_served(pool):
     until_all(pool)
     said = backup(pool)
     assert "seal.key is not in it" in said
+    assert "ids.key is not in it" in said
     assert "journal" in said
     new = made(pool, "new")
     ctl(pool, "keys", "disable", "old")

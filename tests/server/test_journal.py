@@ -1,8 +1,11 @@
 """One line for each settled request, complete, and without a secret."""
 import hashlib
+import hmac
 import os
 import re
 import stat
+
+import pytest
 
 from client import until
 from fixtures import provider
@@ -170,13 +173,43 @@ def key_id(server, reply):
 
 
 def test_key_id_is_of_the_key_that_was_accepted(server, client, upstream):
-    """32 digits that can be made again from the key, in whatever header."""
-    expected = hashlib.sha256(KEY.encode()).hexdigest()[:32]
+    """It can be made again from the key and ids.key, in whatever header."""
+    half = hashlib.sha256(KEY.encode()).hexdigest()[:32]
+    with open(f"{server.tmp}/state/ids.key") as f:
+        mac = hmac.new(bytes.fromhex(f.read()), half.encode(), "sha256")
+    expected = "k" + mac.hexdigest()[1:32]
+    assert os.stat(f"{server.tmp}/state/ids.key").st_mode & 0o777 == 0o600
     assert key_id(server, chat(client)) == expected
     assert key_id(server, client.get("/v1/models")) == expected
     assert key_id(server, client.get("/v1/models", auth=False, headers=[
         ("x-api-key", KEY)])) == expected
     assert key_id(server, client.get("/v1/models/none")) == expected
+
+
+def test_another_installation_has_other_ids(make_server, upstream):
+    """A dictionary of keys is of no use without its file."""
+    ids = set()
+    for _ in range(2):
+        server = make_server("lighttpd", {}, PROVIDERS(upstream))
+        ids.add(key_id(server, server.client().get("/v1/models")))
+        server._end_processes()
+        server.start()
+        ids.add(key_id(server, server.client().get("/v1/models")))
+    assert len(ids) == 2
+    digest = hashlib.sha256(KEY.encode()).hexdigest()
+    assert not any(one[1:9] in digest for one in ids)
+
+
+@pytest.mark.parametrize("kind", ["lighttpd", "apache-cgi"])
+def test_ids_without_their_file(make_server, upstream, kind):
+    """Nobody is refused for it, and the log tells."""
+    server = make_server(kind, {}, PROVIDERS(upstream))
+    server._end_processes()
+    os.chmod(f"{server.tmp}/state/ids.key", 0o644)
+    server.start()
+    found = key_id(server, server.client().get("/v1/models"))
+    assert re.fullmatch("k[0-9a-f]{31}", found)
+    assert "ids of keys will not be the same" in server.logs()
 
 
 def test_no_key_id_of_what_was_refused(server, client, upstream):

@@ -1,4 +1,5 @@
 """Clients' keys that sluicectl makes: who comes in, where, with which model."""
+import hashlib
 import os
 import sqlite3
 import time
@@ -114,10 +115,32 @@ def test_a_key_is_brought_along_on_standard_input(server):
     everywhere(server, BROUGHT, 200)
     assert "known already" in keys(server, "add", "twice", "--stdin", status=1,
                                    stdin=BROUGHT)
-    assert "8 to 512" in keys(server, "add", "x", "--stdin", status=1)
-    assert "8 to 512" in keys(server, "add", "x", "--stdin", status=1,
-                               stdin="k" * 600)
+    for bad in "", "k" * 15, "k" * 600:
+        assert "16 to 512" in keys(server, "add", "x", "--stdin", status=1,
+                                   stdin=bad)
     keys(server, "delete", "brought")
+
+
+def test_the_id_of_a_key_is_told(server, key):
+    secret = key()
+    assert keys(server, "id", stdin=secret + "\n").strip() \
+        == listed(server)["tester"]["id"]
+    reply = server.client().get("/v1/models")
+    assert keys(server, "id", stdin=KEY).strip() == \
+        server.journaled(reply.header("x-request-id"))["key_id"]
+
+
+def test_a_short_key_of_before_goes_on(server):
+    """What is shorter than may be given now was given then."""
+    keys(server, "add", "short", "--stdin", stdin=BROUGHT + "-2\n")
+    with sqlite3.connect(f"{server.tmp}/state/sluice.db", timeout=20) as db:
+        db.execute("UPDATE keys SET hash = ? WHERE name = 'short'",
+                   (hashlib.sha256(b"12345678").digest(),))
+    db.close()
+    everywhere(server, "12345678", 200)
+    keys(server, "set", "short", "--models", "gpt-*")
+    everywhere(server, "12345678", 200)
+    keys(server, "delete", "short")
 
 
 def test_a_rotated_key_has_its_grace(server, key):

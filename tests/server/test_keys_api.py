@@ -340,7 +340,7 @@ def test_a_user_goes_with_the_key_and_ids_do_not_come_again(admin):
 def test_a_users_key_whose_name_is_taken_gets_the_next(admin):
     first = add_user(admin, api_key=BROUGHT)["id"]
     add(admin, f"user-{first + 1}")
-    assert add_user(admin, api_key="other-key")["id"] == first + 2
+    assert add_user(admin, api_key="other-key-0123456789")["id"] == first + 2
 
 
 def test_users_conflicts(admin):
@@ -348,7 +348,7 @@ def test_users_conflicts(admin):
     bad(admin.post("/api/users", {"api_key": BROUGHT, "name": "b"}), 409,
         "api_key")
     assert len(admin.get("/api/users").json()) == 1
-    add_user(admin, api_key="another-key", name="a")
+    add_user(admin, api_key="another-key-0123456789", name="a")
 
 
 @pytest.mark.parametrize("body, param", [

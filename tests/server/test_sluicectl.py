@@ -8,7 +8,8 @@ import pytest
 
 BUILD = Path(os.environ.get("SLUICE_BUILD", Path(__file__).parents[2]))
 SRC = Path(os.environ.get("SLUICE_SRC", Path(__file__).parents[2]))
-KEYS = {"SLUICE_API_KEYS": "key-hunter2", "OPENAI_API_KEY": "sk-hunter2"}
+KEYS = {"SLUICE_API_KEYS": "key-of-a-client-hunter2",
+        "OPENAI_API_KEY": "sk-hunter2"}
 
 
 @pytest.fixture
@@ -67,6 +68,32 @@ def test_check_notes_what_is_seldom_wanted(conf):
     assert done.returncode == 0
     assert "note: no provider file" in done.stdout
     assert "note: SLUICE_API_KEYS is not set" in done.stdout
+
+
+@pytest.mark.parametrize("env, notes", [
+    ({"SLUICE_API_KEYS": "0123456789abcdef-hunter2, hunter2"},
+     ["note: a key in SLUICE_API_KEYS is shorter than 16 bytes: it can be "
+      "guessed"]),
+    ({"SLUICE_ADMIN_KEY": "hunter2"},
+     ["note: a key in SLUICE_ADMIN_KEY is shorter than 16 bytes: it can be "
+      "guessed"]),
+    ({"SLUICE_ADMIN_KEY": "0123456789 hunter2"},
+     ["note: a key in SLUICE_ADMIN_KEY has a space in it, which belongs to "
+      "the key, as a comment behind it would"]),
+    ({"SLUICE_API_KEYS": "0123456789-hunter2 # of me"},
+     ["note: a key in SLUICE_API_KEYS has a space in it, which belongs to "
+      "the key, as a comment behind it would"]),
+    ({"OPENAI_API_KEY": "sk-hunter2 # mine"},
+     ["note: a key in OPENAI_API_KEY has a space in it, which belongs to "
+      "the key, as a comment behind it would"]),
+    ({"SLUICE_API_KEYS": ",, 0123456789-hunter2 ,\t",
+      "SLUICE_ADMIN_KEY": "0123456789hunter2"}, []),
+    ({"SLUICE_ADMIN_KEY": "0123456789,hunter2"}, []),
+])
+def test_check_notes_odd_keys(conf, env, notes):
+    done = run("check", "-c", conf, env={**KEYS, **env})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[:-1] == notes
 
 
 def test_check_fails_without_a_file(tmp_path):

@@ -202,7 +202,7 @@ it_comes_back_and_the_old_one_is_kept(void **state)
 	assert_int_equal(keys_in(x->kept), 3);
 	assert_int_equal(stat(x->kept, &after), 0);
 	assert_int_equal(after.st_mode & 0777, 0600);
-	assert_int_equal(count_files(x), 4);	/* with -wal and -shm */
+	assert_int_equal(count_files(x), 5);	/* with -wal, -shm and ids.key */
 	add(x, "d");
 	assert_int_equal(keys_of(x), 2);
 }
@@ -262,7 +262,7 @@ what_is_no_backup_changes_nothing(void **state)
 	assert_int_equal(symlink(db_path(x->db), x->file), 0);
 	assert_int_equal(restore(x), BACKUP_NO_FILE);
 	assert_int_equal(keys_of(x), 1);
-	assert_int_equal(count_files(x), 3);
+	assert_int_equal(count_files(x), 4);
 }
 
 /* Its pages are there, but not what they were. */

@@ -9,7 +9,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "tests/unit/store/database.h"
+#include "store/key_ids.h"
+#include "tests/unit/store/before.h"
 
 /* Where SQLite keeps the lock of who has it open: sqlite.org/fileformat2.html. */
 #define SHARED_FIRST	(0x40000000 + 2)
@@ -329,6 +330,125 @@ the_next_finishes_what_was_killed(void **state)
 	assert_true(halves > 0);
 }
 
+/* ---- Ids of keys. ---- */
+
+#define OLD_A "000102030405060708090a0b0c0d0e0f"
+#define OLD_B "ff0102030405060708090a0b0c0d0e0f"
+#define ZEROS "0, 0, 0, 0, 0, 0, 0"
+
+/* Rows of two keys of the database, and of one that was never in it. */
+static const char rows_of_before[] =
+	"INSERT INTO keys (id, hash, name, owner, enabled, created, models, "
+	"  endpoints) VALUES ('" OLD_A "', x'01', 'a', '', 1, 1, '', ''),"
+	"  ('" OLD_B "', x'02', 'b', '', 1, 1, '', '');"
+	"INSERT INTO users VALUES (1, '" OLD_A "', 'U', 1, 1);"
+	"INSERT INTO prompts VALUES ('key', '" OLD_A "', 't', 1, 1),"
+	"  ('model', '" OLD_A "', 't', 1, 1);"
+	"INSERT INTO objects VALUES ('response', 'r', 'p', '', '" OLD_B "', 9),"
+	"  ('response', 'open', 'p', '', '', 9);"
+	"INSERT INTO usage_days VALUES (1, '" OLD_A "', 'm', 'p', 1, " ZEROS
+	"  , 0, 0), (1, '" OLD_B "', 'm', 'p', 2, " ZEROS ", 0, 0),"
+	"  (1, '', 'm', 'p', 3, " ZEROS ", 0, 0);"
+	"INSERT INTO usage_hours SELECT * FROM usage_days;"
+	"INSERT INTO usage (id, try, time_ms, key_id, status, error, stream, "
+	"  input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, "
+	"  reasoning_tokens, duration_ms, tries) VALUES ('r1', 0, 1, '" OLD_A
+	"', 200, " ZEROS ", 0, 0), ('r2', 0, 2, NULL, 200, " ZEROS ", 0, 0);";
+
+static int64_t
+number(struct fixture *x, const char *sql)
+{
+	return database_number(db_get(x->db), sql);
+}
+
+/* What belonged together does so still, under ids that tell nothing. */
+static void
+ids_of_keys_are_translated_together(void **state)
+{
+	static const char *const columns[] = {
+		"id FROM keys", "key_id FROM users", "key_id FROM objects",
+		"key_id FROM usage", "key_id FROM usage_hours",
+		"key_id FROM usage_days",
+		"name FROM prompts WHERE scope = 'key'",
+	};
+	struct fixture *x = *state;
+	char	 sql[256];
+
+	before_make(x->place->dir, rows_of_before);
+	for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+		snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT %s)",
+		    columns[i]);
+		assert_true(number(x, sql) > 0);
+		snprintf(sql, sizeof sql, "SELECT count(*) FROM (SELECT "
+		    "%.*s AS id %s) WHERE id NOT GLOB 'k*' AND id <> ''",
+		    (int)strcspn(columns[i], " "), columns[i],
+		    strchr(columns[i], ' '));
+		assert_int_equal(number(x, sql), 0);
+	}
+	assert_int_equal(number(x, "SELECT count(*) FROM users JOIN keys ON "
+	    "keys.id = key_id WHERE keys.name = 'a'"), 1);
+	assert_int_equal(number(x, "SELECT count(*) FROM prompts JOIN keys ON "
+	    "id = prompts.name WHERE keys.name = 'a'"), 1);
+	assert_int_equal(number(x, "SELECT count(*) FROM prompts WHERE "
+	    "name = '" OLD_A "' AND scope = 'model'"), 1);
+	assert_int_equal(number(x, "SELECT count(*) FROM objects o JOIN keys "
+	    "k ON k.id = key_id WHERE k.name = 'b'"), 1);
+	assert_int_equal(number(x, "SELECT sum(requests) FROM usage_days JOIN "
+	    "keys ON id = key_id WHERE name = 'b'"), 2);
+	assert_int_equal(number(x, "SELECT sum(requests) FROM usage_hours "
+	    "JOIN keys ON id = key_id WHERE name = 'a'"), 1);
+	assert_int_equal(number(x, "SELECT requests FROM usage_days WHERE "
+	    "key_id = ''"), 3);
+	assert_int_equal(number(x, "SELECT count(*) FROM usage u JOIN keys k "
+	    "ON k.id = key_id WHERE k.name = 'a'"), 1);
+	database_run(x->db, "DELETE FROM keys WHERE name = 'a'");
+	assert_int_equal(number(x, "SELECT count(*) FROM users"), 0);
+}
+
+/* A backup of before, brought back later, has the same ids. */
+static void
+ids_are_translated_alike_each_time(void **state)
+{
+	struct fixture *x = *state;
+	char	 id[KEYS_ID_SIZE], sql[128];
+	struct key_ids ids;
+
+	for (int i = 0; i < 2; i++) {
+		db_free(x->db);
+		x->db = db_create(x->place->dir);
+		unlink(db_path(x->db));
+		before_make(x->place->dir, rows_of_before);
+		db_get(x->db);
+		assert_true(key_ids_load(&ids, x->place->dir));
+		key_ids_translate(&ids, OLD_A, id);
+		snprintf(sql, sizeof sql, "SELECT count(*) FROM keys WHERE "
+		    "id = '%s' AND name = 'a'", id);
+		assert_int_equal(number(x, sql), 1);
+	}
+}
+
+/* Without the file for it nothing changes; the next try finds all of it. */
+static void
+without_the_file_for_ids_it_stays(void **state)
+{
+	struct fixture *x = *state;
+	sqlite3	*sqlite;
+	char	 path[128];
+
+	snprintf(path, sizeof path, "%s/ids.key", x->place->dir);
+	before_make(x->place->dir, rows_of_before);
+	assert_int_equal(symlink("/dev/zero", path), 0);
+	assert_null(db_get(x->db));
+	assert_int_equal(sqlite3_open(db_path(x->db), &sqlite), SQLITE_OK);
+	assert_int_equal(db_version(sqlite), 4);
+	assert_int_equal(database_number(sqlite, "SELECT count(*) FROM keys "
+	    "WHERE id IN ('" OLD_A "', '" OLD_B "')"), 2);
+	sqlite3_close(sqlite);
+	unlink(path);
+	assert_int_equal(number(x, "SELECT count(*) FROM keys WHERE id GLOB "
+	    "'k*'"), 2);
+}
+
 int
 main(void)
 {
@@ -343,6 +463,9 @@ main(void)
 		TEST(one_of_a_newer_version_is_left_alone),
 		TEST(threads_have_their_own),
 		TEST(the_next_finishes_what_was_killed),
+		TEST(ids_of_keys_are_translated_together),
+		TEST(ids_are_translated_alike_each_time),
+		TEST(without_the_file_for_ids_it_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,7 +15,7 @@
 #include "store/segment.h"
 #include "tests/unit/store/said.h"
 
-#define KEY "00112233445566778899aabbccddeeff"
+#define KEY "k0112233445566778899aabbccddeeff"
 #define OTHER "ffeeddccbbaa99887766554433221100"
 #define NOON_S 1777896000ll		/* Monday 2026-05-04 12:00:00 UTC */
 #define NOON_US (NOON_S * 1000000ull)

@@ -121,6 +121,7 @@ a_keys_is_found_by_its_id(void **state)
 	static const struct keys_change nothing;
 	unsigned char hash[KEYS_HASH];
 	char	 id[KEYS_ID_SIZE];
+	struct key_ids ids;
 
 	assert_int_equal(keys_add(x->db, "alice", "sk-one-one-one-one",
 	    &nothing, NOW), KEYS_DONE);
@@ -128,7 +129,8 @@ a_keys_is_found_by_its_id(void **state)
 	assert_true(look(x));
 	crypto_hash_sha256(hash, (const unsigned char *)"sk-one-one-one-one",
 	    18);
-	sodium_bin2hex(id, sizeof id, hash, sizeof id / 2);
+	assert_true(key_ids_load(&ids, x->place->dir));
+	key_ids_make(&ids, hash, id);
 	expect(x, PROMPTS_KEY, id, "hers");
 	expect(x, PROMPTS_KEY, "alice", NULL);
 	assert_int_equal(keys_delete(x->db, "alice"), KEYS_DONE);

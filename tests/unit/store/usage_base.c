@@ -8,7 +8,7 @@
 #include "store/limits.h"
 #include "tests/unit/store/database.h"
 
-#define KEY "00112233445566778899aabbccddeeff"
+#define KEY "k0112233445566778899aabbccddeeff"
 #define OTHER "ffeeddccbbaa99887766554433221100"
 #define DAY_S INT64_C(86400)
 #define LATER UINT64_MAX / 4		/* an import that began after all */

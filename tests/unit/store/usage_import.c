@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "store/backup.h"
+#include "store/key_ids.h"
 #include "tests/unit/store/database.h"
 
 #define NOON_MS 1777896000000			/* 2026-05-04 12:00:00 UTC */
@@ -223,6 +224,35 @@ a_line_without_its_end_waits(void **state)
 }
 
 /* Of the health of the gateway, say: no model and no provider. */
+/* A line of the versions before has an id that is translated. */
+static void
+ids_of_before_are_those_of_now(void **state)
+{
+	struct fixture *x = *state;
+	char	 text[1024], id[KEYS_ID_SIZE], sql[256], *at;
+	struct key_ids ids;
+
+	for (unsigned i = 1; i <= 2; i++) {
+		snprintf(text, sizeof text, "%s", line(3 * i));
+		at = strstr(text, "\"key_id\":\"key0\"");
+		memmove(at + 43, at + 15, strlen(at + 15) + 1);
+		memcpy(at, "\"key_id\":\"000102030405060708090a0b0c0d0e0f"
+		    "\"", 43);
+		put(x, ONE, text);
+	}
+	import(x);
+	assert_true(key_ids_load(&ids, x->place->state_dir));
+	key_ids_translate(&ids, "000102030405060708090a0b0c0d0e0f", id);
+	for (int i = 0; i < 2; i++) {
+		snprintf(sql, sizeof sql, "SELECT sum(requests) FROM %s WHERE "
+		    "key_id = '%s'", i == 0 ? "usage_hours" : "usage_days",
+		    id);
+		assert_int_equal(ask(x, sql), 2);
+	}
+	assert_int_equal(ask(x, "SELECT count(*) FROM usage WHERE key_id GLOB "
+	    "'0*'"), 0);
+}
+
 static void
 requests_without_usage_are_no_rows(void **state)
 {
@@ -725,6 +755,7 @@ main(void)
 		TEST(lines_that_are_there_already),
 		TEST(torn_lines_are_skipped),
 		TEST(a_line_without_its_end_waits),
+		TEST(ids_of_before_are_those_of_now),
 		TEST(requests_without_usage_are_no_rows),
 		TEST(a_line_longer_than_any),
 		TEST(tries_that_consumed_are_counted_for_their_provider),

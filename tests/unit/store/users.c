@@ -178,11 +178,11 @@ keys_that_are_good_are_told_from_others(void **state)
 	const struct keys_change young = { .has_expires = true,
 		.expires = NOW + 1 };
 
-	keys_add(x->db, "off", "sk-off-off-off", &off, NOW);
-	keys_add(x->db, "old", "sk-old-old-old", &old, NOW);
-	keys_add(x->db, "young", "sk-young-young", &young, NOW);
-	assert_string_equal(all_keys(x), ":off:...-off:0 :old:...-old:0 "
-	    ":young:...oung:1 ");
+	keys_add(x->db, "off", "sk-off-off-off-off", &off, NOW);
+	keys_add(x->db, "old", "sk-old-old-old-old", &old, NOW);
+	keys_add(x->db, "young", "sk-young-young-young", &young, NOW);
+	assert_string_equal(all_keys(x), ":off:sk...-off:0 :old:sk...-old:0 "
+	    ":young:sk...oung:1 ");
 }
 
 static void
