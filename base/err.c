@@ -138,6 +138,14 @@ static const struct err_info infos[ERR__MAX] = {
 	[ERR_UPSTREAM_HEADERS_SIZE] = { "upstream_headers_size", 502,
 	    UPSTREAM, "upstream_invalid_answer", NULL,
 	    "The provider's answer had too many headers." },
+	[ERR_UPSTREAM_REDIRECT] = { "upstream_redirect", 502, UPSTREAM,
+	    "upstream_redirect", NULL,
+	    "The provider redirects elsewhere; its base_url has to be "
+	    "corrected." },
+	[ERR_UPSTREAM_INVALID] = { "upstream_invalid", 502, UPSTREAM,
+	    "upstream_invalid_answer", NULL,
+	    "The provider answered with something that is no answer to such a "
+	    "request." },
 	[ERR_TIMEOUT_CONNECT] = { "timeout_connect", 504, TIMEOUT,
 	    "upstream_timeout", NULL,
 	    "The provider did not accept a connection in time." },

@@ -17,6 +17,7 @@ struct channel {
 	uint64_t	 seed;		/* for rendezvous hashing: the same on every machine */
 	struct state_channel *shared;	/* NULL: the table is full, and nothing is remembered */
 	unsigned	 generation;	/* state_generation when it was found */
+	bool		 is_redirect_told; /* this process has logged that it redirects */
 	bool		 is_unwell;	/* what this process's last probe of it said */
 	uint64_t	 calm_ms;	/* wall clock: when it ended, unless it found a failure; else 0 */
 };

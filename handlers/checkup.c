@@ -119,7 +119,7 @@ checkup_fini(struct checkup *c)
 static enum channel_verdict
 verdict_of_answer(const struct checkup *c)
 {
-	if (c->status < 400 || c->status == 404 || c->status == 405)
+	if (c->status < 300 || c->status == 404 || c->status == 405)
 		return CHANNEL_WELL;
 	if (fault_of_answer(c->status, buf_data(&c->beginning),
 	    buf_len(&c->beginning)) == FAULT_KEY)

@@ -43,8 +43,8 @@ void	checkup_fini(struct checkup *);
 /*
  * What an ended checkup says of the channel. A server that answers is well even
  * where it does not know the path; one that refuses our key is not, for it would
- * refuse every request: CHANNEL_REFUSED_KEY. Other 4xx, 429 above all, say
- * nothing either way.
+ * refuse every request: CHANNEL_REFUSED_KEY. Redirects and other 4xx, 429 above
+ * all, say nothing either way.
  */
 enum channel_verdict checkup_verdict(const struct checkup *);
 

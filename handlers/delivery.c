@@ -40,6 +40,15 @@ is_success(int status)
 
 /* ---- The head. ---- */
 
+/* What a stream says of itself, whatever its provider says. */
+static bool
+is_stream_field(const struct try *t, const char *name, size_t n)
+{
+	return http_is_name(name, n, "cache-control") ||
+	    (t->type != ANSWER_FORM_EVENTS &&
+	    http_is_name(name, n, "content-type"));
+}
+
 /* The provider's fields, filtered by table; its request id under another name. */
 static void
 copy_fields(struct delivery *d, const struct try *t)
@@ -57,8 +66,7 @@ copy_fields(struct delivery *d, const struct try *t)
 			name_len = strlen(name);
 		} else if (!headers_pass_response(name, name_len) ||
 		    reply_owns_field(d->x, name, name_len) ||
-		    (t->mode == TRY_SSE &&
-		    http_is_name(name, name_len, "cache-control")))
+		    (t->mode == TRY_SSE && is_stream_field(t, name, name_len)))
 			continue;
 		if (name_len >= sizeof name_copy ||
 		    !http_is_token(name, name_len) ||
@@ -81,6 +89,8 @@ begin_head(struct delivery *d, const struct try *t)
 	copy_fields(d, t);
 	if (t->mode == TRY_SSE)
 		response_field(r, "Cache-Control", "no-cache");
+	if (t->mode == TRY_SSE && t->type != ANSWER_FORM_EVENTS)
+		response_field(r, "Content-Type", "text/event-stream");
 	if (t->mode != TRY_HELD)
 		response_field(r, "X-Accel-Buffering", "no");
 	if (t->attempt->content_length >= 0 && (t->mode == TRY_PLAIN ||
@@ -200,10 +210,10 @@ place_of(const struct delivery *d)
  * and no [DONE] follows.
  */
 static void
-end_in_band(struct delivery *d, enum err err)
+end_in_band(struct delivery *d, enum err err, const char *text)
 {
 	struct try *t = d->chosen;
-	const struct api_error e = api_error_of(err, NULL);
+	const struct api_error e = api_error_of(err, text);
 	struct buf event;
 
 	buf_init(&event, EVENT_MAX_BYTES);
@@ -258,11 +268,11 @@ end_boxed(struct delivery *d, enum err how)
 	box(d, "", 1);			/* makes a text of it */
 	is_object = !d->is_spilt && flatten(&d->kept);
 	if (how != ERR_NONE)
-		end_in_band(d, how);
+		end_in_band(d, how, d->chosen->text);
 	else if (d->chosen->record->status >= 400)
 		end_boxed_error(d, is_object ? buf_data(&d->kept) : "");
 	else if (!is_object)
-		end_in_band(d, ERR_UPSTREAM_GARBAGE);
+		end_in_band(d, ERR_UPSTREAM_GARBAGE, NULL);
 	else {
 		write_bytes(d, "data: ", strlen("data: "));
 		write_bytes(d, buf_data(&d->kept), buf_len(&d->kept) - 1);
@@ -315,9 +325,9 @@ end_now(struct delivery *d, enum err how)
 		end_bytes(d, buf_data(&t->held), buf_len(&t->held));
 	} else if (t->mode == TRY_SSE &&
 	    x->request->response.state == RESPONSE_BODY)
-		end_in_band(d, how);
+		end_in_band(d, how, t->text);
 	else
-		reply_error(x, how, NULL);
+		reply_error(x, how, t->text);
 }
 
 void
@@ -341,12 +351,12 @@ delivery_end(struct delivery *d, enum err how)
 }
 
 void
-delivery_fail(struct delivery *d, enum err err)
+delivery_fail(struct delivery *d, enum err err, const char *text)
 {
 	if (d->is_early)
-		end_in_band(d, err);
+		end_in_band(d, err, text);
 	else
-		reply_error(d->x, err, NULL);
+		reply_error(d->x, err, text);
 }
 
 bool

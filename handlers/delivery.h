@@ -42,8 +42,11 @@ bool	delivery_pass(struct delivery *, const char *, size_t n);
  */
 void	delivery_end(struct delivery *, enum err how);
 
-/* There is no answer to pass on, for this reason. Ends the request. */
-void	delivery_fail(struct delivery *, enum err);
+/*
+ * There is no answer to pass on, for this reason; TEXT says it to the client,
+ * NULL: as always. Ends the request.
+ */
+void	delivery_fail(struct delivery *, enum err, const char *text);
 
 /*
  * The client has heard nothing for long: send a comment, with the head of an

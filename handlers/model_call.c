@@ -146,6 +146,7 @@ fill_order(struct exchange *x, struct model_call *c,
 		.method = x->call.method,
 		.body = c->body,
 		.counts = x->route->counts_tokens,
+		.answer = x->route->answer,
 		.outgoing = {
 			.path = api_path,
 			.query = query_of_call(x),

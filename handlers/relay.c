@@ -11,7 +11,6 @@
 #include "gateway/channel.h"
 #include "gateway/retry.h"
 #include "handlers/delivery.h"
-#include "handlers/reply.h"
 
 enum { DRAINS_MAX = 64 };		/* of one process at once; beyond it upstreams are cancelled */
 
@@ -27,6 +26,7 @@ struct relay {
 	unsigned	 try_count;
 	struct try	*kept;		/* over; its answer is passed on if nothing better comes */
 	enum err	 first_err;	/* of a try that no answer came from */
+	const char	*first_text;	/* what clients are told of it; NULL: as always */
 	bool		 only_keys;	/* every try so far has failed by its key */
 	unsigned	 same_tries, waits;
 	uint64_t	 start_ms;	/* loop time */
@@ -217,8 +217,7 @@ relay_deliver(struct relay *relay, struct try *t)
 static void
 relay_give_up(struct relay *relay)
 {
-	enum err err = relay->only_keys ? ERR_UPSTREAM_CREDENTIALS :
-		    relay->first_err;
+	bool	 only_keys = relay->only_keys;
 
 	if (relay->kept != NULL) {
 		relay_deliver(relay, relay->kept);
@@ -227,7 +226,8 @@ relay_give_up(struct relay *relay)
 	relay_account(relay, NULL);
 	relay->x->call.target = relay->tries[0]->step->target;
 	relay->x->call.target_model = relay->tries[0]->step->model;
-	delivery_fail(&relay->delivery, err);
+	delivery_fail(&relay->delivery, only_keys ? ERR_UPSTREAM_CREDENTIALS :
+	    relay->first_err, only_keys ? NULL : relay->first_text);
 }
 
 /* ---- Trying. ---- */
@@ -332,8 +332,10 @@ relay_remember(struct relay *relay, struct try *t, enum retry_kind kind)
 		return;
 	relay->only_keys = false;
 	if (!has_answer && (relay->first_err == ERR_NONE ||
-	    relay->tries[0]->step == t->step))
+	    relay->tries[0]->step == t->step)) {
 		relay->first_err = t->end;
+		relay->first_text = t->text;
+	}
 }
 
 static void

@@ -1,3 +1,4 @@
+/* relay_once.c - one provider is asked, once, and its answer passed on as it is. */
 #include "config.h"
 
 #include "handlers/relay.h"
@@ -24,6 +25,7 @@ relay_once(struct exchange *x, const struct target *target,
 	snapshot_refresh(x->call.snapshot, x->app->state,
 	    clock_wall_us() / 1000);
 	order->is_final = true;
+	order->ask.answer = ANSWER_ANY;
 	x->call.client = gate_client(&x->call);
 	order->plan = arena_alloc(x->call.arena, sizeof *order->plan);
 	plan_single(order->plan, target, x->call.client);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "handlers/exchange.h"
+#include "upstream/answer.h"
 
 struct form;
 
@@ -60,6 +61,7 @@ struct route {
 	const char	*api_path;	/* what is asked of the provider, below its base URL; NULL: what stands behind /v1/ */
 	const char	*passed_query;	/* the one pair of the client's query that goes up, "name=value"; NULL: none does */
 	bool		 takes_forms;	/* multipart/form-data, too */
+	enum answer_kind answer;	/* what a good one looks like */
 	bool		 counts_tokens;	/* always consumes tokens, whether or not the provider says how many */
 	bool		 generates_text; /* so a limit of output tokens is for it */
 	bool		 has_usage_chunk; /* of its streams, if stream_options asks for one */

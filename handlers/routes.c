@@ -37,6 +37,7 @@
 	.help = __VA_ARGS__ }
 #define CALL_BY(f, path, ...)	CALL_AT("/v1/" path, path, f, __VA_ARGS__)
 #define CALL(path, ...)		CALL_BY(model_call_handle, path, __VA_ARGS__)
+#define LOOKS(like)		.answer = ANSWER_##like
 #define TOKENS			.counts_tokens = true
 #define TEXT			TOKENS, .generates_text = true
 #define OBJECTS			.objects = ROUTE_OBJECTS_NAMED
@@ -72,15 +73,16 @@
 /* What "paths", "endpoints" and "extra_paths" of the configuration name. */
 static const struct route configured_call =
 	CALL_AT("/v1/*", NULL, model_call_handle, "a path of the configuration",
-	    OBJECTS, FORMS);
+	    OBJECTS, FORMS, LOOKS(ANY));
 
 const struct route routes[] = {
 	CALL("chat/completions", "chat, streamed or not", TEXT, USAGE_CHUNK,
-	    OBJECTS),
+	    OBJECTS, LOOKS(CHAT)),
 	CALL("completions", "text completion, streamed or not", TEXT,
-	    USAGE_CHUNK),
-	CALL("fim/completions", "text between two others (Mistral)", TEXT),
-	CALL("embeddings", "embeddings", TOKENS),
+	    USAGE_CHUNK, LOOKS(CHAT)),
+	CALL("fim/completions", "text between two others (Mistral)", TEXT,
+	    LOOKS(CHAT)),
+	CALL("embeddings", "embeddings", TOKENS, LOOKS(VECTORS)),
 	CALL("moderations", "moderation"),
 	CALL("chat/moderations", "moderation of a chat (Mistral)"),
 	CALL("rerank", "reranking"),
@@ -89,13 +91,15 @@ const struct route routes[] = {
 	CALL("classify", "classes of texts (vLLM, Jina, Cohere)"),
 	CALL("classifications", "classes of texts (Mistral)"),
 	CALL("chat/classifications", "classes of chats (Mistral)"),
-	CALL("pooling", "hidden states (vLLM)"),
+	CALL("pooling", "hidden states (vLLM)", LOOKS(VECTORS)),
 	CALL("tokenize", "the tokens of a text"),
 	CALL("detokenize", "the text of tokens"),
 	CALL("ocr", "text of a document (Mistral)"),
-	CALL("audio/speech", "speech, streamed"),
-	CALL("audio/transcriptions", "transcription of an upload", FORMS),
-	CALL("audio/translations", "translation of an upload", FORMS),
+	CALL("audio/speech", "speech, streamed", LOOKS(AUDIO)),
+	CALL("audio/transcriptions", "transcription of an upload", FORMS,
+	    LOOKS(TEXT)),
+	CALL("audio/translations", "translation of an upload", FORMS,
+	    LOOKS(TEXT)),
 	CALL_BY(images_handle_call, "images/generations", "new images"),
 	CALL_BY(images_handle_call, "images/edits",
 	    "changed images, from an upload", OBJECTS, FORMS),
@@ -106,16 +110,18 @@ const struct route routes[] = {
 	  .help = "an image that an answer linked to" },
 	CALL("videos", "a new video", OBJECTS, FORMS),
 	CALL_BY(responses_handle_create, "responses",
-	    "responses, streamed or not", TEXT, BETA, ITEMS, RESPONSES),
+	    "responses, streamed or not", TEXT, BETA, ITEMS, RESPONSES,
+	    LOOKS(RESPONSE)),
 	CALL("responses/compact", "a conversation made shorter", TEXT,
-	    ITEMS),
+	    ITEMS, LOOKS(RESPONSE)),
 	CALL("responses/input_tokens", "the count of a request's tokens",
-	    ITEMS),
+	    ITEMS, LOOKS(COUNT)),
 	BY_ID("GET", "a response made before, or its input_items"),
 	BY_ID("DELETE", "forget a response"),
 	BY_ID("POST", "cancel a response"),
-	ANTHROPIC("messages", "Anthropic's own chat, streamed or not", TEXT),
-	ANTHROPIC("messages/count_tokens", "its count of tokens"),
+	ANTHROPIC("messages", "Anthropic's own chat, streamed or not", TEXT,
+	    LOOKS(MESSAGE)),
+	ANTHROPIC("messages/count_tokens", "its count of tokens", LOOKS(COUNT)),
 	{ .method = "GET", .pattern = "/v1/models", .key = ROUTE_KEY_MODELS,
 	  .handle = models_handle_list, .help = "the configured models" },
 	{ .method = "GET", .pattern = "/v1/models/*", .key = ROUTE_KEY_MODELS,

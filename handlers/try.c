@@ -4,14 +4,12 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "gateway/metrics.h"
 #include "handlers/body.h"
 #include "handlers/estimate.h"
 #include "handlers/route.h"
-#include "upstream/retry_after.h"
 
 enum {
 	FLAT_MAX_BYTES = 65535,		/* libcurl sends so much in one piece with its head */
@@ -22,48 +20,6 @@ enum {
 };
 
 /* ---- The head. ---- */
-
-static bool
-text_begins(const char *text, size_t n, const char *beginning)
-{
-	size_t	 len = strlen(beginning);
-
-	return n >= len && strncasecmp(text, beginning, len) == 0;
-}
-
-static enum try_mode
-mode_of(const char *content_type, size_t n)
-{
-	if (text_begins(content_type, n, "text/event-stream"))
-		return TRY_SSE;
-	if (text_begins(content_type, n, "application/json") ||
-	    text_begins(content_type, n, "application/problem+json"))
-		return TRY_HELD;
-	return TRY_PLAIN;
-}
-
-static void
-read_fields(struct try *t, const struct attempt *a)
-{
-	const char *name, *value;
-	size_t	 at = 0, name_len, value_len;
-	bool	 is_encoded = false;
-
-	t->mode = TRY_PLAIN;
-	if (a->status >= 400)
-		t->retry_after_ms = retry_after_find(a, clock_wall_us());
-	while (attempt_next_field(a, &at, &name, &name_len, &value,
-	    &value_len))
-		if (name_len == 12 && strncasecmp(name, "content-type", 12) == 0)
-			t->mode = mode_of(value, value_len);
-		else if (name_len == 16 &&
-		    strncasecmp(name, "content-encoding", 16) == 0)
-			is_encoded = !text_begins(value, value_len, "identity");
-	if (is_encoded && t->mode == TRY_SSE)
-		t->mode = TRY_PLAIN;	/* no event can be told from another */
-	if (a->status >= 400)
-		t->mode = TRY_HELD;
-}
 
 /* The first token, or what stands for it where there are none; an error is none. */
 static void
@@ -106,14 +62,12 @@ try_on_head(void *arg, struct attempt *a)
 
 	t->attempt = a;			/* libcurl may be this fast */
 	t->record->status = a->status;
-	read_fields(t, a);
+	try_read_head(t, a);
 	t->held.max = hold_limit(t);
-	if (t->mode == TRY_SSE)
-		return;
-	if (a->status < 400)
-		note_token(t);
-	else
+	if (a->status >= 300)
 		attempt_note_token(a);	/* there are no tokens to wait for */
+	else if (t->mode == TRY_HELD || t->mode == TRY_PLAIN)
+		note_token(t);
 	if (t->mode == TRY_PLAIN)
 		choose(t);
 }
@@ -162,6 +116,11 @@ outgrow(struct try *t, const char *bytes, size_t n)
 	if (t->mode == TRY_HELD) {
 		meter_feed(&t->meter, buf_data(&t->held), buf_len(&t->held));
 		meter_feed(&t->meter, bytes, n);
+		if (try_is_error_so_far(t)) {
+			attempt_fail(t->attempt, ERR_UPSTREAM_INVALID);
+			return true;
+		}
+		t->is_json = true;
 		t->mode = TRY_PLAIN;
 	}
 	choose(t);
@@ -180,7 +139,8 @@ judge_error(struct try *t, const char *data, size_t n)
 	    !t->owner->has_more(t->owner->arg, t))
 		return;
 	t->is_left = true;
-	attempt_fail(t->attempt, ERR_UPSTREAM_STREAM_ERROR);
+	if (!t->is_ending)
+		attempt_fail(t->attempt, ERR_UPSTREAM_STREAM_ERROR);
 }
 
 /* The same of an error answer, when as much of it is here as can be held. */
@@ -221,7 +181,7 @@ try_on_event(void *arg, const char *data, size_t n)
 	if (t->sse.error_seen && t->told == FAULT_NONE)
 		judge_error(t, data != NULL ? data : t->sse.head,
 		    data != NULL ? n : t->sse.head_len);
-	if (t->strips && data != NULL && t->meter.usage_only)
+	if (t->strips && data != NULL && t->meter.usage_only && !t->is_ending)
 		strip_event(t);
 }
 
@@ -239,9 +199,11 @@ may_go(struct try *t)
 {
 	if (t->step->target->release == CONF_RELEASE_END)
 		return false;
-	return t->sse.token_seen ||
-	    t->step->target->release == CONF_RELEASE_BYTE ||
-	    t->sse.events >= HOLD_TOKEN_EVENTS ||
+	if (t->sse.token_seen || t->sse.events >= HOLD_TOKEN_EVENTS)
+		return true;
+	if (t->sse.contents == 0 && !t->sse.comment_seen)
+		return false;		/* it may be nothing at all */
+	return t->step->target->release == CONF_RELEASE_BYTE ||
 	    !t->owner->has_more(t->owner->arg, t);
 }
 
@@ -300,36 +262,71 @@ try_on_sse(struct try *t, const char *bytes, size_t n)
 }
 
 static bool
+pass_plain(struct try *t, const char *bytes, size_t n)
+{
+	meter_feed(&t->meter, bytes, n);
+	return t->owner->pass(t->owner->arg, bytes, n);
+}
+
+/* N bytes from the body's first one on, N_HELD of them held before. */
+static bool
+begin_body(struct try *t, const char *bytes, size_t n)
+{
+	try_read_beginning(t, bytes, n);
+	if (t->mode == TRY_SSE)
+		return try_on_sse(t, bytes, n);
+	if (t->mode == TRY_OPEN) {
+		buf_append(&t->held, bytes, n);
+		return true;
+	}
+	note_token(t);
+	if (t->mode == TRY_HELD)
+		return buf_append(&t->held, bytes, n) == ERR_NONE ||
+		    outgrow(t, bytes, n);
+	choose(t);
+	return pass_plain(t, bytes, n);
+}
+
+/* White space may have come before what tells the body's kind. */
+static bool
+try_on_open(struct try *t, const char *bytes, size_t n)
+{
+	struct buf all;
+	bool	 more;
+
+	t->held.max = hold_limit(t);
+	if (buf_len(&t->held) == 0)
+		return begin_body(t, bytes, n);
+	if (buf_append(&t->held, bytes, n) != ERR_NONE) {
+		attempt_fail(t->attempt, ERR_UPSTREAM_INVALID);
+		return true;
+	}
+	all = t->held;
+	buf_init(&t->held, all.max);
+	more = begin_body(t, buf_data(&all), buf_len(&all));
+	buf_fini(&all);
+	return more;
+}
+
+static bool
 try_on_data(void *arg, const char *bytes, size_t n)
 {
 	struct try *t = arg;
 
 	switch (t->mode) {
+	case TRY_OPEN:
+		return try_on_open(t, bytes, n);
 	case TRY_SSE:
 		return try_on_sse(t, bytes, n);
 	case TRY_HELD:
 		return buf_append(&t->held, bytes, n) == ERR_NONE ||
 		    leave_large_error(t) || outgrow(t, bytes, n);
 	default:
-		meter_feed(&t->meter, bytes, n);
-		return t->owner->pass(t->owner->arg, bytes, n);
+		return pass_plain(t, bytes, n);
 	}
 }
 
 /* ---- The end. ---- */
-
-static enum err
-end_of_stream(const struct try *t, enum err err)
-{
-	if (t->sse.error_seen)
-		return ERR_UPSTREAM_STREAM_ERROR; /* however it ended after that */
-	if (t->sse.done_seen)
-		return ERR_NONE;	/* what came after the last event is of no interest */
-	if (err == ERR_NONE && t->attempt->close_delimited &&
-	    !t->sse.finish_seen)
-		return ERR_UPSTREAM_CUT;	/* an end that nothing announced */
-	return err;
-}
 
 /* The record is complete, and the channel learns of it. */
 static void
@@ -364,11 +361,12 @@ try_on_done(void *arg, enum err err)
 {
 	struct try *t = arg;
 
-	if (t->mode == TRY_SSE && t->record->status != 0)
-		err = end_of_stream(t, err);
+	t->is_ending = true;
+	if (t->mode == TRY_SSE)
+		sse_end(&t->sse);
 	if (t->mode == TRY_HELD)
 		meter_feed(&t->meter, buf_data(&t->held), buf_len(&t->held));
-	leave(t, err);
+	leave(t, try_judge(t, err));
 	t->owner->over(t->owner->arg, t);
 }
 
@@ -394,12 +392,24 @@ try_forget_answer(struct try *t)
 	buf_fini(&t->held);
 }
 
+/* Errors and what is no answer at all cost nothing, whatever the status says. */
+static bool
+is_no_answer(const struct try *t)
+{
+	return t->is_error || t->sse.error_first || try_has_no_content(t) ||
+	    t->end == ERR_UPSTREAM_INVALID || t->end == ERR_UPSTREAM_REDIRECT;
+}
+
 void
 try_usage(const struct try *t, struct usage *usage)
 {
 	bool	 sent = t->attempt != NULL && attempt_is_asked(t->attempt) &&
 		    attempt_has_sent(t->attempt);
 
+	if (is_no_answer(t)) {
+		*usage = (struct usage){ .source = USAGE_NONE };
+		return;
+	}
 	meter_usage(&t->meter, t->order->body == NULL ? 0 :
 	    estimate_input(t->order->body, t->body.len),
 	    t->order->counts && sent && t->record->status < 400, usage);

@@ -13,6 +13,7 @@
 #include "handlers/exchange.h"
 #include "handlers/in_band.h"
 #include "handlers/outgoing.h"
+#include "upstream/answer.h"
 #include "upstream/attempt.h"
 #include "upstream/fault.h"
 #include "upstream/meter.h"
@@ -20,6 +21,7 @@
 
 /* How an answer is passed on. */
 enum try_mode {
+	TRY_OPEN,			/* its first bytes will tell */
 	TRY_HELD,			/* kept until complete or too large: JSON, so that a cut one can still be told or mended; and every error */
 	TRY_PLAIN,			/* each read at once */
 	TRY_SSE				/* events; held up to the release point */
@@ -32,6 +34,7 @@ struct try_order {
 	struct outgoing	 outgoing;	/* but for target and deployment */
 	const struct body *body;	/* a body with a model in it, or NULL: as it is */
 	bool		 counts;	/* the call consumes tokens */
+	enum answer_kind	 answer;	/* what a good one looks like */
 };
 
 struct try;
@@ -66,12 +69,18 @@ struct try {
 	bool		 is_chosen;	/* its answer goes to the client */
 	bool		 is_over;
 	enum err	 end;		/* how, once it is over */
+	const char	*text;		/* what clients are told of that; NULL: as always */
 	struct buf	 held;
 	struct sse	 sse;
 	struct meter	 meter;
 	struct in_band_place place;	/* /v1/responses: how far the stream has come */
 
 	/* private */
+	enum answer_form type;		/* what the head says that the body is */
+	bool		 is_encoded;	/* so nothing in it can be read */
+	bool		 is_error;	/* an error object came with a good status */
+	bool		 is_json;	/* and was too large to be held */
+	bool		 is_ending;	/* the transfer is over */
 	struct attempt_request request;
 	struct splice	 body;
 	char		*flat;		/* the spliced body, where it is small */
@@ -118,6 +127,29 @@ size_t	try_ready(const struct try *);
 
 /* Its answer will not be passed on: let go of what is held. */
 void	try_forget_answer(struct try *);
+
+/* ---- What kind of answer it is: try_answer.c, for try.c alone. ---- */
+
+/*
+ * The head has come: find the mode. What is no answer by its head alone ends the
+ * attempt.
+ */
+void	try_read_head(struct try *, struct attempt *);
+
+/*
+ * Find the mode by the first bytes of the body, N so far; it stays TRY_OPEN
+ * where they are too few, and where they are no answer, which ends the attempt.
+ */
+void	try_read_beginning(struct try *, const char *bytes, size_t n);
+
+/* Does the status say that there is no body (RFC 9110 sections 15.3.5 and 15.3.6)? */
+bool	try_has_no_content(const struct try *);
+
+/* The transfer has ended so: how does the try end? */
+enum err try_judge(struct try *, enum err);
+
+/* The same of an answer that is too large to be held, by what is there of it. */
+bool	try_is_error_so_far(const struct try *);
 
 /* What was consumed so far. */
 void	try_usage(const struct try *, struct usage *);

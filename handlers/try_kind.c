@@ -59,11 +59,13 @@ try_kind(const struct try *t)
 	case ERR_TIMEOUT_FIRST_TOKEN:
 	case ERR_TIMEOUT_IDLE:
 	case ERR_TIMEOUT_TOTAL:
+	case ERR_UPSTREAM_REDIRECT:	/* there, it would be the same again */
 		return RETRY_SILENT;
 	case ERR_UPSTREAM_RESET:
 	case ERR_UPSTREAM_CUT:
 	case ERR_UPSTREAM_GARBAGE:
 	case ERR_UPSTREAM_HEADERS_SIZE:
+	case ERR_UPSTREAM_INVALID:
 		return RETRY_SERVER;
 	default:
 		return RETRY_FINAL;

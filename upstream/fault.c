@@ -276,6 +276,15 @@ kind_find(struct text text)
 	return 0;
 }
 
+/* What an error object says by numbers and names; 0 = nothing. */
+static int
+status_told(struct text text)
+{
+	int status = status_find(text);
+
+	return status != 0 ? status : kind_find(text);
+}
+
 enum fault
 fault_of_event(const char *data, size_t n)
 {
@@ -285,8 +294,22 @@ fault_of_event(const char *data, size_t n)
 
 	if (said != FAULT_NONE)
 		return said;
-	status = status_find(text);
-	if (status == 0)
-		status = kind_find(text);
+	status = status_told(text);
 	return status == 0 ? FAULT_SERVER : fault_of_status(status);
+}
+
+int
+fault_status_of_error(const char *body, size_t n)
+{
+	/* Those with which fault_of_answer believes the text. */
+	static const int statuses[] = {
+		[FAULT_RATE] = 429, [FAULT_SERVER] = 502, [FAULT_KEY] = 401,
+		[FAULT_CONTEXT] = 400, [FAULT_POLICY] = 400,
+		[FAULT_REQUEST] = 400,
+	};
+	struct text text = error_of(body, n);
+	enum fault said = fault_in(text);
+	int status = said == FAULT_NONE ? status_told(text) : statuses[said];
+
+	return status == 0 ? 502 : status;
 }

@@ -22,6 +22,12 @@ enum fault {
  */
 enum fault fault_of_answer(int status, const char *body, size_t n);
 
+/*
+ * The HTTP status that an error object with a status of 200 should have had, by
+ * its code, its type or what it says; 502 where they tell nothing.
+ */
+int	fault_status_of_error(const char *body, size_t n);
+
 /* Of an event that tells of an error in a stream whose status was 200. */
 enum fault fault_of_event(const char *data, size_t n);
 #endif

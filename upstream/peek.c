@@ -17,25 +17,42 @@ enum {
 enum name {
 	NAME_NONE,
 	NAME_CHOICES, NAME_ERROR, NAME_FINISH, NAME_MESSAGE, NAME_OUTPUT,
+	NAME_CONTENT,			/* is output as well */
 	NAME_PICTURE, NAME_RESPONSE, NAME_SOUND, NAME_TYPE, NAME_USAGE,
-	NAME_VECTOR
+	NAME_VECTOR,
+	NAME_ITEMS, NAME_EMBEDDINGS, NAME_RESULTS, NAME_INPUT_TOKENS,
+	NAME_REASON, NAME__MAX
+};
+
+/* What members there are at the top. */
+static const unsigned members[NAME__MAX] = {
+	[NAME_CHOICES] = PEEK_CHOICES, [NAME_CONTENT] = PEEK_CONTENT,
+	[NAME_ITEMS] = PEEK_OUTPUT, [NAME_SOUND] = PEEK_DATA,
+	[NAME_EMBEDDINGS] = PEEK_EMBEDDINGS, [NAME_RESULTS] = PEEK_RESULTS,
+	[NAME_INPUT_TOKENS] = PEEK_INPUT_TOKENS, [NAME_REASON] = PEEK_REASON,
 };
 
 /* By length, so that most members cost no comparison. */
 static const struct { const char *text; enum name name; } names[NAME_MAX_BYTES + 1][NAMES_MAX] = {
-	[3] = { { "url", NAME_PICTURE } },
+	[3] = { { "url", NAME_PICTURE }, { "msg", NAME_REASON } },
 	[4] = { { "type", NAME_TYPE }, { "text", NAME_OUTPUT },
-	    { "data", NAME_SOUND } },
+	    { "data", NAME_SOUND }, { "code", NAME_REASON } },
 	[5] = { { "usage", NAME_USAGE }, { "error", NAME_ERROR },
-	    { "delta", NAME_OUTPUT }, { "input", NAME_OUTPUT } },
-	[6] = { { "x_groq", NAME_RESPONSE }, { "result", NAME_PICTURE } },
-	[7] = { { "choices", NAME_CHOICES }, { "content", NAME_OUTPUT },
-	    { "message", NAME_MESSAGE }, { "refusal", NAME_OUTPUT } },
+	    { "delta", NAME_OUTPUT }, { "input", NAME_OUTPUT },
+	    { "fault", NAME_REASON } },
+	[6] = { { "x_groq", NAME_RESPONSE }, { "result", NAME_PICTURE },
+	    { "output", NAME_ITEMS }, { "errors", NAME_REASON },
+	    { "detail", NAME_REASON } },
+	[7] = { { "choices", NAME_CHOICES }, { "content", NAME_CONTENT },
+	    { "message", NAME_MESSAGE }, { "refusal", NAME_OUTPUT },
+	    { "results", NAME_RESULTS } },
 	[8] = { { "response", NAME_RESPONSE }, { "thinking", NAME_OUTPUT },
 	    { "b64_json", NAME_PICTURE } },
 	[9] = { { "arguments", NAME_OUTPUT }, { "reasoning", NAME_OUTPUT },
-	    { "embedding", NAME_VECTOR } },
-	[12] = { { "partial_json", NAME_OUTPUT } },
+	    { "embedding", NAME_VECTOR }, { "base_resp", NAME_REASON } },
+	[10] = { { "embeddings", NAME_EMBEDDINGS } },
+	[12] = { { "partial_json", NAME_OUTPUT },
+	    { "input_tokens", NAME_INPUT_TOKENS } },
 	[13] = { { "finish_reason", NAME_FINISH },
 	    { "usageMetadata", NAME_USAGE } },
 	[17] = { { "reasoning_content", NAME_OUTPUT } },
@@ -69,6 +86,12 @@ name_find(const char *text, size_t n)
 		if (memcmp(names[n][i].text, text, n) == 0)
 			return names[n][i].name;
 	return NAME_NONE;
+}
+
+static bool
+is_output(enum name name)
+{
+	return name == NAME_OUTPUT || name == NAME_CONTENT;
 }
 
 /* Is there a "usage" to be read in the object that is open? */
@@ -126,14 +149,29 @@ usage_end(struct peek *k, const char *bytes, size_t end)
 	buf_fini(&k->object);
 }
 
+/* A member of the top level, whose value begins with C. */
+static void
+member_note(struct peek *k, char c)
+{
+	unsigned member = k->key == NAME_MESSAGE && c == '"' ? PEEK_REASON :
+		    members[k->key];
+
+	if (c == 'n' || (member == PEEK_REASON && (c == 'f' || c == '0')))
+		return;			/* null, false, a code of 0 */
+	k->members |= member;
+}
+
 /* A member's value begins with the byte C, AT in the bytes at hand. */
 static void
 value_begin(struct peek *k, char c, size_t at)
 {
 	k->value_next = false;
+	if (k->depth == 1)
+		member_note(k, c);
 	if (k->key == NAME_USAGE && c == '{')
 		usage_begin(k, at);
-	else if (k->key == NAME_ERROR && k->depth == 1 && c != 'n')
+	else if (k->key == NAME_ERROR && k->depth == 1 && c != 'n' &&
+	    c != 'f')
 		k->has_error = true;
 	else if (k->key == NAME_FINISH && k->depth == 3 &&
 	    k->top == NAME_CHOICES && c != 'n')
@@ -247,7 +285,7 @@ string_read(struct peek *k, const char *p, const char *end)
 		p++;
 	}
 	k->string_bytes += (size_t)(p - start);
-	if (k->in_value && k->key == NAME_OUTPUT)
+	if (k->in_value && is_output(k->key))
 		k->output_bytes += (size_t)(p - start);
 	if (p == end || k->word_len > 0)
 		word_keep(k, start, (size_t)(p - start));
@@ -266,6 +304,7 @@ bracket_open(struct peek *k, char c)
 {
 	if (c == '{' && k->depth == 2 && k->top == NAME_CHOICES)
 		k->has_choices = true;
+	k->has_rest |= k->is_closed;
 	if (k->depth < UINT32_MAX)
 		k->depth++;
 }
@@ -273,9 +312,12 @@ bracket_open(struct peek *k, char c)
 static void
 bracket_close(struct peek *k, const char *bytes, size_t end)
 {
-	if (k->depth == 0)
+	if (k->depth == 0) {
+		k->has_rest = true;
 		return;
+	}
 	k->depth--;
+	k->is_closed |= k->depth == 0;
 	if (k->object_depth > 0 && k->depth == k->object_depth)
 		usage_end(k, bytes, end);
 }
@@ -324,10 +366,49 @@ token_read(struct peek *k, const char *bytes, const char *p)
 	}
 }
 
+size_t
+peek_skip_begin(const char *bytes, size_t n)
+{
+	size_t	 i = 0;
+
+	while (i < n && memchr(" \t\r\n\xEF\xBB\xBF", bytes[i], 7) != NULL)
+		i++;
+	return i;
+}
+
+bool
+peek_is_whole(const struct peek *k)
+{
+	return k->is_closed && k->depth == 0 && !k->has_rest && !k->in_string;
+}
+
+/* Note the first byte, and whether anything follows the last one. */
+static void
+ends_note(struct peek *k, const char *bytes, size_t n)
+{
+	size_t	 i = peek_skip_begin(bytes, n);
+
+	if (i < n && k->first == 0)
+		k->first = bytes[i];
+	k->has_rest |= i < n && k->is_closed;
+}
+
+/* What stands behind the last bracket of all is no part of the answer. */
+static void
+rest_note(struct peek *k, const char *bytes, size_t n)
+{
+	while (n > 0 && memchr(" \t\r\n", bytes[n - 1], 4) != NULL)
+		n--;
+	if (k->is_closed && n > 0 && bytes[n - 1] != '}' && bytes[n - 1] != ']')
+		k->has_rest = true;
+}
+
 void
 peek_feed(struct peek *k, const char *bytes, size_t n)
 {
 	const char *p = bytes, *end = bytes + n;
+
+	ends_note(k, bytes, n);
 
 	while (p < end)
 		if (k->in_string)
@@ -338,6 +419,7 @@ peek_feed(struct peek *k, const char *bytes, size_t n)
 			token_read(k, bytes, p++);
 	if (k->object_depth > 0)
 		usage_keep(k, bytes, n);
+	rest_note(k, bytes, n);
 }
 
 /* The last letters of a name as one number, to tell names apart at a glance. */
@@ -353,7 +435,7 @@ is_output_name(const char *data, const char *close)
 	while (open > data && *open != '"' && close - open <= NAME_MAX_BYTES)
 		open--;
 	return *open == '"' &&
-	    name_find(open + 1, (size_t)(close - open) - 1) == NAME_OUTPUT;
+	    is_output(name_find(open + 1, (size_t)(close - open) - 1));
 }
 
 /* The quote that ends the string at P, or END. */

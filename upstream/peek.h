@@ -10,6 +10,19 @@
 
 enum { PEEK_OBJECT_MAX = 8 * 1024 };	/* a longer "usage" is no usage */
 
+/* Members of the top level that make something an answer. */
+enum {
+	PEEK_CHOICES = 1 << 0,
+	PEEK_CONTENT = 1 << 1,
+	PEEK_OUTPUT = 1 << 2,
+	PEEK_DATA = 1 << 3,
+	PEEK_EMBEDDINGS = 1 << 4,
+	PEEK_RESULTS = 1 << 5,
+	PEEK_INPUT_TOKENS = 1 << 6,
+	PEEK_OUTPUTS = (1 << 7) - 1,
+	PEEK_REASON = 1 << 7		/* what error objects of many kinds are made of */
+};
+
 /*
  * Follows strings and brackets, nothing else: what is no JSON gives nonsense,
  * never a fault. Names are compared as they are written; no provider escapes
@@ -31,10 +44,12 @@ struct peek {
 	uint64_t	 output_bytes;	/* of strings with a model's output, as they are written */
 	uint64_t	 media_bytes;	/* of strings with pictures or sound, which are no words... */
 	uint64_t	 media_tokens;	/* ...but stand for so many tokens */
+	unsigned	 members;	/* PEEK_...: those that are not null */
+	char		 first;		/* byte that is no white space; 0 = none yet */
 	bool		 has_usage;	/* the top level's "usage" is an object */
 	bool		 has_choices;	/* there is an object in the top level's "choices" */
 	bool		 has_finish;	/* the finish_reason of a choice is not null */
-	bool		 has_error;	/* top level: "error" is not null, or "type" says so */
+	bool		 has_error;	/* top level: "error" is neither null nor false, or "type" says so */
 	bool		 has_vectors;	/* a member is called "embedding" */
 	bool		 ends_part;	/* an event of /v1/responses or /v1/messages that completes a part of the answer */
 	bool		 is_summary;	/* an event of /v1/responses that is no delta: it repeats output */
@@ -51,6 +66,8 @@ struct peek {
 	bool		 in_string, in_value, escaped;
 	bool		 in_message, too_long;
 	size_t		 string_bytes;	/* of the open string so far */
+	bool		 is_closed;	/* the first bracket has its other one */
+	bool		 has_rest;	/* and more than white space follows it */
 	uint8_t		 word_len;
 	char		 word[48];	/* beginning of a string that came in pieces */
 };
@@ -58,6 +75,12 @@ struct peek {
 void	peek_init(struct peek *);
 void	peek_fini(struct peek *);
 void	peek_feed(struct peek *, const char *bytes, size_t n);
+
+/* Was it, by its brackets and quotes, one object or list, and nothing else? */
+bool	peek_is_whole(const struct peek *);
+
+/* How many of the first N bytes of a text are white space or a byte order mark. */
+size_t	peek_skip_begin(const char *bytes, size_t n);
 
 /*
  * True when there is nothing to be found in all of an event but output, as in

@@ -11,10 +11,18 @@ enum {
 	EVENT_MAX_BYTES = 64 * 1024	/* a longer one is output, whatever it says */
 };
 
-/* Events of /v1/responses and /v1/messages that end a stream. */
-static const char *const terminals[] = {
-	"response.completed", "response.failed", "response.incomplete",
-	"message_stop",
+/*
+ * Events that end a stream, by their types: of /v1/responses, /v1/messages and
+ * /v1/audio; those of /v1/images may be more than one.
+ */
+#define END(type, is_last) { type, sizeof type - 1, is_last }
+
+static const struct { const char *type; size_t n; bool is_last; } ends[] = {
+	END("response.completed", true), END("response.failed", true),
+	END("response.incomplete", true), END("message_stop", true),
+	END("speech.audio.done", true), END("transcript.text.done", true),
+	END("image_generation.completed", false),
+	END("image_edit.completed", false),
 };
 
 /* Names of events that tell of a failure. */
@@ -80,36 +88,46 @@ line_field(struct span line, const char *name, struct span *value)
 	return true;
 }
 
-/*
- * Whether data that begins with TEXT is an object whose "type" is one of the
- * terminals, as far as can be told without parsing: "type" must come before any
- * nested value. Quotes inside a JSON string have backslashes, so no text of a
- * model can look like this.
- */
-static bool
-is_terminal_data(struct span text)
+/* Note TYPE, which is that of an event, if it ends the stream. */
+static void
+end_note(struct sse *s, struct span type)
 {
-	const char *type;
+	for (size_t i = 0; type.n > 0 && i < sizeof ends / sizeof ends[0]; i++)
+		if (ends[i].n == type.n && memcmp(ends[i].type, type.p,
+		    type.n) == 0) {
+			s->finish_seen = true;
+			s->done_seen |= ends[i].is_last;
+		}
+}
+
+/*
+ * The "type" of an object that TEXT begins with, as far as can be told without
+ * parsing: it must come before any nested value. Quotes inside a JSON string
+ * have backslashes, so no text of a model can look like this. Empty: none.
+ */
+static struct span
+type_find(struct span text)
+{
+	static const struct span none = { "", 0 };
+	const char *type, *end;
 
 	if (!starts_with(text, "{"))
-		return false;
+		return none;
 	type = memmem(text.p, text.n, "\"type\"", 6);
 	if (type == NULL)
-		return false;
+		return none;
 	for (const char *p = text.p + 1; p < type; p++)
 		if (*p == '{' || *p == '[')
-			return false;
+			return none;
 	text = skip(text, (size_t)(type - text.p) + 6);
 	while (text.n > 0 && memchr(" \t:", text.p[0], 3) != NULL)
 		text = skip(text, 1);
-	for (size_t i = 0; i < sizeof terminals / sizeof terminals[0]; i++) {
-		size_t n = strlen(terminals[i]);
-
-		if (text.n >= n + 2 && text.p[0] == '"' && text.p[n + 1] == '"' &&
-		    memcmp(text.p + 1, terminals[i], n) == 0)
-			return true;
-	}
-	return false;
+	if (!starts_with(text, "\""))
+		return none;
+	text = skip(text, 1);
+	end = memchr(text.p, '"', text.n);
+	return end == NULL ? none :
+	    (struct span){ text.p, (size_t)(end - text.p) };
 }
 
 /* Look for the stream's end in the line's beginning, complete or not. */
@@ -122,10 +140,10 @@ done_check(struct sse *s, struct span line)
 		line.n = sizeof s->line;
 	if (!line_field(line, "data", &value) || value.n == 0)
 		return;
-	if (is_terminal_data(value))
-		s->done_seen = s->finish_seen = true;
-	else if (starts_with(value, "[DONE]"))
+	if (starts_with(value, "[DONE]"))
 		s->done_seen = true;
+	else
+		end_note(s, type_find(value));
 }
 
 static bool
@@ -229,6 +247,14 @@ line_add(struct sse *s, const char *p, size_t n)
 	}
 }
 
+/* A chunk that has usage and no choices comes after all others (OpenAI). */
+static bool
+is_last_usage(const struct peek *k)
+{
+	return k->has_usage && !k->has_choices &&
+	    (k->members & PEEK_CHOICES) != 0;
+}
+
 /* Look for an end or a failure in an event's DATA. */
 static void
 event_peek(struct sse *s, struct span data)
@@ -241,7 +267,7 @@ event_peek(struct sse *s, struct span data)
 			return;
 		peek_feed(&s->peek, data.p, data.n);
 	}
-	s->finish_seen |= s->peek.has_finish;
+	s->finish_seen |= s->peek.has_finish || is_last_usage(&s->peek);
 	s->part_ended = s->peek.ends_part;
 	s->is_failure |= s->peek.has_error;
 	peek_fini(&s->peek);
@@ -288,6 +314,7 @@ event_finish(struct sse *s)
 		data = (struct span){ s->lent, s->lent_len };
 	if (s->has_data) {
 		s->events++;
+		s->contents += !starts_with(data, "[DONE]");
 		event_judge(s, data);
 		event_tell(s, data);
 	}
@@ -319,9 +346,7 @@ field_end(struct sse *s, struct span line)
 		s->has_data = true;
 		done_check(s, line);
 	} else if (line_field(line, "event", &value)) {
-		if (is_among(value, terminals,
-		    sizeof terminals / sizeof terminals[0]))
-			s->done_seen = s->finish_seen = true;
+		end_note(s, value);
 		s->is_failure = is_among(value, failures,
 		    sizeof failures / sizeof failures[0]);
 	}
@@ -332,7 +357,9 @@ line_end(struct sse *s, struct span line)
 {
 	if (line.n == 0)
 		event_finish(s);
-	else if (line.p[0] != ':')
+	else if (line.p[0] == ':')
+		s->comment_seen = true;
+	else
 		field_end(s, line);
 	s->line_len = 0;
 	s->line_kept = false;
@@ -412,4 +439,15 @@ sse_feed(struct sse *s, const char *bytes, size_t n)
 	else
 		s->pending += n;
 	s->at_boundary = !is_inside_event(s) && !s->after_cr;
+}
+
+void
+sse_end(struct sse *s)
+{
+	s->event_is_whole = false;
+	s->event_start = s->event_end = 0;
+	if (s->line_len > 0)
+		line_end(s, line_get(s));
+	if (s->event_open)
+		event_finish(s);
 }

@@ -18,12 +18,14 @@
 struct sse {
 	bool		 at_boundary;	/* an event of ours may follow as it is; if not, "\n\n" goes before it */
 	bool		 token_seen;	/* an event with real output went by, or 64 KiB of one */
-	bool		 done_seen;	/* "data: [DONE]", or a terminal event of /v1/responses or /v1/messages */
-	bool		 finish_seen;	/* such a terminal event; with a listener, a choice's finish_reason too */
+	bool		 done_seen;	/* "data: [DONE]", or an event that ends a stream by its type */
+	bool		 finish_seen;	/* such a terminal event, or one of /v1/images; with a listener, a choice's finish_reason or a last chunk of usage, too */
 	bool		 part_ended;	/* with a listener: the last event completed a part of the answer, maybe the last one */
 	bool		 error_seen;	/* with a listener: an event that tells of a failure */
 	bool		 error_first;	/* it came before any token */
-	unsigned long	 events;	/* complete events with data, so far */
+	bool		 comment_seen;	/* a complete one */
+	unsigned long	 events;	/* complete events with data, so far... */
+	unsigned long	 contents;	/* ...that are not [DONE] */
 	size_t		 pending;	/* how many of the last bytes are of an incomplete event or line */
 
 	/*
@@ -66,6 +68,13 @@ void	sse_fini(struct sse *);
 
 /* Note what N more bytes of the stream contain. Never fails; never alters them. */
 void	sse_feed(struct sse *, const char *bytes, size_t n);
+
+/*
+ * The stream is over: an event that its end has left open counts like others, as
+ * some clients take it and some providers forget the empty line. Where that is
+ * in the bytes is not told. No sse_feed may follow.
+ */
+void	sse_end(struct sse *);
 
 /*
  * True when one event's DATA (N bytes of JSON) carries real output. Not output:

@@ -181,11 +181,13 @@ def test_output_of_every_kind_counts_as_a_token(client, upstream, event):
         x.event(event)
         assert not x.over.wait(0.6)
         x.event(event)
+        x.event("[DONE]")
         x.end()
     upstream.script = script
     reply = client.post("/v1/chat/completions",
                         {"model": "impatient", "stream": True})
-    assert bytes(reply.body) == 2 * f"data: {json.dumps(event)}\n\n".encode()
+    assert bytes(reply.body) == 2 * f"data: {json.dumps(event)}\n\n".encode() \
+        + b"data: [DONE]\n\n"
     assert reply.complete
 
 

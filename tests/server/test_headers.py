@@ -188,6 +188,7 @@ def test_two_headers_of_one_name(client, upstream):
 def test_streams_say_that_they_are_streams(client, upstream):
     def script(x):
         x.sse([("Cache-Control", "max-age=5"), ("Connection", "keep-alive")])
+        x.event({"choices": []})
         x.event("[DONE]")
         x.end()
     upstream.script = script

@@ -14,7 +14,7 @@ from channels import (DONE, NO_BREAKER, QUICK, assert_served, body, channel,
                       outcome, role, sends, stream, tries, uncommented, word)
 from client import PATIENCE
 from servers import LOGIC
-from upstream import manual
+from upstream import chat_chunk, manual
 
 SERVERS = LOGIC
 CONF = {"breaker": NO_BREAKER, "stream": {"keepalive": 0.0}}
@@ -351,10 +351,18 @@ def test_malformed_event_passes(server, client, a, b, data, model):
     assert b.requests == []
 
 
+FINISH = event(chat_chunk(finish="stop"))
+LAST_USAGE = event(dict(chat_chunk(), choices=[], usage={
+    "prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}))
+
+
 @pytest.mark.parametrize("model", RELEASES)
 @pytest.mark.parametrize("parts", [
-    [role(), word("x")], [role()], [role(), DONE], []],
-    ids=["token", "role", "done", "empty"])
+    [role(), word("x"), FINISH], [role(), word("x"), DONE], [role(), DONE],
+    [role(), word("x"), LAST_USAGE], [role(), FINISH],
+    [role(), word("x"), FINISH[:-1]], [word("x"), b"data: [DONE]"]],
+    ids=["finish", "done", "no token", "usage", "no word", "no empty line",
+         "no line end"])
 def test_a_regular_end_is_the_end(server, client, a, b, parts, model):
     """Without [DONE], and even without a token; nothing is made up."""
     a.script = sends(*parts)
@@ -363,6 +371,31 @@ def test_a_regular_end_is_the_end(server, client, a, b, parts, model):
     assert (reply.status, reply.body) == (200, b"".join(parts))
     assert outcome(server, reply) == "ok"
     assert (len(a.requests), len(b.requests)) == (1, 0)
+
+
+CALL = chunk(tool_calls=[{"index": 0, "id": "call_1", "function":
+                          {"name": "f", "arguments": '{"path": "/ho'}}])
+UNFINISHED = {"role": [role()], "word": [role(), word("x")],
+              "call": [role(), CALL], "empty": [role(), chunk(), ANNOTATION]}
+# Which of them have gone out when the end comes.
+TOKENS_IN = {"word", "call"}
+
+
+@pytest.mark.parametrize("then", ["end", "close"])
+@pytest.mark.parametrize("model", RELEASES)
+@pytest.mark.parametrize("name", UNFINISHED)
+def test_an_unfinished_stream_is_cut(server, client, a, b, name, model, then):
+    """However the connection ends: a proxy before a server that died ends well."""
+    parts = UNFINISHED[name]
+    a.script = sends(*parts, then=then)
+    if model == "end" or (model == "token" and name not in TOKENS_IN):
+        served_by_b(client, b, model)
+        return
+    reply = chat(client, model, True)
+    error = in_band_error(reply, b"".join(parts))
+    assert error["code"] == "upstream_cut"
+    assert outcome(server, reply) == "upstream_cut"
+    assert b.requests == []
 
 
 # byte.

@@ -463,7 +463,7 @@ def test_nothing_is_added(client, a, data):
                                   "audio/speech"])
 def test_other_paths_do_not_know_it(client, a, path):
     data = b'{"model":"inject","stream":true,"input":"x"}'
-    a.script = sends(DONE)
+    a.script = sends(role(), DONE)
     assert client.post(f"/v1/{path}", data).status == 200
     assert a.wait().body == data
 

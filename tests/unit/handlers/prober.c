@@ -191,7 +191,7 @@ test_what_an_answer_says(void **state)
 		enum channel_verdict verdict;
 	} cases[] = {
 		{ STATUS(200), CHANNEL_WELL },
-		{ STATUS(301), CHANNEL_WELL },
+		{ STATUS(301), CHANNEL_UNKNOWN },
 		{ STATUS(404), CHANNEL_WELL },
 		{ STATUS(405), CHANNEL_WELL },
 		{ STATUS(400), CHANNEL_UNKNOWN },

@@ -161,6 +161,24 @@ events_are_told_apart(void **state)
 	}
 }
 
+/* With the status that it should have had, an error says the same. */
+static void
+errors_with_a_good_status_have_another(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof events / sizeof events[0]; i++) {
+		size_t n = strlen(events[i].data);
+		int status = fault_status_of_error(events[i].data, n);
+
+		assert_true(status >= 400 && status < 600);
+		if (fault_of_answer(status, events[i].data, n) !=
+		    events[i].fault)
+			fail_msg("%s: %d", events[i].data, status);
+	}
+	assert_int_equal(fault_status_of_error("", 0), 502);
+	assert_int_equal(fault_status_of_error("{\"error\":\"busy\"}", 16), 502);
+}
+
 static void
 only_the_beginning_of_a_body_is_read(void **state)
 {
@@ -200,6 +218,7 @@ main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(answers_are_told_apart),
 		cmocka_unit_test(events_are_told_apart),
+		cmocka_unit_test(errors_with_a_good_status_have_another),
 		cmocka_unit_test(only_the_beginning_of_a_body_is_read),
 		cmocka_unit_test(every_cut_of_every_body_has_an_answer),
 	};

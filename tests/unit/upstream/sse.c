@@ -722,6 +722,96 @@ long_events_are_looked_into(void **state)
 		}
 }
 
+/* ---- The end. ---- */
+
+struct heard {
+	unsigned	 events;
+	char		 last[64];
+};
+
+static void
+on_end_event(void *arg, const char *data, size_t n)
+{
+	struct heard *h = arg;
+
+	h->events++;
+	assert_true(n < sizeof h->last);
+	memcpy(h->last, data, n);
+	h->last[n] = '\0';
+}
+
+/* What TEXT says that ends there, fed in pieces of any size. */
+static void
+check_end(const char *text, unsigned contents, const char *last, bool is_done,
+    bool is_finished, bool is_error)
+{
+	size_t n = strlen(text);
+
+	for (size_t piece = 1; piece <= n; piece++) {
+		struct heard h = { .events = 0 };
+		struct sse s;
+
+		sse_init(&s);
+		s.event = on_end_event;
+		s.arg = &h;
+		for (size_t i = 0; i < n; i += piece)
+			sse_feed(&s, text + i, n - i < piece ? n - i : piece);
+		sse_end(&s);
+		assert_int_equal(s.contents, contents);
+		assert_string_equal(h.last, last);
+		assert_int_equal(s.done_seen, is_done);
+		assert_int_equal(s.finish_seen, is_finished);
+		assert_int_equal(s.error_seen, is_error);
+		sse_fini(&s);
+	}
+}
+
+static void
+the_end_ends_the_last_event(void **state)
+{
+	static const char stop[] =
+	    "{\"choices\":[{\"finish_reason\":\"stop\"}]}";
+	static const char usage[] = "{\"choices\":[],\"usage\":{}}";
+	char	 text[128];
+
+	(void)state;
+	check_end("data: 1", 1, "1", false, false, false);
+	check_end("data: 1\n", 1, "1", false, false, false);
+	check_end("data: 1\ndata: 2", 1, "1\n2", false, false, false);
+	check_end("data: 1\r\n\r\n", 1, "1", false, false, false);
+	check_end("data: 1\n\ndata: 2", 2, "2", false, false, false);
+	check_end("data: [DONE]", 0, "[DONE]", true, false, false);
+	check_end("data: [DONE]\n\n", 0, "[DONE]", true, false, false);
+	check_end(": x\n\n", 0, "", false, false, false);
+	check_end("event: x\n", 0, "", false, false, false);
+	check_end("{\"error\":{}}\n", 0, "", false, false, false);
+	check_end("<html>\n", 0, "", false, false, false);
+	check_end("data: {\"error\":{}}", 1, "{\"error\":{}}", false, false,
+	    true);
+	check_end("event: error\ndata: {}\n", 1, "{}", false, false, true);
+	check_end("event: message_stop\ndata: {}", 1, "{}", true, true, false);
+	check_end("data: {\"type\":\"image_edit.completed\"}\n\n", 1,
+	    "{\"type\":\"image_edit.completed\"}", false, true, false);
+	snprintf(text, sizeof text, "data: %s", stop);
+	check_end(text, 1, stop, false, true, false);
+	snprintf(text, sizeof text, "data: %s\n\n", usage);
+	check_end(text, 1, usage, false, true, false);
+}
+
+static void
+comments_are_seen_when_they_are_complete(void **state)
+{
+	struct sse s;
+
+	(void)state;
+	sse_init(&s);
+	sse_feed(&s, ": PROCESSING", 12);
+	assert_false(s.comment_seen);
+	sse_feed(&s, "\n", 1);
+	assert_true(s.comment_seen);
+	sse_fini(&s);
+}
+
 int
 main(void)
 {
@@ -740,6 +830,8 @@ main(void)
 		cmocka_unit_test(only_events_in_pieces_are_copied),
 		cmocka_unit_test(long_events_are_told_in_pieces),
 		cmocka_unit_test(long_events_are_looked_into),
+		cmocka_unit_test(the_end_ends_the_last_event),
+		cmocka_unit_test(comments_are_seen_when_they_are_complete),
 	};
 
 	return cmocka_run_group_tests_name("sse", tests, NULL, NULL);
