@@ -150,6 +150,8 @@ conn_changed(struct request *r)
 		c->was_full = true;
 	if (c->answered || r->response.gone || response_is_pending(&r->response))
 		conn_set_due(c);
+	if (c->answered && !response_is_pending(&r->response))
+		conn_answer_sent(c);
 }
 
 /* ---- Reading and writing. ---- */
@@ -260,6 +262,8 @@ conn_flush(struct conn *c)
 		if (!c->answered)
 			c->front->handler->writable(&c->request);
 	}
+	if (c->answered && !response_is_pending(r))
+		conn_answer_sent(c);
 	conn_set_due(c);
 }
 

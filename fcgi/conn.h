@@ -75,6 +75,9 @@ void	conn_update(struct conn *);
 /* Nothing can be read or written any more. */
 void	conn_lose(struct conn *);
 
+/* The answer is written: is it the last on this connection? */
+void	conn_answer_sent(struct conn *);
+
 /* request.changed: the handler wrote something or ended its answer. */
 void	conn_changed(struct request *);
 

@@ -8,7 +8,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINGER_MS = 30000 };
+enum {
+	LINGER_MS = 30000,
+	STOP_IDLE_MS = 500,
+};
 
 /* Memory goes when neither libuv nor front->due knows it any more. */
 static void
@@ -130,6 +133,35 @@ has_unread(const struct conn *c)
 	return ioctl(c->in_fd, FIONREAD, &n) == 0 && n > 0;
 }
 
+/*
+ * Who stops ends a connection that the web server would keep right behind
+ * END_REQUEST, before anything else is done: the server looks for the end
+ * before it sends another request, and must not look too early.
+ */
+void
+conn_answer_sent(struct conn *c)
+{
+	if (!c->front->stopping || !c->keep || c->shut ||
+	    c->state != CONN_ANSWER || buf_len(&c->leftover) > 0 ||
+	    has_unread(c))
+		return;
+	c->shut = true;
+	shutdown(c->out_fd, SHUT_WR);
+}
+
+/*
+ * A web server that keeps connections, or has just made one, may be sending a
+ * request at this moment, and few ask again when it is met by a close. So who
+ * stops waits a little for such a request: what is in use closes after its
+ * answer, and what is idle then is hardly used.
+ */
+static bool
+is_left_idle(const struct conn *c)
+{
+	return c->front->stopping && c->state == CONN_IDLE &&
+	    uv_now(c->front->loop) - c->front->stop_ms >= STOP_IDLE_MS;
+}
+
 void
 conn_attend(struct conn *c)
 {
@@ -150,13 +182,13 @@ conn_attend(struct conn *c)
 	else if (c->lost || r->response.gone || r->response.broken)
 		conn_close(c);
 	else if (c->answered && c->state == CONN_ANSWER) {
-		if (c->keep && !c->shut && !c->front->stopping)
+		if (c->keep && !c->shut)
 			conn_next(c);
 		else
 			conn_close(c);
 	} else if (c->answered)
 		conn_linger(c);
-	else if (c->front->stopping && c->state == CONN_IDLE && !has_unread(c))
+	else if (is_left_idle(c) && !has_unread(c))
 		conn_close(c);
 	else
 		conn_update(c);
@@ -168,6 +200,8 @@ conn_sweep(struct conn *c, uint64_t now_ms)
 	const struct front_limits *limits = &c->front->limits;
 	bool	 late;
 
+	if (is_left_idle(c))
+		conn_set_due(c);
 	if (c->lingering)
 		late = now_ms - c->since_ms > LINGER_MS;
 	else if (c->state == CONN_PARAMS || c->reader.head_len > 0 || c->state == CONN_BODY)

@@ -221,6 +221,7 @@ front_stop(struct front *f)
 	if (f->stopping)
 		return;
 	f->stopping = true;
+	f->stop_ms = uv_now(f->loop);
 	uv_poll_stop(&f->listen_poll);
 	for (c = f->conns; c != NULL; c = c->next)
 		conn_set_due(c);

@@ -41,6 +41,7 @@ struct front {
 	struct conn	*due;		/* to be looked at before the loop waits */
 	size_t		 conn_count, conn_max;
 	bool		 stopping, accepting;
+	uint64_t	 stop_ms;	/* loop time of front_stop */
 };
 
 /*
@@ -64,6 +65,9 @@ int	front_open(struct front *, uv_loop_t *, int listen_fd,
 /* A connection has closed: one that waits may be accepted again. */
 void	front_resume(struct front *);
 
-/* Accept no more; idle connections close, requests in flight finish. */
+/*
+ * Accept no more; requests in flight finish, and connections that are idle close
+ * a little later: on one of them a request may be on its way.
+ */
 void	front_stop(struct front *);
 #endif

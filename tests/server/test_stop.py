@@ -67,7 +67,7 @@ def test_streams_finish(started, upstream, kind, number):
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_idle_responders_end_at_once(started, upstream, number):
+def test_idle_responders_end(started, upstream, number):
     server = started("nginx")
     client = server.client()
     for _ in range(10):         # connections from nginx are kept open
@@ -206,6 +206,37 @@ def test_stop_under_load(started, upstream, kind):
         for thread in threads:
             thread.join()
     assert not cut, cut[:3]
+
+
+@pytest.mark.parametrize("kind", BEHIND)
+def test_nobody_is_refused_while_one_after_another_stops(started, upstream,
+                                                         kind):
+    """Connections that a web server keeps meet the end of their process."""
+    server = started(kind, procs=6)
+    refused, whole = [], []
+    stop = threading.Event()
+
+    def load():
+        client = server.client()
+        while not stop.is_set():
+            reply = client.post("/v1/chat/completions", CHAT)
+            whole.append(1)
+            if reply.status != 200:
+                refused.append(str(reply))
+    threads = [threading.Thread(target=load) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    try:
+        for pid in server.responders()[1:]:
+            goal = len(whole) + 100
+            until(lambda: len(whole) > goal, "the load to run")
+            os.kill(pid, signal.SIGTERM)
+            gone(server, [pid])
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert refused == []
 
 
 def test_lighttpd_takes_its_responders_along(started, upstream):

@@ -999,6 +999,34 @@ stopping_closes_idle_connections(void **state)
 	front_stop(&t->front);
 }
 
+/* The web server cannot know yet that nobody is there any more. */
+static void
+stopping_answers_what_is_on_its_way(void **state)
+{
+	struct talk *t = *state;
+
+	for (int kept = 0; kept < 2; kept++) {
+		if (kept) {
+			wire_head(&t->out, 1, true, "/", "0");
+			wire_end(&t->out, 1);
+			take_answer(t, 1, "200 OK", "/", "hello");
+			assert_false(t->eof);
+		}
+		TURN_UNTIL(t, t->front.conn_count == 1);
+		front_stop(&t->front);
+		turn(t);
+		wire_head(&t->out, 1, true, "/late", "0");
+		wire_end(&t->out, 1);
+		take_answer(t, 1, "200 OK", "/late", "hello");
+		TURN_UNTIL(t, t->eof && t->stopped);
+		if (!kept) {
+			talk_close((void **)&t);
+			talk_open((void **)&t);
+			*state = t;
+		}
+	}
+}
+
 /* What is to be sent arrives, while the loop is busy. */
 static void
 push(struct talk *t)
@@ -1083,6 +1111,7 @@ main(void)
 		TEST(an_answer_that_nobody_fetches_is_given_up),
 		TEST(stopping_lets_the_request_finish),
 		TEST(stopping_closes_idle_connections),
+		TEST(stopping_answers_what_is_on_its_way),
 		TEST(stopping_answers_what_nobody_has_looked_at),
 		TEST(stopping_does_not_wait_for_the_rest_of_a_record),
 	};
