@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/secrecy.h"
 #include "conf/conf.h"
 #include "fcgi/front.h"
 #include "handlers/catalog.h"
@@ -351,6 +352,7 @@ main(void)
 	bool	 fastcgi = front_is_fastcgi();
 	int	 err;
 
+	secrecy_begin();
 	hold_signals(SIG_BLOCK);
 	signal(SIGXFSZ, SIG_IGN);	/* a file's limit is an error like a full disk */
 	open_standard_files();
@@ -361,6 +363,7 @@ main(void)
 		return 1;
 	r.conf_path = conf_default_path();
 	conf = load_or_die(r.conf_path);
+	conf_hide_seal_key(conf);
 	r.app.loop = uv_default_loop();
 	journal_open(&r.app.journal, conf->log.dir);
 	r.app.state = state_open(conf->state_dir);

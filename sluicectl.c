@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/secrecy.h"
 #include "conf/add.h"
 #include "conf/conf.h"
 #include "conf/import_run.h"
@@ -305,6 +306,7 @@ main(int argc, char **argv)
 	const struct entry *command;
 	int status;
 
+	secrecy_begin();
 	if (argc < 2 || (command = command_find(argv[1])) == NULL) {
 		print_usage(stderr);
 		return EXIT_USAGE;

@@ -123,6 +123,8 @@ class Rig:
     def start(self, command, env=None, stdin=subprocess.DEVNULL,
               stdout=subprocess.DEVNULL):
         log = open(os.path.join(self.dir, "stderr.log"), "ab")
+        env = dict(os.environ if env is None else env)
+        env["SLUICE_DUMPABLE"] = "1"    # memory is read from /proc
         proc = subprocess.Popen(command, env=env, stdin=stdin, stdout=stdout,
                                 stderr=log, cwd=self.dir)
         log.close()

@@ -322,6 +322,12 @@ conf_getenv(const struct conf *conf, const char *name)
 	return env_get(conf->env, name);
 }
 
+void
+conf_hide_seal_key(const struct conf *conf)
+{
+	env_hide(conf->auth.seal_key_env);
+}
+
 bool
 conf_is_own_secret(const struct conf *conf, const char *name)
 {

@@ -235,6 +235,13 @@ uint64_t conf_fingerprint(const struct conf *);
  */
 const char *conf_getenv(const struct conf *, const char *name);
 
+/*
+ * Take the seal key out of the process's environment, the copy that
+ * /proc/PID/environ shows included; conf_getenv goes on to find it. Once, before
+ * there are threads. What started this process has it still.
+ */
+void	conf_hide_seal_key(const struct conf *);
+
 /* Whether the variable NAME holds a secret of the gateway's own: no provider may get it. */
 bool	conf_is_own_secret(const struct conf *, const char *name);
 

@@ -177,11 +177,56 @@ env_find(const struct conf_env *env, const char *name)
 	return NULL;
 }
 
+/* What was in the environment. */
+static struct hidden {
+	struct hidden	*next;
+	char		*name, *value;
+} *hidden;
+
+static struct hidden *
+find_hidden(const char *name)
+{
+	for (struct hidden *h = hidden; h != NULL; h = h->next)
+		if (strcmp(h->name, name) == 0)
+			return h;
+	return NULL;
+}
+
+/* A later value takes the place of an earlier one. */
+void
+env_hide(const char *name)
+{
+	char *value = getenv(name);
+	struct hidden *h;
+
+	if (value == NULL || value[0] == '\0')
+		return;
+	h = find_hidden(name);
+	if (h == NULL) {
+		h = calloc(1, sizeof(*h));
+		if (h == NULL || (h->name = strdup(name)) == NULL)
+			abort();
+		h->next = hidden;
+		hidden = h;
+	} else {
+		explicit_bzero(h->value, strlen(h->value));
+		free(h->value);
+	}
+	if ((h->value = strdup(value)) == NULL)
+		abort();
+	explicit_bzero(value, strlen(value));
+	unsetenv(name);
+}
+
 const char *
 env_get(const struct conf_env *env, const char *name)
 {
 	const char *value = getenv(name);
+	const struct hidden *h;
 
+	if ((value == NULL || value[0] == '\0') &&
+	    (h = find_hidden(name)) != NULL)
+		value = h->value;
 	if (value == NULL || value[0] == '\0')
 		value = env_find(env, name);
 	return value == NULL || value[0] == '\0' ? NULL : value;

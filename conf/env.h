@@ -19,7 +19,14 @@ void	env_free(struct conf_env *);		/* overwrites the values; NULL is fine */
 const char *env_find(const struct conf_env *, const char *name);
 
 /*
- * NAME's value in the process's environment, else in the file; NULL when it is
+ * Move NAME's value, if it has one, out of the process's environment to where
+ * env_get alone finds it, in front of any file; its bytes there are overwritten.
+ * Not while other threads read the environment.
+ */
+void	env_hide(const char *name);
+
+/*
+ * NAME's value in the process's environment, also a hidden one, else in the file; NULL when it is
  * empty or not set. Fine with a NULL env.
  */
 const char *env_get(const struct conf_env *, const char *name);

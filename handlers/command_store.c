@@ -26,6 +26,7 @@ command_store_open(struct command_store *s, const char *file, FILE *err)
 	log_open(NULL, LOG_LEVEL_WARN);
 	if (sodium_init() < 0 || s->conf == NULL)
 		return false;
+	conf_hide_seal_key(s->conf);
 	s->db = db_create(s->conf->state_dir);
 	return true;
 }

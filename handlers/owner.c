@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/secrecy.h"
 
 void
 owner_become(const char *state_dir)
@@ -16,4 +17,5 @@ owner_become(const char *state_dir)
 		return;
 	if (setegid(st.st_gid) != 0 || seteuid(st.st_uid) != 0)
 		log_warn("cannot act as the owner of %s", state_dir);
+	secrecy_begin();
 }

@@ -11,7 +11,8 @@ import pytest
 
 from client import PATIENCE
 from records import parameters, read, whole
-from servers import BUILD, KEY, UP_KEY, WRAPPER, conf_text, quiet, read_tail
+from servers import (BUILD, DUMPABLE, KEY, UP_KEY, WRAPPER, conf_text, quiet,
+                     read_tail)
 
 CHAT = json.dumps({"model": "m", "messages": [
     {"role": "user", "content": "the-prompt"}]}).encode()
@@ -34,7 +35,7 @@ class Responder:
         for name, value in providers.items():
             self.write(f"providers.d/{name}.conf", quiet(value))
         self.env = {"SLUICE_CONF": f"{self.tmp}/sluice.conf",
-                    "SLUICE_API_KEYS": KEY, "UP_KEY": UP_KEY}
+                    "SLUICE_API_KEYS": KEY, "UP_KEY": UP_KEY, **DUMPABLE}
         self.env.update({k: v for k, v in os.environ.items()
                          if k.endswith("SAN_OPTIONS")})
         self.env.update(env or {})

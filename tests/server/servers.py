@@ -39,6 +39,10 @@ if os.geteuid() == 0:
     AS_USER = {"user": _user.pw_uid, "group": _user.pw_gid,
                "extra_groups": []}
 
+# Without root's rights nobody else's files in /proc can be read, which some tests
+# do; test_secrecy.py takes this away again.
+DUMPABLE = {} if AS_USER else {"SLUICE_DUMPABLE": "1"}
+
 # Servers that run as another user may not be able to enter the source tree (a
 # clone in root's own directory): they get a copy of what they read there.
 SHIPPED = SRC
@@ -136,7 +140,9 @@ class Server:
         self.binary = f"{self.tmp}/bin/sluice.fcgi"
         with open(self.binary, "w") as f:
             to = f"2>>{self.tmp}/responder.err" if self.keep_stderr else ""
-            f.write(f"#!/bin/sh\nexec {WRAPPER} {real} {to}\n")
+            env = "".join(f"export {k}=${{{k}-{v}}}\n"
+                          for k, v in DUMPABLE.items())
+            f.write(f"#!/bin/sh\n{env}exec {WRAPPER} {real} {to}\n")
         os.chmod(self.binary, 0o755)
         self.ctl = f"{self.tmp}/bin/real/sluicectl"
         shutil.copy(f"{BUILD}/sluicectl", self.ctl)

@@ -160,6 +160,29 @@ the_environment_wins(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, dir_setup, dir_teardown)
 
+/* The bytes that /proc/PID/environ would show go with it. */
+static void
+a_hidden_variable_is_found_by_us_alone(void **state)
+{
+	char text[] = "HIDDEN_ONE=secret-of-ours";
+
+	(void)state;
+	assert_int_equal(putenv(text), 0);
+	env_hide("HIDDEN_ONE");
+	assert_null(getenv("HIDDEN_ONE"));
+	assert_string_equal(text, "HIDDEN_ONE=");
+	assert_string_equal(env_get(NULL, "HIDDEN_ONE"), "secret-of-ours");
+	env_hide("HIDDEN_ONE");
+	assert_string_equal(env_get(NULL, "HIDDEN_ONE"), "secret-of-ours");
+	setenv("HIDDEN_ONE", "newer", 1);
+	assert_string_equal(env_get(NULL, "HIDDEN_ONE"), "newer");
+	env_hide("HIDDEN_ONE");
+	assert_string_equal(env_get(NULL, "HIDDEN_ONE"), "newer");
+	assert_null(getenv("HIDDEN_ONE"));
+	env_hide("HIDDEN_NOTHING");
+	assert_null(env_get(NULL, "HIDDEN_NOTHING"));
+}
+
 int
 main(void)
 {
@@ -171,6 +194,7 @@ main(void)
 		TEST(what_is_no_fit_file_is_refused),
 		TEST(there_is_a_last_variable),
 		TEST(the_environment_wins),
+		TEST(a_hidden_variable_is_found_by_us_alone),
 	};
 
 	return cmocka_run_group_tests_name("conf/env", tests, NULL, NULL);
