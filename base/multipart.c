@@ -24,7 +24,8 @@ enum state {
 	STATE_DASH,			/* the last dash of the closing delimiter */
 	STATE_CLOSED,			/* that has been read */
 	STATE_CLOSE_LF,
-	STATE_DONE
+	STATE_DONE,
+	STATE_EMPTY_LF, STATE_OVER	/* an empty line behind that */
 };
 
 enum line_break {
@@ -315,7 +316,10 @@ scan_delimiter(struct multipart_scan *s, const uint8_t *p)
 		[STATE_DASH] = { '-', STATE_CLOSED, bad_delimiter },
 		[STATE_CLOSED] = { '\r', STATE_CLOSE_LF, after_end },
 		[STATE_CLOSE_LF] = { '\n', STATE_DONE, bare_break },
-		[STATE_DONE] = { '\0', STATE_DONE, after_end },
+		/* form-data-encoder, in OpenAI's client, ends with an empty line. */
+		[STATE_DONE] = { '\r', STATE_EMPTY_LF, after_end },
+		[STATE_EMPTY_LF] = { '\n', STATE_OVER, after_end },
+		[STATE_OVER] = { '\0', STATE_OVER, after_end },
 	};
 	enum state state = s->state;
 
@@ -323,8 +327,8 @@ scan_delimiter(struct multipart_scan *s, const uint8_t *p)
 		s->state = STATE_DASH;
 		return p + 1;
 	}
-	if (state == STATE_DONE || *p != (uint8_t)steps[state].byte)
-		return fail(s, *p == '\n' && state != STATE_DONE ? bare_break :
+	if (state == STATE_OVER || *p != (uint8_t)steps[state].byte)
+		return fail(s, *p == '\n' && state < STATE_DONE ? bare_break :
 		    steps[state].reason);
 	s->state = (uint8_t)steps[state].next;
 	return state != STATE_LF || part_open(s) ? p + 1 : NULL;
@@ -415,7 +419,7 @@ multipart_scan_end(struct multipart_scan *s)
 	if (s->err == ERR_NONE && s->state == STATE_START)
 		fail(s, no_start);
 	else if (s->err == ERR_NONE && s->state != STATE_CLOSED &&
-	    s->state != STATE_DONE)
+	    s->state != STATE_DONE && s->state != STATE_OVER)
 		fail(s, no_end);
 	return s->err;
 }

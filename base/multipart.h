@@ -60,7 +60,7 @@ enum err multipart_scan_init(struct multipart_scan *, const char *content_type,
 
 /*
  * Take the next N bytes. ERR_MULTIPART, with reason, at the first fault: anything
- * before the first boundary or behind the last but one CR LF, something else than
+ * before the first boundary or behind the last but two CR LF, something else than
  * CR LF behind a boundary, a part without Content-Disposition: form-data and name,
  * a header that is too large, too many parts, a watched field twice or in another
  * spelling, or one that form_part.h refuses.

@@ -130,6 +130,10 @@ const calls = {
 		return await client.responses.retrieve(id);
 	},
 
+	async responseMade() {
+		return await client.responses.create({ model, input: "Hello" });
+	},
+
 	async retrieve() {
 		return await client.responses.retrieve(argument);
 	},

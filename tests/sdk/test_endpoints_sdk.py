@@ -191,7 +191,7 @@ def test_response_of_a_stream(server, upstream):
 
 def test_response_of_another_key(server, upstream):
     upstream.script = responses("resp_mine")
-    assert sdk(server, "responseLife")["made"] == "resp_mine"
+    assert sdk(server, "responseMade")["id"] == "resp_mine"
     value = sdk(server, "retrieve", "resp_mine", key=OTHER)
     assert (value["error"], value["status"]) == ("NotFoundError", 404)
     assert sdk(server, "retrieve", "resp_mine")["id"] == "resp_mine"
