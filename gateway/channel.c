@@ -280,11 +280,21 @@ latency_value(uint64_t ms)
 	return (double)ms / LATENCY_MAX_MS;
 }
 
+/* How long the provider wants to be left alone; 0: it does not say. */
+static uint64_t
+pause_of(const struct channel_end *end)
+{
+	if (end->retry_after_ms <= 0)
+		return 0;
+	return end->retry_after_ms < COOL_MAX_MS ?
+	    (uint64_t)end->retry_after_ms : COOL_MAX_MS;
+}
+
 /* The longer of two pauses counts. */
 static void
 cool(struct state_channel *s, uint64_t now_ms, uint64_t ms)
 {
-	uint64_t until = now_ms + (ms < COOL_MAX_MS ? ms : COOL_MAX_MS);
+	uint64_t until = now_ms + ms;
 	uint64_t old = load(&s->cool_until_ms);
 
 	while ((old < until || old > now_ms + COOL_MAX_MS) &&
@@ -298,7 +308,7 @@ note_failure(struct channel *c, const struct conf *conf, uint64_t now_ms,
     const struct channel_end *end)
 {
 	struct state_channel *s = c->shared;
-	uint64_t cooldown = conf->breaker.cooldown_ms, errors;
+	uint64_t cooldown = conf->breaker.cooldown_ms, pause, errors;
 	bool	 too_many;
 
 	average_add(&s->error_rate, 1.0, now_ms);
@@ -306,11 +316,11 @@ note_failure(struct channel *c, const struct conf *conf, uint64_t now_ms,
 	too_many = conf->breaker.error_rate > 0 &&
 	    average_count(errors, now_ms) >= ERROR_SAMPLES_MIN &&
 	    average_get(errors) >= conf->breaker.error_rate;
-	if (end->retry_after_ms > 0)
-		cool(s, now_ms, (uint64_t)end->retry_after_ms);
-	if (end->retry_after_ms > 0 &&
-	    (uint64_t)end->retry_after_ms > cooldown)
-		cooldown = (uint64_t)end->retry_after_ms;
+	pause = pause_of(end);
+	if (pause > 0)
+		cool(s, now_ms, pause);
+	if (pause > cooldown)
+		cooldown = pause;
 	return breaker_fail(&s->breaker, end->pass, conf->breaker.failures,
 	    too_many, now_ms, cooldown);
 }
@@ -346,7 +356,7 @@ is_confirmed(struct state_channel *s, const struct conf *conf,
 	case CHANNEL_FAILED_REQUEST:
 		return witness_fail(s, end->client, now_ms,
 		    conf->breaker.failures, conf->breaker.cooldown_ms,
-		    end->retry_after_ms);
+		    pause_of(end));
 	default:
 		return false;
 	}

@@ -15,6 +15,7 @@ enum retry_kind {
 	RETRY_CONNECT,			/* no connection: nobody has seen the request */
 	RETRY_SILENT,			/* a timeout: never tried again on the same channel */
 	RETRY_KEY,			/* the channel's key does not work */
+	RETRY_MODEL,			/* the channel has lost the model: others may have it */
 	RETRY_CONTEXT			/* too long for this model: only another one may help */
 };
 

@@ -40,10 +40,10 @@ is_corroborated(const struct state_channel *s, uint64_t client,
  */
 bool
 witness_fail(struct state_channel *s, uint64_t client, uint64_t now_ms,
-    unsigned limit, uint64_t cooldown_ms, int64_t retry_after_ms)
+    unsigned limit, uint64_t cooldown_ms, uint64_t pause_ms)
 {
 	bool	 counts = client == 0 || is_corroborated(s, client, now_ms);
-	bool	 trips = retry_after_ms > 0;
+	bool	 trips = pause_ms > 0;
 
 	if (client == 0)
 		return true;
@@ -53,7 +53,7 @@ witness_fail(struct state_channel *s, uint64_t client, uint64_t now_ms,
 	}
 	store(&s->witness_ms, now_ms);
 	breaker_fail(&s->witness_breaker, BREAKER_PASS_FORCED, limit, trips,
-	    now_ms, trips ? (uint64_t)retry_after_ms : cooldown_ms);
+	    now_ms, trips ? pause_ms : cooldown_ms);
 	return counts;
 }
 

@@ -26,11 +26,11 @@ bool	witness_is_out(const struct state_channel *, uint64_t client,
 /*
  * A request of CLIENT's has failed. True: it counts for everybody, since CLIENT
  * is 0 or another client's has failed before. LIMIT failures in a row (0: no
- * such limit), or one with a RETRY_AFTER_MS above 0, put the channel out of use
- * for CLIENT: for so long, or else for COOLDOWN_MS.
+ * such limit), or one with a PAUSE_MS above 0, put the channel out of use for CLIENT:
+ * for so long, or else for COOLDOWN_MS.
  */
 bool	witness_fail(struct state_channel *, uint64_t client, uint64_t now_ms,
-	    unsigned limit, uint64_t cooldown_ms, int64_t retry_after_ms);
+	    unsigned limit, uint64_t cooldown_ms, uint64_t pause_ms);
 
 /* A request of CLIENT's went well: so does the channel, for others at least. */
 void	witness_succeed(struct state_channel *, uint64_t client);

@@ -25,9 +25,11 @@ struct relay {
 	struct try	*tries[RETRY_TRIES_MAX];
 	unsigned	 try_count;
 	struct try	*kept;		/* over; its answer is passed on if nothing better comes */
+	struct try	*missing;	/* over; the first that says that there is no such model */
+	unsigned	 missing_count;	/* so many say so */
 	enum err	 first_err;	/* of a try that no answer came from */
 	const char	*first_text;	/* what clients are told of it; NULL: as always */
-	bool		 only_keys;	/* every try so far has failed by its key */
+	bool		 only_keys;	/* every try so far has failed by its key, or its model */
 	unsigned	 same_tries, waits;
 	uint64_t	 start_ms;	/* loop time */
 	uint64_t	 wait_since_us;	/* 0 = a try is under way */
@@ -218,9 +220,11 @@ static void
 relay_give_up(struct relay *relay)
 {
 	bool	 only_keys = relay->only_keys;
+	struct try *answer = relay->missing_count == relay->try_count ?
+		    relay->missing : relay->kept;
 
-	if (relay->kept != NULL) {
-		relay_deliver(relay, relay->kept);
+	if (answer != NULL) {
+		relay_deliver(relay, answer);
 		return;
 	}
 	relay_account(relay, NULL);
@@ -311,6 +315,17 @@ relay_again(struct relay *relay)
 	relay_try(relay, step, false);
 }
 
+/* That there is no such model is the first one's word, if all of them say so. */
+static void
+relay_note_missing(struct relay *relay, struct try *t)
+{
+	relay->missing_count++;
+	if (relay->missing == NULL)
+		relay->missing = t;
+	else
+		try_forget_answer(t);
+}
+
 /*
  * Remember what the client gets if nothing better comes: the first channel's
  * last answer.
@@ -321,6 +336,10 @@ relay_remember(struct relay *relay, struct try *t, enum retry_kind kind)
 	bool	 has_answer = t->end == ERR_NONE ||
 		    t->end == ERR_UPSTREAM_STREAM_ERROR;
 
+	if (kind == RETRY_MODEL) {
+		relay_note_missing(relay, t);
+		return;
+	}
 	if (kind != RETRY_KEY && has_answer && (relay->kept == NULL ||
 	    relay->kept->step == t->step)) {
 		if (relay->kept != NULL)

@@ -10,8 +10,15 @@ enum {
 	DRAIN_USAGE_MS = 5000		/* for the usage alone */
 };
 
+/* Is the model's name one of the configuration, and not one of the client's? */
+static bool
+is_configured(const struct try *t)
+{
+	return t->step->target->model != NULL;
+}
+
 static enum retry_kind
-kind_of_fault(enum fault fault)
+kind_of_fault(const struct try *t, enum fault fault)
 {
 	switch (fault) {
 	case FAULT_RATE:
@@ -22,6 +29,8 @@ kind_of_fault(enum fault fault)
 		return RETRY_KEY;
 	case FAULT_CONTEXT:
 		return RETRY_CONTEXT;
+	case FAULT_MODEL:
+		return is_configured(t) ? RETRY_MODEL : RETRY_FINAL;
 	default:
 		return RETRY_FINAL;
 	}
@@ -30,14 +39,20 @@ kind_of_fault(enum fault fault)
 enum retry_kind
 try_kind_of_told(const struct try *t)
 {
-	return kind_of_fault(t->told);
+	return kind_of_fault(t, t->told);
 }
 
 enum retry_kind
 try_kind_of_status(const struct try *t)
 {
-	return kind_of_fault(fault_of_answer(t->record->status,
-	    buf_data(&t->held), buf_len(&t->held)));
+	const char *body = buf_data(&t->held);
+	size_t	 n = buf_len(&t->held);
+	enum fault fault = fault_of_answer(t->record->status, body, n);
+
+	if (t->record->status == 404 && t->step->model != NULL &&
+	    fault_names_model(body, n, t->step->model))
+		fault = FAULT_MODEL;	/* the providers' words for it are many */
+	return kind_of_fault(t, fault);
 }
 
 enum retry_kind
@@ -82,6 +97,7 @@ verdict_of_kind(enum retry_kind kind)
 	switch (kind) {
 	case RETRY_FINAL:
 	case RETRY_CONTEXT:
+	case RETRY_MODEL:
 		return CHANNEL_WELL;
 	case RETRY_KEY:
 		return CHANNEL_REFUSED_KEY;

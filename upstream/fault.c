@@ -21,6 +21,8 @@ static const struct { const char *word; enum fault fault; } codes[] = {
 	{ "moderation_blocked", FAULT_POLICY },
 	{ "context_length_exceeded", FAULT_CONTEXT },
 	{ "exceed_context_size_error", FAULT_CONTEXT },		/* llama.cpp */
+	{ "model_not_found", FAULT_MODEL },
+	{ "DeploymentNotFound", FAULT_MODEL },			/* Azure */
 	{ "insufficient_quota", FAULT_KEY },
 	{ "billing_hard_limit_reached", FAULT_KEY },
 	{ "billing_not_active", FAULT_KEY },
@@ -52,7 +54,6 @@ static const struct { const char *word; int status; } kinds[] = {
 	{ "invalid_api_key", 401 },
 	{ "permission_error", 403 },
 	{ "not_found_error", 404 },
-	{ "model_not_found", 404 },
 	{ "request_too_large", 413 },
 	{ "invalid_request_error", 400 },
 	{ "BadRequestError", 400 },
@@ -209,6 +210,8 @@ is_plausible(int status, enum fault said)
 	case 413:
 	case 422:
 		return true;
+	case 404:
+		return said == FAULT_MODEL;
 	case 403:
 		return said == FAULT_POLICY;
 	case 429:
@@ -231,6 +234,15 @@ fault_of_answer(int status, const char *body, size_t n)
 	if (said != FAULT_NONE && is_plausible(status, said))
 		return said;
 	return fault_of_status(status);
+}
+
+bool
+fault_names_model(const char *body, size_t n, const char *model)
+{
+	if (n > BODY_MAX_BYTES)
+		n = BODY_MAX_BYTES;
+	return n > 0 && *model != '\0' &&
+	    memmem(body, n, model, strlen(model)) != NULL;
 }
 
 /* The number, or the number in a string, at I; 0 if it is no error's status. */
@@ -304,8 +316,8 @@ fault_status_of_error(const char *body, size_t n)
 	/* Those with which fault_of_answer believes the text. */
 	static const int statuses[] = {
 		[FAULT_RATE] = 429, [FAULT_SERVER] = 502, [FAULT_KEY] = 401,
-		[FAULT_CONTEXT] = 400, [FAULT_POLICY] = 400,
-		[FAULT_REQUEST] = 400,
+		[FAULT_CONTEXT] = 400, [FAULT_MODEL] = 404,
+		[FAULT_POLICY] = 400, [FAULT_REQUEST] = 400,
 	};
 	struct text text = error_of(body, n);
 	enum fault said = fault_in(text);

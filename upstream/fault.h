@@ -2,6 +2,7 @@
 #ifndef UPSTREAM_FAULT_H
 #define UPSTREAM_FAULT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum fault {
@@ -10,6 +11,7 @@ enum fault {
 	FAULT_SERVER,			/* the provider is at fault: again, or elsewhere */
 	FAULT_KEY,			/* the key, its rights or its money: with another one */
 	FAULT_CONTEXT,			/* too long for this model: with another one */
+	FAULT_MODEL,			/* the model is not there: maybe elsewhere */
 	FAULT_POLICY,			/* the content is refused: final */
 	FAULT_REQUEST			/* the request is at fault: final */
 };
@@ -27,6 +29,9 @@ enum fault fault_of_answer(int status, const char *body, size_t n);
  * its code, its type or what it says; 502 where they tell nothing.
  */
 int	fault_status_of_error(const char *body, size_t n);
+
+/* Does the BODY of an answer with status 404 speak of MODEL, as it was asked for? */
+bool	fault_names_model(const char *body, size_t n, const char *model);
 
 /* Of an event that tells of an error in a stream whose status was 200. */
 enum fault fault_of_event(const char *data, size_t n);

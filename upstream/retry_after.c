@@ -44,7 +44,7 @@ is_digit(char c)
 
 /*
  * A decimal number of units of UNIT_MS (1 or 1000), rounded up to ms. False if
- * TEXT is none; anything too large is RETRY_AFTER_MAX_MS.
+ * TEXT is none; anything too large is more than RETRY_AFTER_MAX_MS.
  */
 static bool
 number_parse(const char *text, int64_t unit_ms, int64_t *ms)
@@ -67,8 +67,6 @@ number_parse(const char *text, int64_t unit_ms, int64_t *ms)
 		}
 		*ms += more;
 	}
-	if (*ms > RETRY_AFTER_MAX_MS)
-		*ms = RETRY_AFTER_MAX_MS;
 	return *p == '\0';
 }
 
@@ -87,8 +85,8 @@ date_parse(const char *text, uint64_t now_wall_us, int64_t *ms)
 		then = timegm(&tm);
 		if (then <= now_ms / 1000)
 			*ms = 0;
-		else if (then > (now_ms + RETRY_AFTER_MAX_MS) / 1000)
-			*ms = RETRY_AFTER_MAX_MS;
+		else if (then > now_ms / 1000 + RETRY_AFTER_MAX_MS)
+			*ms = INT64_MAX;
 		else
 			*ms = then * 1000 - now_ms;
 		return true;
@@ -117,11 +115,10 @@ retry_after_parse(const char *name, size_t name_len, const char *value,
 		return -1;
 	memcpy(text, value, value_len);
 	text[value_len] = '\0';
-	if (number_parse(text, form == FORM_MS ? 1 : 1000, &ms))
-		return ms;
-	if (form == FORM_SECONDS && date_parse(text, now_wall_us, &ms))
-		return ms;
-	return -1;
+	if (!number_parse(text, form == FORM_MS ? 1 : 1000, &ms) &&
+	    (form != FORM_SECONDS || !date_parse(text, now_wall_us, &ms)))
+		return -1;
+	return ms <= RETRY_AFTER_MAX_MS ? ms : -1;
 }
 
 int64_t

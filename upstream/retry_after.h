@@ -10,8 +10,9 @@ struct attempt;
 enum { RETRY_AFTER_MAX_MS = 24 * 60 * 60 * 1000 };
 
 /*
- * What one field says: ms from NOW_WALL_US (since 1970), at most
- * RETRY_AFTER_MAX_MS; -1 = nothing. The fields are retry-after-ms (OpenAI),
+ * What one field says: ms from NOW_WALL_US (since 1970); -1 = nothing, or more
+ * than RETRY_AFTER_MAX_MS, which nobody means: it comes from default pages and
+ * wrong clocks. The fields are retry-after-ms (OpenAI),
  * x-ms-retry-after-ms (Azure), and retry-after: seconds, or a date in one of the
  * forms of RFC 9110 section 5.6.7; one that is over is 0. Numbers may have
  * decimals; what they say is rounded up.

@@ -525,6 +525,63 @@ def test_a_page_after_a_keep_alive(make_server, a, status):
     assert outcome(server, reply) == "upstream_status"
 
 
+# A model that a provider has retired.
+
+RETIRED = {
+    "code": {"error": {"message": "no", "code": "model_not_found"}},
+    "name": {"error": {"message": "The model `upstream-1` does not exist."}},
+    "azure": {"error": {"code": "DeploymentNotFound", "message": "no"}},
+}
+
+
+def retired(make_server, name="m", **b):
+    model = {"name": name, "target": "upstream-1"} if name != "*" else {
+        "name": "*"}
+    return make_server("lighttpd", CONF, {
+        "a": channel("a", models=(model,)),
+        "b": channel("b", retries=0, priority=1, models=(model,), **b)})
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+@pytest.mark.parametrize("name", RETIRED)
+def test_a_retired_model_is_asked_for_elsewhere(make_server, a, b, name,
+                                                is_stream):
+    client = retired(make_server).client()
+    a.script = fails(404, data=json.dumps(RETIRED[name]).encode())
+    for _ in range(5):
+        assert_served(ask(client, "chat/completions", "m", is_stream), "b", 2)
+    a.script = says(json.dumps(RETIRED["code"]).encode())
+    assert_served(ask(client, "chat/completions", "m", is_stream), "b", 2)
+
+
+def test_when_all_say_so_it_is_the_answer(make_server, a, b):
+    client = retired(make_server).client()
+    data = json.dumps(RETIRED["name"]).encode()
+    a.script, b.script = fails(404, data=data), fails(
+        404, data=json.dumps(RETIRED["code"]).encode())
+    reply = ask(client, "chat/completions", "m")
+    assert (reply.status, reply.body) == (404, data)
+    assert (len(a.requests), len(b.requests)) == (1, 1)
+
+
+@pytest.mark.parametrize("status, code", [
+    (503, None), (401, "upstream_credentials_exhausted")])
+def test_when_another_fails_that_is_told(make_server, a, b, status, code):
+    client = retired(make_server).client()
+    a.script = fails(404, data=json.dumps(RETIRED["code"]).encode())
+    b.script = fails(status)
+    reply = ask(client, "chat/completions", "m")
+    assert reply.status == (status if code is None else 502)
+    assert code is None or reply.error["code"] == code
+
+
+def test_a_model_that_only_the_client_names_is_final(make_server, a, b):
+    client = retired(make_server, "*").client()
+    a.script = fails(404, data=json.dumps(RETIRED["code"]).encode())
+    assert ask(client, "chat/completions", "whatever").status == 404
+    assert b.requests == []
+
+
 # Found beside.
 
 def test_a_retry_finds_the_answer(client, a):

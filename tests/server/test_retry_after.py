@@ -40,6 +40,8 @@ TOO_LONG = {
     "eleven": ("Retry-After", "11"), "day": ("Retry-After", "86400"),
     "ms": ("retry-after-ms", "10500"), "date": ("Retry-After", date(60))}
 NONSENSE = ["soon", "-1", "", "1 or 2", "0x1", "Sun, 99 Foo 2024 99:99:99 GMT"]
+FAR = ["86401", "9" * 30, "Thu, 01 Jan 2099 00:00:00 GMT",
+       "Fri, 31 Dec 9999 23:59:59 GMT"]
 ABSURD = ["9" * 400, "1e999", "inf", "nan", "18446744073709551617"]
 SERVER_ERRORS = [500, 502, 503, 504, 529]
 KEPT = {"whole": "1", "decimal": "2.1"}
@@ -51,7 +53,7 @@ def PROVIDERS(upstream):
               for stream in (False, True)]
     pairs += [f"status-{status}" for status in SERVER_ERRORS]
     pairs += [f"{kind}-{number}" for kind, values in (
-        ("nonsense", NONSENSE), ("absurd", ABSURD))
+        ("nonsense", NONSENSE), ("absurd", ABSURD), ("far", FAR))
         for number in range(len(values))]
     pairs += ["everywhere", "final", "key"]
     single = [f"too-{name}-{stream}" for name in TOO_LONG
@@ -149,6 +151,16 @@ def test_nonsense_is_as_if_there_were_none(client, a, b, number):
     a.script = busy("Retry-After", NONSENSE[number], times=1)
     assert_served(chat(client, case), f"{case}-a", 2)
     assert b.requests == []
+
+
+@pytest.mark.parametrize("number", range(len(FAR)))
+def test_far_dates_are_as_if_there_were_none(client, a, b, number):
+    """A proxy's page may carry one: it puts no channel out of use."""
+    case = f"far-{number}"
+    a.script = busy("Retry-After", FAR[number], 503, times=2)
+    assert_served(chat(client, case), f"{case}-b", 3)
+    a.script = answer
+    assert_served(chat(client, case), f"{case}-a", 1)
 
 
 @pytest.mark.parametrize("number", range(len(ABSURD)))

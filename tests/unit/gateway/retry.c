@@ -44,6 +44,7 @@ each_kind_has_its_rule(void **state)
 		{ RETRY_CONNECT, RETRY_NEXT, RETRY_STOP, 0 },
 		{ RETRY_SILENT, RETRY_NEXT, RETRY_STOP, 0 },
 		{ RETRY_KEY, RETRY_NEXT, RETRY_STOP, 0 },
+		{ RETRY_MODEL, RETRY_NEXT, RETRY_STOP, 0 },
 		{ RETRY_CONTEXT, RETRY_NEXT, RETRY_STOP, 0 },
 	};
 	struct retry_state s;

@@ -180,6 +180,28 @@ errors_with_a_good_status_have_another(void **state)
 }
 
 static void
+a_model_that_is_not_there_is_told(void **state)
+{
+	static const char code[] = "{\"error\":{\"code\":\"model_not_found\"}}";
+	static const char ollama[] =
+	    "{\"error\":{\"message\":\"model \\\"m-1\\\" not found\"}}";
+
+	(void)state;
+	assert_int_equal(fault_of_answer(404, code, sizeof code - 1),
+	    FAULT_MODEL);
+	assert_int_equal(fault_of_answer(500, code, sizeof code - 1),
+	    FAULT_SERVER);
+	assert_int_equal(fault_of_event(code, sizeof code - 1), FAULT_MODEL);
+	assert_int_equal(fault_status_of_error(code, sizeof code - 1), 404);
+	assert_int_equal(fault_of_answer(404, ollama, sizeof ollama - 1),
+	    FAULT_REQUEST);
+	assert_true(fault_names_model(ollama, sizeof ollama - 1, "m-1"));
+	assert_false(fault_names_model(ollama, sizeof ollama - 1, "m-2"));
+	assert_false(fault_names_model(ollama, sizeof ollama - 1, ""));
+	assert_false(fault_names_model("", 0, "m-1"));
+}
+
+static void
 only_the_beginning_of_a_body_is_read(void **state)
 {
 	enum { N = 64 * 1024 };
@@ -219,6 +241,7 @@ main(void)
 		cmocka_unit_test(answers_are_told_apart),
 		cmocka_unit_test(events_are_told_apart),
 		cmocka_unit_test(errors_with_a_good_status_have_another),
+		cmocka_unit_test(a_model_that_is_not_there_is_told),
 		cmocka_unit_test(only_the_beginning_of_a_body_is_read),
 		cmocka_unit_test(every_cut_of_every_body_has_an_answer),
 	};
