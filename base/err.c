@@ -109,6 +109,9 @@ static const struct err_info infos[ERR__MAX] = {
 	[ERR_ADMIN_LOCKED] = { "admin_locked", 429, REQUEST,
 	    "too_many_failures", NULL,
 	    "Too many wrong admin keys came from this address. Wait a minute." },
+	[ERR_KEY_LOCKED] = { "key_locked", 429, REQUEST, "too_many_failures",
+	    NULL, "Too many wrong API keys came from this address, and this "
+	    "one is wrong, too." },
 	[ERR_RATE_LIMIT] = { "rate_limit", 429, LIMIT, "rate_limit_exceeded",
 	    NULL, "This API key's rate limit is reached." },
 	[ERR_QUOTA] = { "quota", 429, QUOTA, "insufficient_quota", NULL,

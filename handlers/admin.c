@@ -54,14 +54,16 @@ admin_check(struct exchange *x)
 
 	if (!has_guessed(x))
 		return ERR_ADMIN_KEY;
-	x->retry_after_s = throttle_wait_s(state, x->call.client_host, now_s);
+	x->retry_after_s = throttle_wait_s(state, THROTTLE_ADMIN_KEY,
+	    x->call.client_host, now_s);
 	if (x->retry_after_s > 0)
 		return ERR_ADMIN_LOCKED;
 	if (admin_has_key(x)) {
 		x->call.key_id = "admin";
 		return ERR_NONE;
 	}
-	throttle_note_failure(state, x->call.client_host, now_s);
+	throttle_note_failure(state, THROTTLE_ADMIN_KEY, x->call.client_host,
+	    now_s);
 	return ERR_ADMIN_KEY;
 }
 

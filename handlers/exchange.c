@@ -9,16 +9,12 @@
 
 #include "base/clock.h"
 #include "base/media_type.h"
-#include "gateway/gate.h"
 #include "gateway/metrics.h"
 #include "gateway/settle.h"
 #include "gateway/trace.h"
-#include "handlers/admin.h"
 #include "handlers/background.h"
+#include "handlers/caller.h"
 #include "handlers/capture.h"
-#include "handlers/echo.h"
-#include "handlers/identity.h"
-#include "handlers/metrics.h"
 #include "handlers/payment.h"
 #include "handlers/references.h"
 #include "handlers/reply.h"
@@ -102,66 +98,6 @@ answer_options(struct exchange *x)
 		response_field(r, "Access-Control-Max-Age", "600");
 	}
 	request_end(x->request, NULL, 0);
-}
-
-/* The first key that is good counts, whatever else is shown. */
-static enum err
-check_credentials(struct exchange *x)
-{
-	bool	 api_key_first = exchange_is_anthropic(x);
-	enum err err = ERR_INVALID_API_KEY;
-
-	for (size_t i = 0; i < x->credentials.count &&
-	    err == ERR_INVALID_API_KEY; i++)
-		err = gate_check(&x->call, credentials_get(&x->credentials, i,
-		    api_key_first));
-	return err;
-}
-
-/* By a key, or by whom the web server let in. */
-static enum err
-check_caller(struct exchange *x)
-{
-	if (x->credentials.count > 0)
-		return check_credentials(x);
-	if (x->call.snapshot->conf->auth.remote_user)
-		return gate_check_user(&x->call,
-		    identity_find(&x->request->params));
-	return gate_check(&x->call, NULL);
-}
-
-/* A client whose key is good must not hear that it is not. */
-static enum err
-check_client(struct exchange *x)
-{
-	enum err err = check_caller(x);
-
-	return err == ERR_INVALID_API_KEY && x->credentials.count > 0 &&
-	    x->app->keys_unread ? ERR_STORE : err;
-}
-
-static enum err
-check_gate(struct exchange *x)
-{
-	const struct snapshot *s = x->call.snapshot;
-
-	switch (x->route->key) {
-	case ROUTE_KEY_MODELS:
-		if (s->conf->auth.models_open)
-			return ERR_NONE;
-		break;
-	case ROUTE_KEY_CLIENT:
-		break;
-	case ROUTE_KEY_ECHO:
-		return echo_check(x);
-	case ROUTE_KEY_METRICS:
-		return metrics_check(x);
-	case ROUTE_KEY_ADMIN:
-		return admin_check(x);
-	default:
-		return ERR_NONE;
-	}
-	return check_client(x);
 }
 
 static uint64_t
@@ -256,7 +192,7 @@ judge_head(struct exchange *x)
 	if (x->route->key == ROUTE_KEY_CLIENT &&
 	    params_get(p, "HTTP_X_SLUICE_HOP") != NULL)
 		return ERR_LOOP;
-	err = check_gate(x);
+	err = caller_check(x);
 	if (err == ERR_NONE && x->route->key == ROUTE_KEY_CLIENT &&
 	    !x->route->is_uncounted)
 		err = limit_admit(x->app->state, &x->call);

@@ -22,7 +22,7 @@ _Static_assert(ATOMIC_INT_LOCK_FREE == 2 && ATOMIC_LLONG_LOCK_FREE == 2,
     "atomic words that processes share must not need a lock");
 
 enum {
-	LAYOUT_VERSION = 3,
+	LAYOUT_VERSION = 4,
 	LAYOUT_SLOTS = 128,
 	LAYOUT_SERIES = 8192,		/* a power of 2; a channel with one model has about 4 */
 	LAYOUT_CHANNELS = 2048,		/* a power of 2 */
@@ -34,6 +34,7 @@ enum {
 	LAYOUT_GROW_CHUNKS = 256,	/* at a time */
 	LAYOUT_CHUNK_CELLS = 256,
 	LAYOUT_FAILURES = 1024,		/* a power of 2; for throttle.h */
+	LAYOUT_SECRET = 2,		/* words */
 	LAYOUT_ID_SIZE = 64,
 	LAYOUT_ALIGN = 64		/* a cache line */
 };
@@ -160,7 +161,9 @@ struct layout {
 	_Atomic uint32_t chunk_owner[LAYOUT_CHUNKS];	/* see chunks.h */
 	_Atomic uint64_t series_hash[LAYOUT_SERIES];	/* see hashes.h */
 	_Atomic uint64_t channel_hash[LAYOUT_CHANNELS];
+	_Atomic uint64_t secret[LAYOUT_SECRET];	/* random; a word is made when it is first needed */
 	_Atomic uint64_t failures[LAYOUT_FAILURES];
+	_Atomic uint64_t guesses[LAYOUT_FAILURES];
 	_Atomic uint32_t account_places[LAYOUT_ACCOUNT_PLACES];
 	_Atomic uint32_t account_chunks[LAYOUT_ACCOUNTS /
 	    LAYOUT_CHUNK_ACCOUNTS];

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <sodium.h>
+
 #include "base/log.h"
 #include "store/bank.h"
 #include "store/channels.h"
@@ -159,10 +161,40 @@ state_channel(struct state *s, const char *name)
 	return channel;
 }
 
+/* Whoever comes first makes it. */
+static uint64_t
+secret_word(_Atomic uint64_t *word)
+{
+	uint64_t found = atomic_load_explicit(word, memory_order_relaxed);
+	uint64_t made = 0;
+
+	while (found == 0 && made == 0)
+		randombytes_buf(&made, sizeof made);
+	return found != 0 || !atomic_compare_exchange_strong(word, &found,
+	    made) ? found : made;
+}
+
+void
+state_secret(struct state *s, unsigned char secret[STATE_SECRET_SIZE])
+{
+	uint64_t word;
+
+	for (unsigned i = 0; i < LAYOUT_SECRET; i++) {
+		word = secret_word(&s->segment.map->secret[i]);
+		memcpy(secret + i * sizeof word, &word, sizeof word);
+	}
+}
+
 _Atomic uint64_t *
 state_failures(struct state *s, uint64_t hash)
 {
 	return &s->segment.map->failures[hash & (LAYOUT_FAILURES - 1)];
+}
+
+_Atomic uint64_t *
+state_guesses(struct state *s, uint64_t hash)
+{
+	return &s->segment.map->guesses[hash & (LAYOUT_FAILURES - 1)];
 }
 
 static uint16_t

@@ -77,8 +77,17 @@ void	state_refresh(struct state *);
  */
 struct state_channel *state_channel(struct state *, const char *name);
 
-/* The word that HASH shares with few others; see throttle.h. */
+enum { STATE_SECRET_SIZE = 16 };
+
+/*
+ * A secret of the file, random and the same for all processes: a key for hashes
+ * whose places nobody shall be able to choose.
+ */
+void	state_secret(struct state *, unsigned char secret[STATE_SECRET_SIZE]);
+
+/* The words that HASH shares with few others; see throttle.h. */
 _Atomic uint64_t *state_failures(struct state *, uint64_t hash);
+_Atomic uint64_t *state_guesses(struct state *, uint64_t hash);
 
 /* Who we are: the slot and the low byte of its epoch. Never 0. */
 uint16_t state_owner(const struct state *);

@@ -23,6 +23,7 @@ WRONG = "wrong-key-0b1a2c"
 ENV = {"SLUICE_ADMIN_KEY": ADMIN}
 SERVERS = ["lighttpd"]
 FAILURES = 10           # that an address may make in a minute
+GUESSES = 30            # at clients' keys
 BODY_MAX = 1 << 20
 
 
@@ -188,6 +189,38 @@ def test_metrics_are_no_place_to_guess_at(make_server):
         reply = guesser.get(path, headers=right)
         assert reply.status == 429, (path, str(reply))
         assert int(reply.header("Retry-After")) >= 1
+
+
+@pytest.mark.parametrize("kind", ["lighttpd", "apache-cgi"])
+def test_guesses_at_clients_keys_are_throttled(make_server, kind):
+    """By address, in every process; a good key passes beside them."""
+    server = make_server(kind, env=ENV, procs=4)
+    guesser, other = From(server), From(server)
+    for number in range(GUESSES):
+        for _ in range(2):      # who repeats himself makes no other guess
+            reply = guesser.get("/v1/models", headers=[
+                ("Authorization", f"Bearer {WRONG}{number}"),
+                ("x-api-key", f"{WRONG}{number}")])
+            assert (reply.status, reply.error["code"]) == (
+                401, "invalid_api_key") or number == GUESSES - 1
+    replies = [guesser.open("GET", "/v1/models", headers=[
+        ("x-api-key", WRONG)]) for _ in range(4 * server.procs)]
+    for reply in replies:
+        reply.finish()
+        assert (reply.status, reply.error["code"]) == (429,
+                                                       "too_many_failures")
+        assert 1 <= int(reply.header("retry-after")) <= 60
+    for path in ("/v1/chat/completions", "/v1/anything", "/health/m"):
+        assert guesser.get(path, headers=[("x-api-key", WRONG)]).status in (
+            405, 429)
+    good = [("Authorization", f"Bearer {KEY}")]
+    for _ in range(4 * server.procs):
+        assert guesser.get("/v1/models", headers=good).status == 200
+    assert guesser.get("/v1/models").status == 401      # shows none
+    assert other.get("/v1/models", headers=[
+        ("x-api-key", WRONG)]).status == 401
+    right = [("AdminKey", ADMIN)]
+    assert guesser.get(READS[0][1], headers=right).status == 200
 
 
 def test_who_shows_no_key_has_not_guessed(make_server):

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "base/log.h"
-#include "store/hashes.h"
+#include "store/layout.h"
 #include "tests/unit/store/children.h"
 
 #define NOW UINT64_C(1777852800)
@@ -49,7 +49,7 @@ static void
 fail_often(struct fixture *x, const char *address, unsigned times)
 {
 	for (unsigned i = 0; i < times; i++)
-		throttle_note_failure(x->state, address, NOW);
+		throttle_note_failure(x->state, THROTTLE_ADMIN_KEY, address, NOW);
 }
 
 static void
@@ -58,12 +58,12 @@ ten_failures_lock_an_address_for_a_minute(void **state)
 	struct fixture *x = *state;
 
 	fail_often(x, "192.0.2.1", THROTTLE_FAILURES_MAX - 1);
-	assert_int_equal(throttle_wait_s(x->state, "192.0.2.1", NOW), 0);
-	throttle_note_failure(x->state, "192.0.2.1", NOW + 20);
-	assert_int_equal(throttle_wait_s(x->state, "192.0.2.1", NOW + 20), 40);
-	assert_int_equal(throttle_wait_s(x->other, "192.0.2.1", NOW + 59), 1);
-	assert_int_equal(throttle_wait_s(x->state, "192.0.2.1", NOW + 60), 0);
-	assert_int_equal(throttle_wait_s(x->state, "192.0.2.2", NOW + 20), 0);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "192.0.2.1", NOW), 0);
+	throttle_note_failure(x->state, THROTTLE_ADMIN_KEY, "192.0.2.1", NOW + 20);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "192.0.2.1", NOW + 20), 40);
+	assert_int_equal(throttle_wait_s(x->other, THROTTLE_ADMIN_KEY, "192.0.2.1", NOW + 59), 1);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "192.0.2.1", NOW + 60), 0);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "192.0.2.2", NOW + 20), 0);
 }
 
 static void
@@ -72,8 +72,8 @@ a_new_window_counts_from_one(void **state)
 	struct fixture *x = *state;
 
 	fail_often(x, "192.0.2.1", 1000);
-	throttle_note_failure(x->state, "192.0.2.1", NOW + 60);
-	assert_int_equal(throttle_wait_s(x->state, "192.0.2.1", NOW + 60), 0);
+	throttle_note_failure(x->state, THROTTLE_ADMIN_KEY, "192.0.2.1", NOW + 60);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "192.0.2.1", NOW + 60), 0);
 }
 
 static void
@@ -82,7 +82,7 @@ the_count_does_not_run_over(void **state)
 	struct fixture *x = *state;
 
 	fail_often(x, "", 70000);
-	assert_int_equal(throttle_wait_s(x->state, "", NOW + 1), 59);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "", NOW + 1), 59);
 }
 
 /* A clock that was set back, or damage. */
@@ -90,15 +90,13 @@ static void
 a_window_of_the_future_does_not_lock(void **state)
 {
 	struct fixture *x = *state;
-	_Atomic uint64_t *word = state_failures(x->state,
-		    hashes_make("a", 1));
-
 	fail_often(x, "a", 1000);
-	assert_int_equal(throttle_wait_s(x->state, "a", NOW - 1), 0);
-	atomic_store(word, UINT64_MAX);
-	assert_int_equal(throttle_wait_s(x->state, "a", NOW), 0);
-	throttle_note_failure(x->state, "a", NOW);
-	assert_int_equal(throttle_wait_s(x->state, "a", NOW), 0);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "a", NOW - 1), 0);
+	for (uint64_t i = 0; i < LAYOUT_FAILURES; i++)
+		atomic_store(state_failures(x->state, i), UINT64_MAX);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "a", NOW), 0);
+	throttle_note_failure(x->state, THROTTLE_ADMIN_KEY, "a", NOW);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "a", NOW), 0);
 }
 
 /* Far more addresses than there are counts. */
@@ -111,9 +109,9 @@ nobody_waits_for_anothers_failures(void **state)
 	for (int i = 0; i < 5000; i++) {
 		snprintf(address, sizeof address, "10.0.%d.%d", i / 250,
 		    i % 250);
-		assert_int_equal(throttle_wait_s(x->state, address, NOW), 0);
+		assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, address, NOW), 0);
 		fail_often(x, address, THROTTLE_FAILURES_MAX);
-		assert_int_equal(throttle_wait_s(x->state, address, NOW), 60);
+		assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, address, NOW), 60);
 	}
 }
 
@@ -124,17 +122,101 @@ a_network_of_ipv6_is_one(void **state)
 
 	fail_often(x, "2001:db8:1:2::1", 5);
 	fail_often(x, "2001:db8:1:2:3:4:5:6", 5);
-	assert_int_equal(throttle_wait_s(x->state, "2001:db8:1:2:ffff::", NOW),
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "2001:db8:1:2:ffff::", NOW),
 	    60);
-	assert_int_equal(throttle_wait_s(x->state, "2001:db8:1:3::1", NOW), 0);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "2001:db8:1:3::1", NOW), 0);
 	fail_often(x, "2001:db8::1", 5);
 	fail_often(x, "2001:db8:0:0:1:2:3:4", 5);
-	assert_int_equal(throttle_wait_s(x->state, "2001:db8::", NOW), 60);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "2001:db8::", NOW), 60);
 	fail_often(x, "::ffff:192.0.2.1", THROTTLE_FAILURES_MAX);
-	assert_int_equal(throttle_wait_s(x->state, "::ffff:192.0.2.2", NOW),
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "::ffff:192.0.2.2", NOW),
 	    0);
 	fail_often(x, "::1", THROTTLE_FAILURES_MAX);
-	assert_int_equal(throttle_wait_s(x->state, "::1", NOW), 60);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY, "::1", NOW), 60);
+}
+
+static void
+each_kind_of_secret_counts_by_itself(void **state)
+{
+	struct fixture *x = *state;
+
+	for (unsigned i = 0; i < THROTTLE_GUESSES_MAX; i++)
+		throttle_note_failure(x->state, THROTTLE_CLIENT_KEY,
+		    "192.0.2.1", NOW);
+	assert_int_equal(throttle_wait_s(x->other, THROTTLE_CLIENT_KEY,
+	    "192.0.2.1", NOW), 60);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_ADMIN_KEY,
+	    "192.0.2.1", NOW), 0);
+}
+
+/* A program with a wrong key in its settings is no guesser. */
+static void
+who_repeats_a_guess_makes_no_other(void **state)
+{
+	struct fixture *x = *state;
+	char	 guess[32];
+
+	for (int i = 0; i < 1000; i++)
+		throttle_note_guess(i % 2 ? x->state : x->other,
+		    THROTTLE_CLIENT_KEY, "192.0.2.1", "sk-old", NOW + 59);
+	for (int i = 1; i < THROTTLE_GUESSES_MAX; i++) {
+		assert_int_equal(throttle_wait_s(x->state,
+		    THROTTLE_CLIENT_KEY, "192.0.2.1", NOW + 59), 0);
+		snprintf(guess, sizeof guess, "sk-%d", i);
+		throttle_note_guess(x->state, THROTTLE_CLIENT_KEY,
+		    "192.0.2.1", guess, NOW + 59);
+		throttle_note_guess(x->state, THROTTLE_CLIENT_KEY,
+		    "192.0.2.2", "sk-old", NOW + 59);
+	}
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_CLIENT_KEY,
+	    "192.0.2.1", NOW + 60), 59);
+	assert_int_equal(throttle_wait_s(x->state, THROTTLE_CLIENT_KEY,
+	    "192.0.2.2", NOW + 60), 0);
+}
+
+/* All processes of a file have the same one, and no other file has it. */
+static void
+the_secret_is_the_files_own(void **state)
+{
+	struct fixture *x = *state;
+	unsigned char a[STATE_SECRET_SIZE], b[STATE_SECRET_SIZE];
+	static const unsigned char none[STATE_SECRET_SIZE];
+	struct place *place = place_make();
+	struct state *elsewhere = state_open(place->dir);
+
+	state_secret(x->state, a);
+	state_secret(x->other, b);
+	assert_memory_equal(a, b, sizeof a);
+	assert_memory_not_equal(a, none, 8);
+	assert_memory_not_equal(a + 8, none, 8);
+	state_secret(elsewhere, b);
+	assert_memory_not_equal(a, b, sizeof a);
+	state_close(elsewhere);
+	place_remove(place);
+}
+
+/* Where an address is counted cannot be found out beforehand. */
+static void
+places_depend_on_the_secret(void **state)
+{
+	struct fixture *x = *state;
+	struct place *place = place_make();
+	struct state *elsewhere = state_open(place->dir);
+	unsigned same = 0;
+	char	 address[32];
+
+	for (int i = 0; i < 100; i++) {
+		snprintf(address, sizeof address, "10.0.0.%d", i);
+		fail_often(x, address, 1);
+		throttle_note_failure(elsewhere, THROTTLE_ADMIN_KEY, address,
+		    NOW);
+	}
+	for (uint64_t i = 0; i < LAYOUT_FAILURES; i++)
+		same += atomic_load(state_failures(x->state, i)) != 0 &&
+		    atomic_load(state_failures(elsewhere, i)) != 0;
+	assert_in_range(same, 0, 50);
+	state_close(elsewhere);
+	place_remove(place);
 }
 
 int
@@ -148,6 +230,10 @@ main(void)
 		TEST(a_window_of_the_future_does_not_lock),
 		TEST(nobody_waits_for_anothers_failures),
 		TEST(a_network_of_ipv6_is_one),
+		TEST(each_kind_of_secret_counts_by_itself),
+		TEST(who_repeats_a_guess_makes_no_other),
+		TEST(the_secret_is_the_files_own),
+		TEST(places_depend_on_the_secret),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
