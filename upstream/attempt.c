@@ -43,7 +43,10 @@ failures[] = {
 	{ CURLE_PARTIAL_FILE, ERR_UPSTREAM_CUT, ERR_UPSTREAM_CUT },
 	/* A header line that outgrows libcurl's buffer is reported so. */
 	{ CURLE_OUT_OF_MEMORY, ERR_UPSTREAM_HEADERS_SIZE, ERR_NO_MEMORY },
-	{ CURLE_ABORTED_BY_CALLBACK, ERR_SPOOL, ERR_SPOOL },
+	{ CURLE_HTTP2, ERR_UPSTREAM_RESET, ERR_UPSTREAM_CUT },
+	{ CURLE_HTTP2_STREAM, ERR_UPSTREAM_RESET, ERR_UPSTREAM_CUT },
+	/* Or in a->failure; else the request would have been sent a third time. */
+	{ CURLE_ABORTED_BY_CALLBACK, ERR_UPSTREAM_RESET, ERR_UPSTREAM_CUT },
 };
 
 static enum err
@@ -250,8 +253,10 @@ attempt_on_read(char *out, size_t size, size_t count, void *arg)
 		    a->request->body_read(a->request->body_arg,
 		    a->body_offset, out, size * count);
 
-	if (n < 0)
+	if (n < 0) {
+		a->failure = ERR_SPOOL;
 		return CURL_READFUNC_ABORT;
+	}
 	a->last_ms = uv_now(a->timer.loop);
 	a->body_offset += (uint64_t)n;
 	return (size_t)n;
@@ -269,6 +274,15 @@ attempt_on_seek(void *arg, curl_off_t offset, int origin)
 	return CURL_SEEKFUNC_OK;
 }
 
+/* Again from the start; the deadlines stay where they are. */
+static bool
+attempt_replace(struct attempt *a)
+{
+	a->body_offset = 0;
+	a->running = client_replace(a->client, &a->transfer) == ERR_NONE;
+	return a->running;
+}
+
 static void
 attempt_on_done(struct client_transfer *t, CURLcode code)
 {
@@ -276,6 +290,9 @@ attempt_on_done(struct client_transfer *t, CURLcode code)
 	    offsetof(struct attempt, transfer));
 
 	a->running = false;
+	if (!a->cancelled && a->header_bytes == 0 &&
+	    client_may_replace(t, code) && attempt_replace(a))
+		return;
 	a->is_clean = code == CURLE_OK;
 	uv_timer_stop(&a->timer);
 	if (!a->cancelled)
@@ -352,7 +369,8 @@ attempt_give_easy(struct attempt *a)
 {
 	CURL	*easy = a->transfer.easy;
 
-	if (!a->is_clean || !a->is_plain) {
+	if (!a->is_clean || !a->is_plain || a->transfer.is_fresh ||
+	    a->transfer.sends > 1) {
 		curl_easy_cleanup(easy);
 		return;
 	}
@@ -430,7 +448,7 @@ attempt_has_sent(const struct attempt *a)
 
 	if (!r->has_body || r->body_len == 0)
 		return true;
-	if (a->transfer.is_asked)
+	if (a->transfer.sends > 0)
 		curl_easy_getinfo(a->transfer.easy, CURLINFO_SIZE_UPLOAD_T,
 		    &sent_bytes);
 	return (uint64_t)sent_bytes >= r->body_len;
@@ -451,7 +469,7 @@ attempt_is_asked(const struct attempt *a)
 {
 	long	 sent_bytes = 0;
 
-	if (a->transfer.is_asked)	/* until then it tells of the handle's last one */
+	if (a->transfer.sends > 0)	/* until then it tells of the handle's last one */
 		curl_easy_getinfo(a->transfer.easy, CURLINFO_REQUEST_SIZE,
 		    &sent_bytes);
 	return sent_bytes > 0;

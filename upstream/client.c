@@ -91,6 +91,23 @@ client_close_socket(void *arg, curl_socket_t fd)
 }
 
 /*
+ * libcurl starts over by itself, too, when a kept connection has died; it takes
+ * another kept one then, and counts in the handle how often, over all requests
+ * of the handle. Here each request is sent twice at most, and the second time
+ * over a fresh connection.
+ */
+static bool
+client_may_send(struct client_transfer *t, enum socket_kind kind)
+{
+	t->is_kept = kind != SOCKET_FRESH && !t->is_fresh;
+	t->wants_fresh = t->is_kept && (t->sends > 0 || kind == SOCKET_STALE);
+	if (t->wants_fresh || t->sends == 2)
+		return false;
+	t->sends++;
+	return true;
+}
+
+/*
  * CURLOPT_PREREQFUNCTION: the connection stands, or was found in the pool, and
  * the request is about to be sent over it.
  */
@@ -103,11 +120,9 @@ client_on_request(void *arg, char *remote_ip, char *local_ip, int remote_port,
 		.remote_port = remote_port, .local_port = local_port };
 
 	(void)local_ip;
-	if (t->is_stopped)
-		return CURL_PREREQFUNC_ABORT;
-	t->is_asked = true;
-	sockets_use(&t->client->sockets, &t->use, &ends);
-	return CURL_PREREQFUNC_OK;
+	return !t->is_stopped && client_may_send(t,
+	    sockets_use(&t->client->sockets, &t->use, &ends)) ?
+	    CURL_PREREQFUNC_OK : CURL_PREREQFUNC_ABORT;
 }
 
 enum err
@@ -200,6 +215,30 @@ client_is_downgraded(const struct client_transfer *t)
 		curl_easy_getinfo(t->easy, CURLINFO_HTTP_VERSION, &version);
 	return version == CURL_HTTP_VERSION_1_0 ||
 	    version == CURL_HTTP_VERSION_1_1;
+}
+
+static bool
+client_is_dead(CURLcode code)
+{
+	return code == CURLE_GOT_NOTHING || code == CURLE_SEND_ERROR ||
+	    code == CURLE_RECV_ERROR || code == CURLE_HTTP2;
+}
+
+bool
+client_may_replace(const struct client_transfer *t, CURLcode code)
+{
+	return !t->is_stopped && !t->is_fresh && (t->wants_fresh ||
+	    (t->is_kept && t->sends == 1 && client_is_dead(code)));
+}
+
+enum err
+client_replace(struct client *c, struct client_transfer *t)
+{
+	t->is_fresh = true;
+	t->wants_fresh = false;
+	curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
+	return curl_multi_add_handle(c->multi, t->easy) == CURLM_OK ?
+	    ERR_NONE : ERR_INTERNAL;
 }
 
 void

@@ -29,10 +29,13 @@ struct client_transfer {
 	CURL		*easy;		/* by client_take */
 	void		(*done)(struct client_transfer *, CURLcode);	/* once; easy is out of the multi by then */
 	struct socket_use use;
-	bool		 is_asked;	/* its request was about to be sent, at least */
+	unsigned	 sends;		/* how often its request was begun, or was about to be */
 	bool		 is_stopped;	/* by client_stop */
+	bool		 is_fresh;	/* by client_replace */
 
 	/* private */
+	bool		 is_kept;	/* the last connection had served another request */
+	bool		 wants_fresh;	/* libcurl chose one that will not do */
 	struct client	*client;
 };
 
@@ -58,6 +61,24 @@ void	client_trim(struct client *);
 
 /* Start T, whose easy stays the caller's. ERR_INTERNAL when libcurl refuses. */
 enum err client_start(struct client *, struct client_transfer *);
+
+/*
+ * T is done with CODE, and its owner has heard nothing of an answer. Has it
+ * failed for its connection alone, and may start over with a fresh one?
+ *
+ * A provider may close a connection that it has kept at any time, also while the
+ * next request is on its way (RFC 9112, section 9.5). Nobody can tell then
+ * whether it has read the request; that it has worked on it and closed without a
+ * byte is the unlikely case. RFC 9110, section 9.2.2, leaves it to who knows the
+ * methods' meaning to repeat what is not idempotent: a question to a model may be
+ * asked twice, while an error for nothing is what the client would notice. So
+ * each method is repeated, once; by a fresh connection, which cannot have the
+ * same fault; and never after the first line of an answer, nor for silence.
+ */
+bool	client_may_replace(const struct client_transfer *, CURLcode);
+
+/* Then do so. ERR_INTERNAL when libcurl refuses. Not from a curl callback. */
+enum err client_replace(struct client *, struct client_transfer *);
 
 /*
  * Nothing more of T's request goes out, and none at all where it has not begun

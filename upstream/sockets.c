@@ -321,27 +321,41 @@ find_used(struct sockets *s, const struct socket_ends *ends)
 	return e;
 }
 
-void
-sockets_use(struct sockets *s, struct socket_use *use,
-    const struct socket_ends *ends)
+static void
+note_use(struct socket_entry *e, struct socket_use *use)
 {
-	struct socket_entry *e;
-
-	sockets_leave(s, use);
-	e = ends->local_port <= 0 ? NULL : find_opened(s, use, ends);
-	if (e == NULL && (e = find_used(s, ends)) != NULL &&
-	    e->users == 0 && !e->shares && !is_silent(e))
-		shut(e);
-	if (e == NULL) {
-		use->state = SOCKET_UNPLACED;
-		s->unplaced++;
-		return;
-	}
 	e->users++;
 	e->shares = use->shares;
 	use->state = SOCKET_USED;
 	use->fd = e->fd;
 	use->id = e->id;
+}
+
+enum socket_kind
+sockets_use(struct sockets *s, struct socket_use *use,
+    const struct socket_ends *ends)
+{
+	enum socket_kind kind = SOCKET_FRESH;
+	struct socket_entry *e;
+
+	sockets_leave(s, use);
+	e = ends->local_port <= 0 ? NULL : find_opened(s, use, ends);
+	if (e == NULL) {
+		kind = SOCKET_KEPT;
+		e = find_used(s, ends);
+	}
+	if (e == NULL) {
+		use->state = SOCKET_UNPLACED;
+		s->unplaced++;
+		return kind;
+	}
+	if (kind == SOCKET_KEPT && e->users == 0 && !e->shares &&
+	    !is_silent(e)) {
+		shut(e);
+		kind = SOCKET_STALE;
+	}
+	note_use(e, use);
+	return kind;
 }
 
 static struct socket_entry *

@@ -61,12 +61,17 @@ int	sockets_close(struct sockets *, curl_socket_t);
 /* CURLMOPT_SOCKETFUNCTION: what libcurl wants to know of FD. -1 = no memory. */
 int	sockets_want(struct sockets *, curl_socket_t fd, int what);
 
+enum socket_kind {
+	SOCKET_FRESH,
+	SOCKET_KEPT,			/* has served another request, or may have */
+	SOCKET_STALE			/* kept, and the other side has closed it, or spoken unasked */
+};
+
 /*
- * A request is about to be sent over the connection with these ENDS. A
- * connection that rested until now must have been silent: it is shut down
- * otherwise, so that nothing that came before the request is its answer.
+ * A request is about to be sent over the connection with these ENDS. Of which
+ * kind is it? What comes of a stale one is no answer: it is shut down.
  */
-void	sockets_use(struct sockets *, struct socket_use *,
+enum socket_kind sockets_use(struct sockets *, struct socket_use *,
 	    const struct socket_ends *);
 
 /*

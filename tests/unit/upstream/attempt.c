@@ -559,36 +559,174 @@ a_handle_that_is_used_again_starts_afresh(void **state)
 	server_join(&server);
 }
 
-/* Answers once, and closes when the next request has arrived. */
 static void
-serve_once_then_close(struct server *s, int fd)
+reset(int fd)
 {
-	if (!server_read(s, fd))
-		return;
-	server_say(fd, OK "Content-Length: 2\r\n\r\nok");
-	server_read(s, fd);
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ 1, 0 },
+	    sizeof(struct linger));
+}
+
+/* How a connection dies that has served one request, or the last of many. */
+enum death {
+	CLOSED_AT_REST, RESET_AT_REST, CLOSED_BY_REQUEST, RESET_BY_REQUEST,
+	CLOSED_IN_REQUEST, RESET_IN_REQUEST, DEATHS
+};
+
+static enum death death;
+static int requests;		/* that the server has begun to read */
+
+static bool
+is_reset(void)
+{
+	return death == RESET_AT_REST || death == RESET_BY_REQUEST ||
+	    death == RESET_IN_REQUEST;
 }
 
 static void
-a_dead_pooled_connection_is_replaced(void **state)
+serve_once_then_die(struct server *s, int fd)
+{
+	char	 some[10];
+
+	if (!server_read(s, fd))
+		return;
+	requests++;
+	server_say(fd, OK "Content-Length: 2\r\n\r\nok");
+	if (death >= CLOSED_IN_REQUEST)
+		requests += recv(fd, some, sizeof some, 0) > 0;
+	else if (death >= CLOSED_BY_REQUEST)
+		requests += server_read(s, fd);
+	if (is_reset())
+		reset(fd);
+}
+
+/* More often than libcurl allows one of its handles to start over. */
+static void
+run_over_dying_connections(struct run *r)
+{
+	for (int i = 0; i < 20; i++) {
+		assert_int_equal(run(r), ERR_NONE);
+		assert_body(r, "ok");
+	}
+}
+
+static void
+a_dead_kept_connection_is_replaced(void **state)
+{
+	static const char *const methods[] = { "GET", "POST", "PUT", "PATCH",
+		"DELETE" };
+	struct run r;
+
+	(void)state;
+	for (death = 0; death < DEATHS; death++) {
+		requests = 0;
+		server_start(&server, serve_once_then_die);
+		run_open(&r, server.url);
+		for (int i = 0; i < 5; i++) {
+			r.request.method = methods[i];
+			r.request.has_body = i != 0;
+			run_over_dying_connections(&r);
+		}
+		r.request.method = "POST";
+		use_big_body(&r);
+		run_over_dying_connections(&r);
+		run_close(&r);
+		server_join(&server);
+		assert_int_equal(server.connections, 120);
+		assert_true(requests <= 239);
+		if (death < DEATHS - 1)
+			close(server.fd);
+	}
+}
+
+/* After one good answer. */
+static void
+serve_once_then_text(struct server *s, int fd)
+{
+	if (!server_read(s, fd))
+		return;
+	requests++;
+	server_say(fd, OK "Content-Length: 2\r\n\r\nok");
+	if (!server_read(s, fd))
+		return;
+	requests++;
+	server_say(fd, script_text);
+}
+
+/* Then the provider has begun to work on it. */
+static void
+what_has_been_answered_in_part_is_not_repeated(void **state)
+{
+	static const char *const texts[] = {
+		OK, OK "Content-Length: 5\r\n", OK "Content-Length: 5\r\n\r\n",
+		OK "Content-Length: 5\r\n\r\nok",
+		"HTTP/1.1 100 Continue\r\n\r\n", "SSH-2.0-x\r\n", "\r\n\r\n",
+	};
+	const size_t count = sizeof(texts) / sizeof(*texts);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		struct run r;
+
+		requests = 0;
+		script_text = texts[i];
+		server_start(&server, serve_once_then_text);
+		run_open(&r, server.url);
+		assert_int_equal(run(&r), ERR_NONE);
+		assert_int_not_equal(run(&r), ERR_NONE);
+		run_close(&r);
+		server_join(&server);
+		assert_int_equal(requests, 2);
+		assert_int_equal(server.connections, 1);
+		if (i < count - 1)
+			close(server.fd);
+	}
+}
+
+/* Answers the first request of all, and then closes for each. */
+static void
+serve_one_then_none(struct server *s, int fd)
+{
+	if (requests == 0)
+		serve_once_then_text(s, fd);
+	else
+		requests += server_read(s, fd);
+}
+
+static void
+it_is_replaced_once(void **state)
 {
 	struct run r;
 
 	(void)state;
-	server_start(&server, serve_once_then_close);
+	requests = 0;
+	script_text = "";
+	server_start(&server, serve_one_then_none);
 	run_open(&r, server.url);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(run(&r), ERR_NONE);
-		assert_body(&r, "ok");
-	}
-	use_big_body(&r);
-	for (int i = 0; i < 3; i++) {
-		assert_int_equal(run(&r), ERR_NONE);
-		assert_body(&r, "ok");
-	}
+	assert_int_equal(run(&r), ERR_NONE);
+	assert_int_equal(run(&r), ERR_UPSTREAM_RESET);	/* the kept one, and a fresh one */
+	assert_int_equal(run(&r), ERR_UPSTREAM_RESET);	/* a fresh one */
 	run_close(&r);
 	server_join(&server);
-	assert_int_equal(server.connections, 6);
+	assert_int_equal(requests, 4);
+	assert_int_equal(server.connections, 3);
+}
+
+/* Silence is no death: the deadline is, and it is the first connection's. */
+static void
+a_silent_kept_connection_is_not_replaced(void **state)
+{
+	struct run r;
+
+	(void)state;
+	script_text = OK "Content-Length: 2\r\n\r\nok";
+	server_start(&server, serve_text_and_wait);
+	run_open(&r, server.url);
+	assert_int_equal(run(&r), ERR_NONE);
+	r.request.headers_ms = 200;
+	assert_int_equal(run(&r), ERR_TIMEOUT_HEADERS);
+	run_close(&r);
+	server_join(&server);
+	assert_int_equal(server.connections, 1);
 }
 
 /* ---- Failures. ---- */
@@ -1360,7 +1498,10 @@ main(void)
 		TEST(get_has_no_body),
 		TEST(a_connection_is_used_again),
 		TEST(a_handle_that_is_used_again_starts_afresh),
-		TEST(a_dead_pooled_connection_is_replaced),
+		TEST(a_dead_kept_connection_is_replaced),
+		TEST(what_has_been_answered_in_part_is_not_repeated),
+		TEST(it_is_replaced_once),
+		TEST(a_silent_kept_connection_is_not_replaced),
 		TEST(nobody_listens),
 		TEST(a_proxy_that_is_not_there),
 		TEST(tls_to_a_plain_server),

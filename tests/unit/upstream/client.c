@@ -19,6 +19,7 @@ struct fixture {
 
 struct load {
 	struct client_transfer transfer;
+	struct client	*client;
 	uv_loop_t	*loop;
 	size_t		 bytes;
 	int		 dones;
@@ -89,6 +90,10 @@ on_done(struct client_transfer *t, CURLcode code)
 	struct load *l = (struct load *)((char *)t -
 	    offsetof(struct load, transfer));
 
+	if (client_may_replace(t, code)) {
+		assert_int_equal(client_replace(l->client, t), ERR_NONE);
+		return;
+	}
 	l->dones++;
 	l->code = code;
 	uv_stop(l->loop);		/* or this turn would wait for another event */
@@ -115,7 +120,8 @@ load_start(struct fixture *x, struct load *l, const char *url)
 {
 	bool	 is_fresh;
 
-	*l = (struct load){ .transfer.done = on_done, .loop = &x->loop };
+	*l = (struct load){ .transfer.done = on_done, .loop = &x->loop,
+		.client = &x->client };
 	l->transfer.easy = client_take(&x->client, false, &is_fresh);
 	assert_non_null(l->transfer.easy);
 	curl_easy_setopt(l->transfer.easy, CURLOPT_URL, url);
