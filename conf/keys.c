@@ -129,7 +129,7 @@ const struct key keys[] = {
 	{ .name = "log.bodies", MAIN(log.bodies), .type = KEYS_BOOL,
 	  .fallback = "false",
 	  .help = "true writes requests and answers into the journal, up to "
-	  "131072 bytes of each, known keys masked; those of the routes for "
+	  "131072 bytes of each, known keys masked, also where they are written with escapes; those of the routes for "
 	  "administrators are not written" },
 	{ .name = "timeouts.connect", MAIN(timeouts.connect_ms),
 	  SECONDS(0.001, DAY), .fallback = "5.0",

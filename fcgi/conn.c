@@ -411,8 +411,10 @@ conn_open_cgi(struct front *front)
 	c->cgi = true;
 	conn_set_nonblocking(c->in_fd);
 	conn_set_nonblocking(c->out_fd);
-	params_from_environ(&c->request.params, &c->request.arena);
-	c->request.err = request_init_length(&c->request);
+	c->request.err = params_from_environ(&c->request.params,
+	    &c->request.arena);
+	if (c->request.err == ERR_NONE)
+		c->request.err = request_init_length(&c->request);
 	method = params_get(&c->request.params, "REQUEST_METHOD");
 	c->until_eof = !c->request.has_length && method != NULL &&
 	    strcmp(method, "POST") == 0;

@@ -118,17 +118,19 @@ params_index(struct params *p, struct arena *arena)
 	}
 }
 
-static void
+/* All or none: what is left out could be whom the web server knows. */
+static enum err
 params_copy(struct params *p, struct arena *arena, char *const *envp)
 {
 	size_t	 count = 0, bytes = 0, len;
 	char	*text;
 
-	for (char *const *e = envp; *e != NULL && count <= PARAMS_COUNT_MAX;
-	    e++) {	/* FCGI_ROLE comes from libfcgi */
+	for (char *const *e = envp; *e != NULL; e++) {
 		bytes += strlen(*e) + 1;
 		count++;
 	}
+	if (count > PARAMS_COUNT_MAX + 1)	/* FCGI_ROLE comes from libfcgi */
+		return ERR_FIELDS_TOO_LARGE;
 	p->pairs = arena_alloc(arena, count * sizeof *p->pairs);
 	p->name_lens = arena_alloc(arena, count * sizeof *p->name_lens);
 	p->count = count;
@@ -140,6 +142,7 @@ params_copy(struct params *p, struct arena *arena, char *const *envp)
 		text += len;
 	}
 	params_index(p, arena);
+	return ERR_NONE;
 }
 
 enum err
@@ -161,15 +164,15 @@ params_parse(struct params *p, struct arena *arena, const char *raw, size_t n)
 		memory_fd = -1;		/* libfcgi has closed it */
 		err = ERR_BAD_REQUEST;
 	} else
-		params_copy(p, arena, fcgx.envp);
+		err = params_copy(p, arena, fcgx.envp);
 	FCGX_Free(&fcgx, 0);
 	return err;
 }
 
-void
+enum err
 params_from_environ(struct params *p, struct arena *arena)
 {
-	params_copy(p, arena, environ);
+	return params_copy(p, arena, environ);
 }
 
 const char *

@@ -32,8 +32,11 @@ struct params {
 enum err params_parse(struct params *, struct arena *, const char *raw,
 	    size_t n);
 
-/* Copy the process environment (CGI mode, RFC 3875). */
-void	params_from_environ(struct params *, struct arena *);
+/*
+ * Copy the process environment (CGI mode, RFC 3875), whose size the kernel bounds.
+ * ERR_FIELDS_TOO_LARGE when there are too many variables: nothing is copied.
+ */
+enum err params_from_environ(struct params *, struct arena *);
 
 /*
  * Make PAIRS, NAME_LENS and COUNT (at most PARAMS_COUNT_MAX), which are set, known

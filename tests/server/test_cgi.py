@@ -1,5 +1,6 @@
 """Plain CGI, and mount prefixes: where the paths are not at the root."""
 import json
+import os
 import subprocess
 
 import pytest
@@ -118,3 +119,23 @@ def test_no_process_is_left(server, client, upstream):
     for _ in range(5):
         assert client.post("/v1/chat/completions", CHAT).status == 200
     until(lambda: server.responders() == [], "the last process to end")
+
+
+def test_too_many_variables_are_refused(server):
+    """Else those that the web server sets could be pushed out."""
+    def run(count):
+        env = {"PATH": "/bin", "SLUICE_CONF":
+               f"{server.tmp}/sluice/sluice.conf", "GATEWAY_INTERFACE":
+               "CGI/1.1", "REQUEST_METHOD": "GET", "SCRIPT_NAME": "",
+               "REQUEST_URI": "/health", "PATH_INFO": "/health",
+               **{k: v for k, v in os.environ.items()
+                  if k.endswith("SAN_OPTIONS")}}
+        env.update({f"HTTP_X_{i}": "y" for i in range(count - len(env))})
+        assert len(env) == count
+        done = subprocess.run([f"{server.tmp}/bin/real/sluice.fcgi"], env=env,
+                              stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=60, **AS_USER)
+        return done.stdout.split(b"\r\n")[0]
+    assert run(512) == b"Status: 200 OK"
+    for count in (513, 600, 5000):
+        assert run(count).startswith(b"Status: 431 "), count

@@ -2,6 +2,7 @@
 import glob
 import json
 import os
+import random
 import re
 import time
 
@@ -18,7 +19,8 @@ CAP = 131072
 HOUR = "[0-9]" * 10 + ".log"
 PROMPT = "a prompt \u00e4 \"quoted\"\n\\u0041"
 SECRET = "team-header-secret-31"
-ENV = {"TEAM_SECRET": SECRET}
+ADMIN = "admin-key-5c4d3e"
+ENV = {"TEAM_SECRET": SECRET, "SLUICE_ADMIN_KEY": ADMIN}
 CONF = {"log": {"bodies": True}}
 
 
@@ -163,6 +165,45 @@ def test_keys_are_masked(server, upstream):
     data = raw_journal(server)
     assert KEY.encode() not in data
     assert UP_KEY.encode() not in data
+
+
+def spelled(text, chance, depth):
+    """TEXT with some characters escaped, in JSON inside JSON DEPTH times."""
+    for _ in range(depth):
+        text = "".join(
+            c if chance() or c == "\\" else random.choice(
+                [f"\\u{ord(c):04x}", f"\\u{ord(c):04X}"])
+            for c in json.dumps(text)[1:-1])
+    return text
+
+
+def test_keys_are_masked_however_they_are_written(server, upstream):
+    """With escapes, all or some, also in JSON that is a string of JSON."""
+    random.seed(5)
+    words = []
+    for depth in (1, 2, 3):
+        for share in (0.0, 0.3, 0.9, 1.0):
+            for secret in (KEY, UP_KEY, SECRET, ADMIN):
+                words.append(spelled(secret, lambda: random.random() < share,
+                                     depth))
+    body = '{"model":"m","x":["' + '","'.join(words) + '"]}'
+    upstream.script = lambda x: x.json(body.encode())
+    reply, line = ask(server, body.encode(), headers=[
+        ("Content-Type", "application/json"), ("AdminKey", "shown-in-header")])
+    assert bytes(reply.body) == body.encode()
+    for text in (line["request"], line["response"]):
+        assert text.startswith('{"model":"m","x":["*')
+        assert not re.search("[a-zA-Z0-9]", text[len('{"model":"m","x":'):])
+    _, line = ask(server, b'{"model":"m","x":"shown-in-header"}', headers=[
+        ("Content-Type", "application/json"), ("AdminKey", "shown-in-header")])
+    assert "shown" not in line["request"]
+
+
+def test_many_backslashes_hold_nobody_up(server, upstream):
+    upstream.script = lambda x: x.json({})
+    body = b'{"model":"m","x":"' + b"\\" * 120000 + b'"}'
+    _, line = ask(server, body)
+    assert line["request"].encode() == body
 
 
 def test_secret_headers_are_masked(server, upstream):

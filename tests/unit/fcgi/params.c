@@ -332,13 +332,41 @@ the_environment_works_the_same(void **state)
 	(void)state;
 	parsed_init(&p);
 	environ = fake;
-	params_from_environ(&p.params, &p.arena);
+	assert_int_equal(params_from_environ(&p.params, &p.arena), ERR_NONE);
 	environ = real;
 	assert_string_equal(params_get(&p.params, "REQUEST_METHOD"), "GET");
 	assert_string_equal(params_get(&p.params, "EMPTY"), "");
 	assert_null(params_get(&p.params, "ODD"));
 	assert_null(params_get(&p.params, "OD"));
 	parsed_fini(&p);
+}
+
+/* All of it or none: what is left out could be whom the web server knows. */
+static void
+an_environment_that_is_too_large_is_refused(void **state)
+{
+	enum { MOST = PARAMS_COUNT_MAX + 1 };
+	static char pairs[MOST + 1][16];
+	char	*fake[MOST + 2] = { NULL }, **real = environ;
+	struct parsed p;
+
+	(void)state;
+	for (size_t i = 0; i <= MOST; i++) {
+		snprintf(pairs[i], sizeof pairs[i], "HTTP_X%zu=y", i);
+		fake[i] = pairs[i];
+	}
+	for (int over = 1; over >= 0; over--) {
+		fake[MOST - 1 + over] = pairs[MOST - 1 + over];
+		fake[MOST + over] = NULL;
+		parsed_init(&p);
+		environ = fake;
+		assert_int_equal(params_from_environ(&p.params, &p.arena),
+		    over ? ERR_FIELDS_TOO_LARGE : ERR_NONE);
+		environ = real;
+		assert_int_equal(params_get(&p.params, "HTTP_X511") == NULL,
+		    over);
+		parsed_fini(&p);
+	}
 }
 
 int
@@ -358,6 +386,7 @@ main(void)
 		cmocka_unit_test(nothing_is_left_of_the_last_request),
 		cmocka_unit_test(they_are_copies),
 		cmocka_unit_test(the_environment_works_the_same),
+		cmocka_unit_test(an_environment_that_is_too_large_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, set_up_library, NULL);
