@@ -85,3 +85,62 @@ tree_find(yajl_val object, const char *name)
 		return NULL;
 	return yajl_tree_get(object, path, yajl_t_any);
 }
+
+static enum err
+write_string(struct buf *out, const char *text)
+{
+	return json_write_string(out, text, strlen(text));
+}
+
+static enum err
+write_array(struct buf *out, yajl_val v)
+{
+	enum err err = buf_puts(out, "[");
+
+	for (size_t i = 0; err == ERR_NONE && i < v->u.array.len; i++) {
+		if (i > 0)
+			err = buf_puts(out, ",");
+		if (err == ERR_NONE)
+			err = tree_write(out, v->u.array.values[i]);
+	}
+	return err == ERR_NONE ? buf_puts(out, "]") : err;
+}
+
+static enum err
+write_object(struct buf *out, yajl_val v)
+{
+	enum err err = buf_puts(out, "{");
+
+	for (size_t i = 0; err == ERR_NONE && i < v->u.object.len; i++) {
+		if (i > 0)
+			err = buf_puts(out, ",");
+		if (err == ERR_NONE)
+			err = write_string(out, v->u.object.keys[i]);
+		if (err == ERR_NONE)
+			err = buf_puts(out, ":");
+		if (err == ERR_NONE)
+			err = tree_write(out, v->u.object.values[i]);
+	}
+	return err == ERR_NONE ? buf_puts(out, "}") : err;
+}
+
+enum err
+tree_write(struct buf *out, yajl_val v)
+{
+	switch (v->type) {
+	case yajl_t_string:
+		return write_string(out, v->u.string);
+	case yajl_t_number:
+		return buf_puts(out, v->u.number.r);
+	case yajl_t_object:
+		return write_object(out, v);
+	case yajl_t_array:
+		return write_array(out, v);
+	case yajl_t_true:
+		return buf_puts(out, "true");
+	case yajl_t_false:
+		return buf_puts(out, "false");
+	default:
+		return buf_puts(out, "null");
+	}
+}

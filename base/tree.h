@@ -10,6 +10,9 @@
 
 #include <yajl/yajl_tree.h>
 
+#include "base/buf.h"
+#include "base/err.h"
+
 /*
  * Parse N bytes of JSON. NULL when they are not one sound object (base/json.h
  * says which are; at most JSON_DEPTH_MAX brackets are open). The caller bounds N
@@ -23,6 +26,12 @@ yajl_val tree_parse(const char *json, size_t n);
  * brackets.
  */
 yajl_val tree_parse_commented(const char *text);
+
+/*
+ * Append a value as JSON to OUT; numbers as they were written. ERR_NO_MEMORY: OUT
+ * is full.
+ */
+enum err tree_write(struct buf *out, yajl_val);
 
 /* The object's member NAME, or NULL; borrowed. NULL has no members. */
 yajl_val tree_find(yajl_val object, const char *name);

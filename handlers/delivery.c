@@ -6,6 +6,8 @@
 
 #include "base/clock.h"
 #include "base/http.h"
+#include "handlers/as_chunks.h"
+#include "handlers/body.h"
 #include "handlers/capture.h"
 #include "handlers/in_band.h"
 #include "handlers/reply.h"
@@ -259,7 +261,34 @@ end_boxed_error(struct delivery *d, const char *text)
 	buf_fini(&event);
 }
 
-/* An answer that is no stream, as the one event of a stream. */
+/*
+ * The answer, an object and no error, as events that the route's clients read;
+ * where there are none, the client is told. What has no stream of its own is one
+ * event.
+ */
+static void
+end_boxed_answer(struct delivery *d)
+{
+	const struct body *body = d->order->ask.body;
+	enum answer_kind kind = d->order->ask.answer;
+	struct buf events;
+
+	buf_init(&events, BOXES * d->kept.max + EVENT_MAX_BYTES);
+	if (kind == ANSWER_CHAT && as_chunks_put(&events, buf_data(&d->kept),
+	    buf_len(&d->kept) - 1, body != NULL && body->asks_usage))
+		end_bytes(d, buf_data(&events), buf_len(&events));
+	else if (answer_has_end(kind))
+		end_in_band(d, ERR_UPSTREAM_INVALID, "The provider answered "
+		    "with no stream, though one was asked for.");
+	else {
+		write_bytes(d, "data: ", strlen("data: "));
+		write_bytes(d, buf_data(&d->kept), buf_len(&d->kept) - 1);
+		end_bytes(d, "\n\n", 2);
+	}
+	buf_fini(&events);
+}
+
+/* An answer that is no stream, as events. */
 static void
 end_boxed(struct delivery *d, enum err how)
 {
@@ -273,11 +302,8 @@ end_boxed(struct delivery *d, enum err how)
 		end_boxed_error(d, is_object ? buf_data(&d->kept) : "");
 	else if (!is_object)
 		end_in_band(d, ERR_UPSTREAM_GARBAGE, NULL);
-	else {
-		write_bytes(d, "data: ", strlen("data: "));
-		write_bytes(d, buf_data(&d->kept), buf_len(&d->kept) - 1);
-		end_bytes(d, "\n\n", 2);
-	}
+	else
+		end_boxed_answer(d);
 }
 
 static void

@@ -147,10 +147,78 @@ def test_late_json_is_one_event(start, a):
     data = json.dumps(chat_answer(), indent=1).encode()
     for text in (data, b"\n \n" + data):
         got = boxed(responder, a, text)
-        assert got.startswith(b"data: ") and got.endswith(b"\n\n")
-        assert got.count(b"\n") == 2
-        assert json.loads(got[6:]) == chat_answer()
+        chunk, done, end = got.split(b"\n\n")
+        assert (done, end) == (b"data: [DONE]", b"")
+        chunk = json.loads(chunk.removeprefix(b"data: "))
+        assert chunk.pop("object") == "chat.completion.chunk"
+        [choice] = chunk.pop("choices")
+        [wanted] = chat_answer()["choices"]
+        assert choice.pop("delta") == wanted.pop("message")
+        assert choice == wanted
+        assert chunk == {name: chat_answer()[name]
+                         for name in ("id", "created", "model")}
         assert journaled(responder)["outcome"] == "ok"
+
+
+def late(responder, a, data, uri, **more):
+    """The same, for another route and other requests."""
+    body = json.dumps({"model": "m", "stream": True, **more}).encode()
+    a.script = manual
+    with send(responder, body, uri=uri) as sock:
+        x = a.wait()
+        got = Answer()
+        while b"keep-alive" not in got.body and b"ping" not in got.body:
+            got.feed(sock.recv(65536))
+        x.json(data)
+        x.over.set()
+        while not got.ended:
+            got.feed(sock.recv(65536))
+    return re.sub(rb"(?m)^:[^\n]*\n\n|event: ping\n[^\n]*\n\n", b"", got.body)
+
+
+def test_late_choices_calls_and_usage_are_chunks(start, a):
+    """Calls are numbered: clients put them together by that."""
+    responder = start(one(), EARLY, ENV)
+    call = {"id": "call_1", "type": "function", "function": {
+        "name": "f", "arguments": '{"x": "\\n\u00e9"}'}}
+    answer = dict(chat_answer(), n=1.50, choices=[
+        {"index": 0, "message": {"role": "assistant", "content": None,
+                                 "tool_calls": [call, call]},
+         "finish_reason": "tool_calls"},
+        {"index": 1, "message": {"role": "assistant", "content": "Hi"},
+         "finish_reason": "stop"}])
+    got = late(responder, a, answer, "/v1/chat/completions",
+               stream_options={"include_usage": True})
+    *events, done, end = got.split(b"\n\n")
+    assert (done, end) == (b"data: [DONE]", b"")
+    first, second, usage = [json.loads(e.removeprefix(b"data: "))
+                            for e in events]
+    assert [dict(call, index=n) for n in range(2)] == \
+        first["choices"][0]["delta"]["tool_calls"]
+    assert second["choices"][0]["delta"]["content"] == "Hi"
+    assert usage["choices"] == [] and usage["usage"] == answer["usage"]
+    assert "usage" not in first and "usage" not in second
+
+
+def test_a_late_completion_is_a_chunk(start, a):
+    responder = start(one(), EARLY, ENV)
+    answer = {"id": "cmpl-1", "object": "text_completion", "choices": [
+        {"index": 0, "text": "Hi", "finish_reason": "stop"}]}
+    got = late(responder, a, answer, "/v1/completions")
+    chunk, done, end = got.split(b"\n\n")
+    assert json.loads(chunk.removeprefix(b"data: ")) == answer
+    assert (done, end) == (b"data: [DONE]", b"")
+
+
+@pytest.mark.parametrize("uri, answer", [
+    ("/v1/messages", {"type": "message", "content": []}),
+    ("/v1/responses", {"object": "response", "output": []})])
+def test_late_json_of_other_streams_is_told(start, a, uri, answer):
+    """Their clients would read nothing in it."""
+    responder = start(one(), EARLY, ENV)
+    got = late(responder, a, answer, uri)
+    assert b"answered with no stream" in got
+    assert journaled(responder)["outcome"] == "upstream_invalid"
 
 
 @pytest.mark.parametrize("size", [65536, 70000, 300000])
