@@ -27,14 +27,20 @@ def other():
     upstream.close()
 
 
-def listed(server, **more):
-    reply = server.client().get("/v1/models", **more)
+def listed(server, client=None, **more):
+    reply = (client or server.client()).get("/v1/models", **more)
     assert reply.status == 200, reply
     return reply.json()
 
 
-def ids(server, **more):
-    return [model["id"] for model in listed(server, **more)["data"]]
+def ids(server, client=None):
+    return [model["id"] for model in listed(server, client)["data"]]
+
+
+def everywhere(server, *names):
+    """Each process lists NAMES by now."""
+    server.everywhere(lambda client: ids(server, client) == list(names),
+                      f"{names} to be listed")
 
 
 @pytest.mark.parametrize("kind", ["lighttpd", "nginx", "apache-cgi"])
@@ -129,14 +135,14 @@ def test_what_was_told_stands(make_server, upstream):
     upstream.script = tells("one", "two")
     server = make_server("lighttpd", {}, {"u": provider(
         upstream, models=ANY, health={"interval": 0.1})})
-    server.everywhere(lambda: ids(server) == ["one", "two"], "its list")
+    everywhere(server, "one", "two")
     for fault in (FAULTS["error"], FAULTS["html"], lambda x: x.close()):
         upstream.script = fault
         count = len(upstream.requests)
         until(lambda: ids(server) == ["one", "two"]
               and len(upstream.requests) > count + 6, "more questions")
     upstream.script = tells("two", "three")
-    server.everywhere(lambda: ids(server) == ["three", "two"], "the new one")
+    everywhere(server, "three", "two")
 
 
 def test_many_who_look_make_one_question(make_server, upstream):
@@ -174,9 +180,9 @@ def test_a_reload_asks_whom_it_brings(make_server, upstream, other):
     server = make_server("lighttpd", {}, {"u": provider(upstream, models=ANY)})
     assert ids(server) == ["one"]
     server.write_provider("v", provider(other, models=ANY))
-    server.everywhere(lambda: ids(server) == ["one", "two"], "both")
+    everywhere(server, "one", "two")
     server.remove_provider("u")
-    server.everywhere(lambda: ids(server) == ["two"], "the other")
+    everywhere(server, "two")
 
 
 def test_who_is_not_asked(make_server, upstream):
@@ -210,9 +216,10 @@ def test_anthropic_is_asked_in_its_own_way(make_server, upstream):
 def test_a_key_sees_what_it_may_use(make_server, upstream):
     upstream.script = tells("llama3", "llama2", "qwen")
     server = make_server("lighttpd", {}, {"u": provider(upstream, models=ANY)})
-    client = Client(server.port, made(server, "k", "--models", "llama*"))
-    server.everywhere(lambda: client.get("/v1/models").status == 200,
-                      "the key")
+    secret = made(server, "k", "--models", "llama*")
+    server.everywhere(lambda c: c.get("/v1/models").status == 200, "the key",
+                      secret)
+    client = Client(server.port, secret)
     assert [m["id"] for m in client.get("/v1/models").json()["data"]] == [
         "llama2", "llama3"]
 
