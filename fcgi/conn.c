@@ -98,6 +98,8 @@ conn_take_body(struct conn *c, const char *bytes, size_t n)
 	c->request.received += n;
 	if (!c->answered) {
 		c->front->handler->body(&c->request, bytes, n);
+		if (c->request.is_busy)
+			front_set_busy(c->front);
 		return;
 	}
 	c->discarded += n;
@@ -160,7 +162,7 @@ static bool
 conn_is_reading(const struct conn *c)
 {
 	return !c->lost && !c->request.response.gone &&
-	    c->state != CONN_ANSWER;
+	    c->state != CONN_ANSWER && !c->request.is_busy;
 }
 
 static void
@@ -177,16 +179,55 @@ conn_read_eof(struct conn *c)
  * a server passes a chunked request on without one (mod_cgid), it ends with
  * standard input.
  */
+static void
+conn_take_cgi_end(struct conn *c)
+{
+	if (!c->until_eof && !c->request.is_busy &&
+	    c->request.received >= c->request.content_length)
+		conn_take_end(c, ERR_NONE);
+}
+
 static bool
 conn_feed(struct conn *c, const char *bytes, size_t n)
 {
 	if (!c->cgi)
 		return intake_feed(c, bytes, n);
 	conn_take_body(c, bytes, n);
-	if (!c->until_eof &&
-	    c->request.received >= c->request.content_length)
-		conn_take_end(c, ERR_NONE);
+	conn_take_cgi_end(c);
 	return true;
+}
+
+/* What was read while the request was busy comes now. */
+static bool
+conn_feed_leftover(struct conn *c)
+{
+	struct buf leftover = c->leftover;
+	bool	 ok;
+
+	if (c->cgi) {
+		conn_take_cgi_end(c);
+		return true;
+	}
+	buf_init(&c->leftover, CONN_READ_BYTES);
+	ok = buf_len(&leftover) == 0 ||
+	    intake_feed(c, buf_data(&leftover), buf_len(&leftover));
+	buf_fini(&leftover);
+	return ok;
+}
+
+void
+conn_resume(struct conn *c)
+{
+	struct request *r = &c->request;
+
+	c->progress_ms = uv_now(c->front->loop);
+	if (c->answered || r->gone)
+		r->is_busy = false;
+	else
+		c->front->handler->resume(r);
+	if (!r->is_busy && !conn_feed_leftover(c))
+		conn_lose(c);
+	conn_set_due(c);
 }
 
 static size_t
@@ -332,7 +373,8 @@ conn_update_fastcgi(struct conn *c)
 
 	if (conn_is_reading(c))
 		want = UV_READABLE;
-	else if (c->watch.armed && !c->request.response.gone)
+	else if (c->watch.armed && !c->request.response.gone &&
+	    !c->request.is_busy)
 		want = UV_DISCONNECT | (buf_len(&c->leftover) == 0 ?
 		    UV_READABLE : 0);
 	if (c->active && response_is_pending(&c->request.response))

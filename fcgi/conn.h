@@ -43,7 +43,7 @@ struct conn {
 	struct record_reader reader;
 	struct buf	 params;		/* content of PARAMS records */
 	struct buf	 small;			/* content of BEGIN and management records */
-	struct buf	 leftover;		/* bytes of the next request */
+	struct buf	 leftover;		/* bytes of the next request, or of one that is busy */
 	struct request	 request;
 	struct hangup_watch watch;
 	int		 in_fd, out_fd;		/* the same but for CGI */
@@ -62,6 +62,9 @@ void	conn_open_cgi(struct front *);
 
 /* Called once a second: deadlines. */
 void	conn_sweep(struct conn *, uint64_t now_ms);
+
+/* Called in each turn of the loop while a request is busy. */
+void	conn_resume(struct conn *);
 
 /* Called before the loop waits, for every connection on front->due. */
 void	conn_attend(struct conn *);

@@ -156,6 +156,28 @@ front_on_prepare(uv_prepare_t *prepare)
 	}
 }
 
+/* The loop does not wait while this runs, but all others have their turn. */
+static void
+front_on_idle(uv_idle_t *idle)
+{
+	struct front *f = idle->data;
+	bool	 busy = false;
+
+	for (struct conn *c = f->conns; c != NULL; c = c->next)
+		if (c->request.is_busy) {
+			conn_resume(c);
+			busy |= c->request.is_busy;
+		}
+	if (!busy)
+		uv_idle_stop(idle);
+}
+
+void
+front_set_busy(struct front *f)
+{
+	uv_idle_start(&f->idle, front_on_idle);
+}
+
 static void
 front_on_sweep(uv_timer_t *timer)
 {
@@ -203,6 +225,8 @@ front_open(struct front *f, uv_loop_t *loop, int listen_fd,
 	uv_prepare_init(loop, &f->prepare);
 	f->prepare.data = f;
 	uv_prepare_start(&f->prepare, front_on_prepare);
+	uv_idle_init(loop, &f->idle);
+	f->idle.data = f;
 	uv_timer_init(loop, &f->sweep);
 	f->sweep.data = f;
 	uv_timer_start(&f->sweep, front_on_sweep, SWEEP_MS, SWEEP_MS);

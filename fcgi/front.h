@@ -36,6 +36,7 @@ struct front {
 	const char	*peers;		/* FCGI_WEB_SERVER_ADDRS, or NULL = any */
 	uv_poll_t	 listen_poll;
 	uv_prepare_t	 prepare;
+	uv_idle_t	 idle;		/* runs while a request is busy */
 	uv_timer_t	 sweep;
 	struct conn	*conns;		/* all */
 	struct conn	*due;		/* to be looked at before the loop waits */
@@ -61,6 +62,9 @@ void	front_init_library(void);
 int	front_open(struct front *, uv_loop_t *, int listen_fd,
 	    const struct request_handler *, const struct front_limits *,
 	    unsigned probe_ms);
+
+/* A request is busy: it goes on in the loop's next turn. */
+void	front_set_busy(struct front *);
 
 /* A connection has closed: one that waits may be accepted again. */
 void	front_resume(struct front *);

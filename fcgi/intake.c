@@ -178,7 +178,7 @@ intake_feed(struct conn *c, const char *bytes, size_t n)
 	size_t	 used;
 
 	while (n > 0 && !c->lost && !c->request.gone) {
-		if (c->state == CONN_ANSWER)
+		if (c->state == CONN_ANSWER || c->request.is_busy)
 			return buf_append(&c->leftover, bytes, n) == ERR_NONE;
 		used = record_read(&c->reader, bytes, n, &piece, &found, &bad);
 		if (bad || (found && !intake_piece(c, &piece)))

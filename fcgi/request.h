@@ -18,6 +18,7 @@ struct request {
 	uint64_t	 content_length;	/* bytes */
 	uint64_t	 received;	/* body bytes so far */
 	bool		 gone;		/* the client has left */
+	bool		 is_busy;	/* set by body, cleared by resume: no more of the body can be taken yet */
 	enum err	 err;		/* not ERR_NONE: params could not be read and are empty */
 	void		*state;		/* the handler's */
 	void		(*tap)(struct request *, const char *, size_t);	/* sees every body byte of the answer, or NULL */
@@ -30,11 +31,13 @@ struct request {
  * last. Before end the handler must have called request_end or request_abort;
  * it may do so at any time after head, also before the body is complete: the
  * rest is then discarded and neither body nor body_end follow. gone may come
- * at any time after head.
+ * at any time after head. While the request is busy, resume is called once in
+ * each turn of the loop, and neither body nor body_end but for a timeout.
  */
 struct request_handler {
 	void	(*head)(struct request *);	/* parameters are complete */
 	void	(*body)(struct request *, const char *, size_t);
+	void	(*resume)(struct request *);
 	void	(*body_end)(struct request *, enum err);	/* ERR_NONE, ERR_BODY_TRUNCATED, ERR_REQUEST_TIMEOUT */
 	void	(*writable)(struct request *);	/* response is no longer full */
 	void	(*gone)(struct request *);	/* once: nobody reads the answer; end it now, or when drained */

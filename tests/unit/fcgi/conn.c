@@ -17,7 +17,7 @@ enum { LATER_MS = 3600000 };
 
 /* What the handler was told, as one text, and how it behaves. */
 static struct {
-	char	 told[256];		/* H(ead) B(ody) E(nd of body) G(one) D(one: end) W(ritable) */
+	char	 told[256];		/* H(ead) B(ody) R(esume) E(nd of body) G(one) D(one: end) W(ritable) */
 	size_t	 body_len;
 	char	 body[400000];
 	char	 path[64];
@@ -25,6 +25,9 @@ static struct {
 	int	 requests, ended;
 	struct request *current;
 
+	int	 busy;			/* turns that each piece of the body takes */
+	int	 turns;			/* of them that are left */
+	bool	 refuses;		/* answer in resume */
 	bool	 early;			/* answer in head */
 	bool	 silent;		/* do not answer at all */
 	bool	 unended;		/* write the answer, do not end it */
@@ -39,7 +42,7 @@ tell(char what)
 {
 	size_t	 n = strlen(seen.told);
 
-	if (n > 0 && seen.told[n - 1] == what && (what == 'B' || what == 'W'))
+	if (n > 0 && seen.told[n - 1] == what && strchr("BRW", what) != NULL)
 		return;
 	assert_true(n + 1 < sizeof(seen.told));
 	seen.told[n] = what;
@@ -75,9 +78,23 @@ on_body(struct request *r, const char *bytes, size_t n)
 {
 	assert_ptr_equal(r, seen.current);
 	tell('B');
+	assert_false(r->is_busy);
+	r->is_busy = seen.busy > 0;
+	seen.turns = seen.busy;
 	assert_true(seen.body_len + n <= sizeof(seen.body));
 	memcpy(seen.body + seen.body_len, bytes, n);
 	seen.body_len += n;
+}
+
+static void
+on_resume(struct request *r)
+{
+	assert_ptr_equal(r, seen.current);
+	assert_true(r->is_busy);
+	tell('R');
+	if (seen.refuses)
+		answer(r, 413, "late");
+	r->is_busy = --seen.turns > 0;
 }
 
 static void
@@ -144,7 +161,9 @@ on_end(struct request *r)
 }
 
 static const struct request_handler handler = {
-	on_head, on_body, on_body_end, on_writable, on_gone, on_end
+	.head = on_head, .body = on_body, .resume = on_resume,
+	.body_end = on_body_end, .writable = on_writable, .gone = on_gone,
+	.end = on_end,
 };
 
 /* A front, and one web server that talks to it. */
@@ -367,6 +386,97 @@ a_large_body_arrives_whole(void **state)
 	take_answer(t, 1, "200 OK", "/", "hello");
 	assert_int_equal(seen.body_len, sizeof(body));
 	assert_memory_equal(seen.body, body, sizeof(body));
+}
+
+/* What comes meanwhile waits, the end of the body and the next request, too. */
+static void
+a_busy_request_takes_its_turns(void **state)
+{
+	static char body[350000];
+	struct talk *t = *state;
+
+	for (size_t i = 0; i < sizeof(body); i++)
+		body[i] = (char)(i % 251);
+	for (seen.busy = 1; seen.busy <= 3; seen.busy++) {
+		seen.told[0] = '\0';
+		wire_head(&t->out, 1, true, "/busy", "350000");
+		wire_body(&t->out, 1, body, sizeof(body));
+		wire_end(&t->out, 1);
+		wire_head(&t->out, 2, true, "/next", NULL);
+		wire_body(&t->out, 2, "abc", 3);
+		wire_end(&t->out, 2);
+		TURN_UNTIL(t, seen.requests == 2 * seen.busy);
+		take_answer(t, 1, "200 OK", "/busy", "hello");
+		take_answer(t, 2, "200 OK", "/next", "hello");
+		assert_string_equal(seen.told + strlen(seen.told) - 5, "HBRED");
+		assert_memory_equal(seen.body, "abc", 3);
+	}
+}
+
+static void
+a_busy_request_gets_its_body_whole(void **state)
+{
+	static char body[350000];
+	struct talk *t = *state;
+
+	for (size_t i = 0; i < sizeof(body); i++)
+		body[i] = (char)(i % 251);
+	seen.busy = 2;
+	wire_head(&t->out, 1, false, "/", "350000");
+	wire_body(&t->out, 1, body, sizeof(body));
+	wire_end(&t->out, 1);
+	take_answer(t, 1, "200 OK", "/", "hello");
+	assert_int_equal(seen.body_len, sizeof(body));
+	assert_memory_equal(seen.body, body, sizeof(body));
+}
+
+static void
+a_busy_request_may_be_refused(void **state)
+{
+	static char body[350000];
+	struct talk *t = *state;
+
+	seen.busy = 1000000;
+	seen.refuses = true;
+	wire_head(&t->out, 1, true, "/", "350000");
+	wire_body(&t->out, 1, body, sizeof(body));
+	wire_end(&t->out, 1);
+	take_answer(t, 1, "413 Content Too Large", "/", "late");
+	assert_string_equal(seen.told, "HBRD");
+	seen.busy = 0;
+	wire_head(&t->out, 2, false, "/next", NULL);
+	wire_end(&t->out, 2);
+	take_answer(t, 2, "200 OK", "/next", "hello");
+}
+
+static void
+a_busy_request_has_a_deadline(void **state)
+{
+	struct talk *t = *state;
+
+	seen.busy = 1000000;
+	wire_head(&t->out, 1, false, "/", "3");
+	wire_body(&t->out, 1, "abc", 3);
+	wire_end(&t->out, 1);
+	TURN_UNTIL(t, strchr(seen.told, 'R') != NULL);
+	conn_sweep(only_conn(t), uv_now(&t->loop) + LATER_MS);
+	take_answer(t, 1, "408 Request Timeout", "/", "hello");
+	assert_string_equal(seen.told, "HBRED");
+}
+
+static void
+leaving_while_busy(void **state)
+{
+	struct talk *t = *state;
+
+	seen.busy = 20;
+	wire_head(&t->out, 1, false, "/", "3");
+	wire_body(&t->out, 1, "abc", 3);
+	TURN_UNTIL(t, strchr(seen.told, 'R') != NULL);
+	close(t->fd);
+	t->fd = -1;
+	TURN_UNTIL(t, seen.ended == 1);
+	assert_string_equal(seen.told, "HBRGD");
 }
 
 static void
@@ -1074,6 +1184,11 @@ main(void)
 		TEST(one_request_is_answered_and_closed),
 		TEST(a_request_may_come_byte_by_byte),
 		TEST(a_large_body_arrives_whole),
+		TEST(a_busy_request_takes_its_turns),
+		TEST(a_busy_request_gets_its_body_whole),
+		TEST(a_busy_request_may_be_refused),
+		TEST(a_busy_request_has_a_deadline),
+		TEST(leaving_while_busy),
 		TEST(a_connection_is_kept),
 		TEST(pipelined_requests_are_answered_in_order),
 		TEST(a_large_answer_waits_for_a_slow_client),
