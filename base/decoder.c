@@ -171,10 +171,9 @@ decoder_step(struct decoder *d, const void *in, size_t n, size_t *used,
 	*used = *made = 0;
 	/* With nothing begun there is nothing held back, and no end to come. */
 	if (ok && (n > 0 || d->begun)) {
-		ok = !d->ended;
-		if (ok)
-			ok = (d->zstd != NULL ? step_zstd : step_zlib)(d, in,
-			    at_most(n), used, out, at_most(room), made);
+		ok = !d->ended && (d->zstd != NULL ? step_zstd : step_zlib)(
+		    d, in, at_most(n), used, out, at_most(room), made) &&
+		    (n == 0 || *used > 0 || *made > 0);
 	}
 	d->failed = !ok;
 	return ok ? ERR_NONE : ERR_DECODE;

@@ -46,6 +46,12 @@ static const struct err_info infos[ERR__MAX] = {
 	    "of an upload multipart/form-data." },
 	[ERR_CHARSET] = { "charset", 415, REQUEST, "unsupported_media_type",
 	    NULL, "The charset of the request body must be UTF-8." },
+	[ERR_CODING] = { "coding", 415, REQUEST,
+	    "unsupported_content_encoding", NULL,
+	    "The Content-Encoding of the request body must be one of gzip, "
+	    "deflate and zstd, or none." },
+	[ERR_DECODE] = { "decode", 400, REQUEST, "invalid_content_encoding",
+	    NULL, "The request body is not what its Content-Encoding says." },
 	[ERR_MODEL_MISSING] = { "model_missing", 400, REQUEST,
 	    "missing_required_parameter", "model",
 	    "You must provide a model parameter." },

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/media_type.h"
 #include "gateway/metrics.h"
 #include "gateway/settle.h"
 #include "gateway/trace.h"
@@ -16,7 +15,7 @@
 #include "handlers/caller.h"
 #include "handlers/capture.h"
 #include "handlers/payment.h"
-#include "handlers/references.h"
+#include "handlers/receive.h"
 #include "handlers/reply.h"
 #include "handlers/route.h"
 #include "store/sessions.h"
@@ -41,18 +40,12 @@ const char *const exchange_members[MEMBER__MAX] = {
 };
 
 static struct app *the_app;
-static struct spelling member_spelling, field_spelling;
 
 void
 exchange_set_app(struct app *app)
 {
 	the_app = app;
-	spelling_init(&member_spelling);
-	spelling_init(&field_spelling);
-	for (size_t i = 0; i < MEMBER__MAX; i++)
-		spelling_add(&member_spelling, exchange_members[i]);
-	for (size_t i = 0; i < MEMBER_FORM__MAX; i++)
-		spelling_add(&field_spelling, exchange_members[i]);
+	receive_init();
 	live_init(&app->live, app->state);
 }
 
@@ -98,15 +91,6 @@ answer_options(struct exchange *x)
 		response_field(r, "Access-Control-Max-Age", "600");
 	}
 	request_end(x->request, NULL, 0);
-}
-
-static uint64_t
-max_body_bytes(const struct exchange *x)
-{
-	uint64_t most = x->call.snapshot->conf->limits.body_bytes;
-
-	return x->route->body_max != 0 && x->route->body_max < most ?
-	    x->route->body_max : most;
 }
 
 /* Who is refused at once is in no list. */
@@ -199,7 +183,7 @@ judge_head(struct exchange *x)
 	if (err != ERR_NONE)
 		return err;
 	if (x->request->has_length && x->request->content_length >
-	    max_body_bytes(x))
+	    receive_max_bytes(x))
 		return ERR_BODY_TOO_LARGE;
 	return ERR_NONE;
 }
@@ -265,158 +249,6 @@ on_head(struct request *request)
 		begin_live(x);
 }
 
-/* ---- The body. ---- */
-
-static void
-reply_json_error(struct exchange *x, enum err err)
-{
-	const char *text = err_get(err)->text;
-	struct arena *arena = x->call.arena;
-
-	if (err == ERR_JSON_DUPLICATE)
-		text = arena_printf(arena,
-		    "The member \"%s\" appears twice in the request body.",
-		    exchange_members[x->scan->err_name]);
-	else if (err == ERR_JSON_SPELLING)
-		text = arena_printf(arena,
-		    "A member of the request body has a name that some "
-		    "providers read as \"%s\" (byte %" PRIu64 ").",
-		    exchange_members[x->scan->err_name], x->scan->err_offset);
-	else if (err == ERR_JSON_SYNTAX || err == ERR_JSON_NAME ||
-	    err == ERR_JSON_UTF8)
-		text = arena_printf(arena, "%.*s (byte %" PRIu64 ").",
-		    (int)strlen(text) - 1, text, x->scan->err_offset);
-	reply_error(x, err, text);
-}
-
-static void
-begin_json(struct exchange *x)
-{
-	x->content_type = "application/json";
-	x->scan = malloc(sizeof *x->scan);
-	if (x->scan == NULL)
-		abort();
-	json_scan_init_strict(x->scan, &member_spelling);
-	x->scan->is_wanted = references_names(x);
-}
-
-static enum err
-begin_form(struct exchange *x, const char *type)
-{
-	char *told = arena_alloc(x->call.arena, MULTIPART_TYPE_SIZE);
-	enum err err;
-
-	x->multipart = malloc(sizeof *x->multipart);
-	if (x->multipart == NULL)
-		abort();
-	err = multipart_scan_init(x->multipart, type, &field_spelling);
-	if (err == ERR_NONE)
-		multipart_write_type(x->multipart, told);
-	x->content_type = told;
-	return err;
-}
-
-/* What administrators send is JSON whatever it is called: nobody else reads it. */
-static enum media_type
-find_media_type(const struct exchange *x, const char *type)
-{
-	return x->route->body == ROUTE_BODY_JSON_OR_NONE ? MEDIA_TYPE_JSON :
-	    media_type_parse(type);
-}
-
-/*
- * The first byte of a body is here: decide how it is read. A provider must read
- * it in no other way, so what it is called there follows from that.
- */
-static enum err
-begin_body(struct exchange *x)
-{
-	const char *type = params_get(&x->request->params, "CONTENT_TYPE");
-
-	x->body_begun = true;
-	switch (find_media_type(x, type)) {
-	case MEDIA_TYPE_CHARSET:
-		return ERR_CHARSET;
-	case MEDIA_TYPE_FORM:
-		if (x->route->takes_forms)
-			return begin_form(x, type);
-		/* FALLTHROUGH */
-	case MEDIA_TYPE_OTHER:
-		x->content_type = type;
-		return x->route->body == ROUTE_BODY_ANY ? ERR_NONE :
-		    ERR_MEDIA_TYPE;
-	default:
-		begin_json(x);
-		return ERR_NONE;
-	}
-}
-
-/* False: it was refused, and that has been told. */
-static bool
-scan_body(struct exchange *x, const char *bytes, size_t n)
-{
-	enum err err = x->body_begun ? ERR_NONE : begin_body(x);
-
-	if (err == ERR_NONE && x->multipart != NULL)
-		err = multipart_scan_feed(x->multipart, bytes, n);
-	if (err != ERR_NONE) {
-		reply_error(x, err, x->multipart == NULL ? NULL :
-		    x->multipart->reason);
-		return false;
-	}
-	if (x->scan != NULL)
-		err = json_scan_feed(x->scan, bytes, n);
-	if (err != ERR_NONE)
-		reply_json_error(x, err);
-	return err == ERR_NONE;
-}
-
-static void
-on_body(struct request *request, const char *bytes, size_t n)
-{
-	struct exchange *x = request->state;
-	enum err err;
-
-	if (request->received > max_body_bytes(x)) {
-		reply_error(x, ERR_BODY_TOO_LARGE, NULL);
-		return;
-	}
-	if (x->route->body == ROUTE_BODY_NONE || !scan_body(x, bytes, n))
-		return;
-	capture_request(x, bytes, n);
-	err = spool_append(&x->body, bytes, n);
-	if (err != ERR_NONE)
-		reply_error(x, err, NULL);
-}
-
-static bool
-needs_body(const struct exchange *x)
-{
-	return x->route->body == ROUTE_BODY_JSON ||
-	    x->route->body == ROUTE_BODY_MODEL;
-}
-
-static void
-on_body_end(struct request *request, enum err err)
-{
-	struct exchange *x = request->state;
-
-	if (err == ERR_NONE)
-		x->call.ready_us = clock_now_us();
-	if (err != ERR_NONE)
-		reply_error(x, err, NULL);
-	else if (!x->body_begun && needs_body(x))
-		reply_error(x, ERR_JSON_TRUNCATED,
-		    "The request has no body; a JSON object is expected.");
-	else if (x->scan != NULL && (err = json_scan_end(x->scan)) != ERR_NONE)
-		reply_json_error(x, err);
-	else if (x->multipart != NULL &&
-	    (err = multipart_scan_end(x->multipart)) != ERR_NONE)
-		reply_error(x, err, x->multipart->reason);
-	else
-		x->route->handle(x);
-}
-
 void
 exchange_forget_scan(struct exchange *x)
 {
@@ -470,6 +302,24 @@ exchange_note_byte(struct exchange *x)
 }
 
 static void
+on_body(struct request *request, const char *bytes, size_t n)
+{
+	receive_body(request->state, bytes, n);
+}
+
+static void
+on_resume(struct request *request)
+{
+	receive_resume(request->state);
+}
+
+static void
+on_body_end(struct request *request, enum err err)
+{
+	receive_end(request->state, err);
+}
+
+static void
 on_writable(struct request *request)
 {
 	struct exchange *x = request->state;
@@ -515,6 +365,7 @@ on_end(struct request *request)
 	if (x->release_extra != NULL)
 		x->release_extra(x);
 	exchange_forget_scan(x);
+	receive_release(x);
 	spool_fini(&x->body);
 	snapshot_unref(x->call.snapshot);
 	key_list_unref(x->call.keys);
@@ -524,6 +375,7 @@ on_end(struct request *request)
 const struct request_handler exchange_handler = {
 	.head = on_head,
 	.body = on_body,
+	.resume = on_resume,
 	.body_end = on_body_end,
 	.writable = on_writable,
 	.gone = on_gone,

@@ -68,6 +68,7 @@ extern const char *const exchange_members[MEMBER__MAX];
 
 struct background;
 struct capture;
+struct decoding;
 struct payment;
 struct route;
 struct store_watch;
@@ -85,6 +86,8 @@ struct exchange {
 	struct live_place live;		/* where others see it */
 	uint64_t	 caller, salt;	/* by what it is sticky; 0: it is not */
 	struct spool	 body;
+	bool		 coding_known;	/* the Content-Encoding was looked at */
+	struct decoding	*decoding;	/* while the body is decoded; see receive.c */
 	bool		 body_begun;
 	const char	*content_type;	/* of the body, as a provider is told; NULL: there is no body */
 	struct json_scan *scan;		/* of a JSON body, or NULL */

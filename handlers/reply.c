@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/decoder.h"
 #include "base/http.h"
 #include "handlers/api_error.h"
 #include "handlers/route.h"
@@ -173,6 +174,8 @@ reply_error(struct exchange *x, enum err err, const char *text)
 		text = route_advice(x->call.path);
 	if (err == ERR_METHOD_NOT_ALLOWED)
 		response_field(r, "Allow", route_allow(x->route));
+	if (err == ERR_CODING)		/* RFC 9110 section 15.5.16 */
+		response_field(r, "Accept-Encoding", decoder_names);
 	if (err == ERR_NO_WEBSOCKET)	/* RFC 9110 section 15.5.22 */
 		response_field(r, "Upgrade", "HTTP/1.1");
 	buf_init(&body, ERROR_BYTES_MAX);
