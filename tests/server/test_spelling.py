@@ -267,7 +267,7 @@ MODEL = field("model", "allowed")
     b"\n" + form(MODEL), b"\r" + form(MODEL), b"-" + form(MODEL),
     b"\xef\xbb\xbf" + form(MODEL), b"\0" + form(MODEL),
     form(MODEL) + JSON_BODY, form(MODEL, end=b"") + JSON_BODY,
-    form(MODEL) + b"\r\n", form(MODEL) + b" ", form(MODEL, end=b" "),
+    form(MODEL) + b"\r\n\r\n", form(MODEL) + b" ", form(MODEL, end=b" "),
     form(MODEL, end=b"\n"), form(MODEL, end=b"\r"), form(MODEL, end=b" \r\n"),
     form(MODEL) + form(field("model", "forbidden")), form(MODEL) + b"\0",
     form(MODEL).replace(b"X\r\n", b"X \r\n", 1),
@@ -281,7 +281,7 @@ def test_a_form_is_nothing_but_its_parts(client, upstream, body):
 
 
 @pytest.mark.parametrize("before", [b"", b"\r\n"])
-@pytest.mark.parametrize("end", [b"", b"\r\n"])
+@pytest.mark.parametrize("end", [b"", b"\r\n", b"\r\n\r\n"])
 def test_one_line_break_may_stand_around_a_form(client, upstream, before, end):
     upstream.script = lambda x: x.json({})
     body = before + form(MODEL, field("x", "y"), end=end)
