@@ -5,7 +5,8 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "upstream/head.h"
 
 enum {
 	HEADER_BYTES_MAX = 65536,
@@ -123,21 +124,12 @@ attempt_rearm(struct attempt *a)
 
 /* ---- libcurl's callbacks. ---- */
 
-static bool
-line_is(const char *line, size_t n, const char *name)
-{
-	size_t	 len = strlen(name);
-
-	return n > len && line[len] == ':' &&
-	    strncasecmp(line, name, len) == 0;
-}
-
 /* After an interim answer (1xx) the next head begins. */
 static bool
 attempt_end_interim(struct attempt *a)
 {
 	buf_fini(&a->fields);
-	a->chunked = a->in_head = false;
+	a->in_head = false;
 	return true;
 }
 
@@ -146,19 +138,22 @@ attempt_end_head(struct attempt *a)
 {
 	curl_off_t length = -1;
 	long	 status = 0;
+	bool	 is_chunked;
 
 	curl_easy_getinfo(a->transfer.easy, CURLINFO_RESPONSE_CODE, &status);
 	a->status = (int)status;
 	if (a->status >= 100 && a->status < 200 && a->status != 101)
 		return attempt_end_interim(a);
-	if (a->status < 200 || a->status > 599) {
+	if (a->status < 200 || a->status > 599)
 		a->failure = ERR_UPSTREAM_GARBAGE;
+	else
+		a->failure = head_end(&a->fields, &is_chunked);
+	if (a->failure != ERR_NONE)
 		return false;
-	}
 	curl_easy_getinfo(a->transfer.easy,
 	    CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length);
 	a->content_length = length;
-	a->close_delimited = length < 0 && !a->chunked &&
+	a->close_delimited = length < 0 && !is_chunked &&
 	    a->status != 204 && a->status != 304 && !a->request->http2;
 	a->head_done = true;
 	a->last_ms = uv_now(a->timer.loop);
@@ -185,10 +180,7 @@ attempt_take_line(struct attempt *a, const char *line, size_t n)
 		n--;
 	if (n == 0)
 		return attempt_end_head(a);
-	if (line_is(line, n, "transfer-encoding"))
-		a->chunked = true;
-	return buf_append(&a->fields, line, n) == ERR_NONE &&
-	    buf_append(&a->fields, "\n", 1) == ERR_NONE;
+	return head_add_line(&a->fields, line, n) == ERR_NONE;
 }
 
 /* libcurl must not be called from inside its callbacks, for no transfer. */
@@ -420,24 +412,8 @@ bool
 attempt_next_field(const struct attempt *a, size_t *at, const char **name,
     size_t *name_len, const char **value, size_t *value_len)
 {
-	const char *line, *end, *colon;
-
-	while (*at < buf_len(&a->fields)) {
-		line = buf_data(&a->fields) + *at;
-		end = memchr(line, '\n', buf_len(&a->fields) - *at);
-		*at += (size_t)(end - line) + 1;
-		colon = memchr(line, ':', (size_t)(end - line));
-		if (colon == NULL)
-			continue;
-		*name = line;
-		*name_len = (size_t)(colon - line);
-		for (colon++; colon < end && (*colon == ' ' || *colon == '\t');)
-			colon++;
-		*value = colon;
-		*value_len = (size_t)(end - colon);
-		return true;
-	}
-	return false;
+	return head_next_field(&a->fields, at, name, name_len, value,
+	    value_len);
 }
 
 bool

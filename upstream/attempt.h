@@ -60,13 +60,13 @@ struct attempt {
 	uv_timer_t	 timer;
 	bool		 in_callback, cancelled, running;
 	bool		 is_plain, is_clean;	/* its handle may be used again */
-	bool		 in_head, head_done, chunked, token_seen;
+	bool		 in_head, head_done, token_seen;
 	bool		 paused, want_pause;
 	uint64_t	 body_offset;
 	uint64_t	 start_ms, last_ms; /* loop time: of the start, of the last byte either way */
 	size_t		 header_bytes;
 	enum err	 failure;	/* known better than libcurl's code says */
-	struct buf	 fields;	/* "name: value\n" lines, until attempt_drop_fields */
+	struct buf	 fields;	/* as in head.h, until attempt_drop_fields */
 };
 
 /*
@@ -77,9 +77,8 @@ struct attempt *attempt_start(struct client *, const struct attempt_request *,
 	    const struct sink *);
 
 /*
- * Walk the answer's fields, from head on until they are dropped: *AT is 0 at
- * first. False at the end. NAME (NAME_LEN bytes) and VALUE (VALUE_LEN) are
- * borrowed, not terminated.
+ * Walk the answer's fields, from head on until they are dropped, as
+ * head_next_field does: not those of its connection alone.
  */
 bool	attempt_next_field(const struct attempt *, size_t *at,
 	    const char **name, size_t *name_len, const char **value,

@@ -184,6 +184,53 @@ def test_cut_plain_answer_is_never_shown(client, a, b):
     assert reply.json() == chat_answer("pair")
 
 
+@pytest.mark.parametrize("fields", [
+    "Content-Length: 99\r\nContent-Length: {n}",
+    "Content-Length: {n}\r\nContent-Length: 5", "Content-Length: {n}, 5",
+    "Content-Length: {n}\r\nTransfer-Encoding: chunked",
+    "Transfer-Encoding: chunked\r\nContent-Length: {n}",
+    "Content-Length: +{n}", "Content-Length: {n}x", "Content-Length: {n}.0",
+    "Transfer-Encoding: gzip, chunked",
+    "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked"])
+@pytest.mark.parametrize("kind", ["application/json", "text/event-stream"])
+def test_answer_whose_end_is_uncertain(server, client, a, b, fields, kind):
+    """RFC 9112, section 6.3; half of it was passed on as a whole answer."""
+    data = json.dumps(chat_answer()).encode()
+    fields = fields.format(n=len(data))
+
+    def script(x):
+        x.send(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\n{fields}\r\n\r\n"
+               .encode())
+        x.send(b"%x\r\n%s\r\n0\r\n\r\n" % (len(data), data)
+               if "chunked" in fields else data)
+        x.close()
+    a.script = script
+    reply = chat(client, "pair", "event" in kind)
+    assert_served(reply, "b")
+    line = server.journaled(reply.header("x-request-id"))
+    assert {one["outcome"] for one in line["attempts"][:-1]} == {
+        "upstream_garbage"}
+    reply = chat(client, "once")
+    assert reply.status == 502
+    assert reply.error["code"] == "upstream_invalid_answer"
+
+
+@pytest.mark.parametrize("fields", [
+    "Content-Length: {n}\r\nContent-Length: {n}", "Content-Length: {n}, {n}",
+    "content-length:0{n}"])
+def test_equal_lengths_are_one(client, a, fields):
+    data = json.dumps(chat_answer("once")).encode()
+    fields = fields.format(n=len(data))
+
+    def script(x):
+        x.send(f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n{fields}"
+               "\r\n\r\n".encode() + data)
+        x.keep = True
+    a.script = script
+    for _ in range(3):
+        assert_served(chat(client, "once"), "once", 1)
+
+
 @pytest.mark.parametrize("stream", KINDS)
 def test_each_channel_has_its_key_and_model_name(client, a, b, stream):
     """All else is the same; the answer keeps the fallback's own model."""

@@ -1,8 +1,11 @@
 """Which headers pass, in both directions."""
+import json
+
 import pytest
 
 from fixtures import provider
 from servers import KEY, LOGIC, UP_KEY
+from upstream import chat_answer
 
 SERVERS = LOGIC
 CHAT = {"model": "gpt-test", "messages": []}
@@ -163,6 +166,30 @@ def test_does_not_pass_down(client, upstream, name):
     assert reply.status == 200, reply
     assert reply.body == b"{}"
     assert STAY_UP[name] not in [v for _, v in reply.headers]
+
+
+@pytest.mark.parametrize("lines", [
+    "Connection: close, X-Hop", "connection:x-HOP", "CONNECTION:\tX-Hop\t,",
+    "Connection: close\r\nConnection: , X-Other,X-Hop",
+    "Connection: close,\r\n X-Hop", "Connection : X-Hop"])
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_the_connection_field_names_stops_here(client, upstream, stream,
+                                                    lines):
+    """RFC 9110, section 7.6.1; before and after it."""
+    kind, data = ("text/event-stream", b'data: {"choices":[]}\n\n'
+                  b"data: [DONE]\n\n") if stream else (
+                      "application/json", json.dumps(chat_answer()).encode())
+
+    def script(x):
+        x.send(f"HTTP/1.1 200 OK\r\nX-Hop: hop\r\nX-Stays: yes\r\n{lines}\r\n"
+               f"x-hop: hop\r\nContent-Type: {kind}\r\n"
+               f"Content-Length: {len(data)}\r\n\r\n".encode() + data)
+        x.close()
+    upstream.script = script
+    reply = client.post("/v1/chat/completions", dict(CHAT, stream=stream))
+    assert (reply.status, reply.body) == (200, data)
+    assert reply.header("x-hop") is None
+    assert reply.header("x-stays") == "yes"
 
 
 def test_request_id_is_ours(client, upstream):
