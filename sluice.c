@@ -20,6 +20,7 @@
 #include "base/secrecy.h"
 #include "conf/conf.h"
 #include "fcgi/front.h"
+#include "gateway/metrics.h"
 #include "handlers/catalog.h"
 #include "handlers/exchange.h"
 #include "handlers/leader.h"
@@ -160,10 +161,8 @@ responder_use(struct responder *r, struct conf *conf)
 	r->front.limits = limits_of(conf);
 	r->front.hangup.interval_ms = conf->timeouts.hangup_probe_ms;
 	log_open(conf->log.dir, conf->log.level);
-	if (strcmp(r->app.journal.dir, conf->log.dir) != 0) {
-		journal_close(&r->app.journal);
-		journal_open(&r->app.journal, conf->log.dir);
-	}
+	if (strcmp(r->app.journal.dir, conf->log.dir) != 0)
+		journal_move(&r->app.journal, conf->log.dir);
 	if (conf->auth.open)
 		log_warn("auth.open is set: anybody may use the gateway");
 	else if (r->app.snapshot->key_count == 0 &&
@@ -219,6 +218,7 @@ responder_on_timer(uv_timer_t *timer)
 
 	give_memory_back(r);
 	state_refresh(r->app.state);
+	journal_flush(&r->app.journal, clock_wall_us());
 	if (r->stays) {
 		leader_tick(&r->leader);
 		store_watch_look(&r->store_watch);
@@ -321,7 +321,10 @@ responder_close(struct responder *r)
 	uv_loop_close(r->app.loop);
 	leader_fini(&r->leader);
 	store_watch_fini(&r->store_watch);
+	journal_flush(&r->app.journal, clock_wall_us());
 	journal_close(&r->app.journal);
+	metrics_note_lost_lines(r->app.state,
+	    journal_take_lost(&r->app.journal));
 	state_close(r->app.state);
 	db_free(r->app.db);
 	snapshot_unref(r->app.snapshot);

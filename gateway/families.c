@@ -50,7 +50,8 @@ enum {
 	ALL_OVERHEAD,
 	ALL_HTTP_ERRORS = ALL_OVERHEAD + CELLS(overhead_us),
 	ALL_ABORTS,
-	ALL__MAX = ALL_ABORTS + FAMILY_ABORT__MAX,
+	ALL_JOURNAL_LOST = ALL_ABORTS + FAMILY_ABORT__MAX,
+	ALL__MAX,
 
 	MODEL_LATENCY = 0,
 	MODEL_TOKENS = MODEL_LATENCY + CELLS(latency_us),
@@ -200,4 +201,8 @@ const struct family_info families[FAMILY__MAX] = {
 	    "request's last byte to the end, but for the tries and the pauses "
 	    "between them.",
 	    .group = GROUP_ALL, .cell = ALL_OVERHEAD, SECONDS(overhead_us) },
+	[FAMILY_JOURNAL_LOST] = { .name = "gateway_journal_lines_lost_total",
+	    .help = "Lines of the journal that could not be written, nor kept "
+	    "until they could: their requests are in no usage.",
+	    .group = GROUP_ALL, .cell = ALL_JOURNAL_LOST },
 };

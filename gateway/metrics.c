@@ -319,6 +319,17 @@ metrics_note_request(struct state *state, int delta)
 	note(state, FIND(state, GROUP_REQUESTS, NULL), delta);
 }
 
+void
+metrics_note_lost_lines(struct state *state, uint64_t count)
+{
+	if (count == 0)
+		return;
+	state_begin(state);
+	add(state, FIND(state, GROUP_ALL, NULL), FAMILY_JOURNAL_LOST, 0,
+	    count);
+	state_commit(state, NULL, clock_wall_us(), "", "", 0, "", 0);
+}
+
 /* ---- The text. ---- */
 
 static enum err

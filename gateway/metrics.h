@@ -19,6 +19,9 @@ uint64_t metrics_tries(const struct collection *, const char *name);
 /* A request has come, or is settled: the same for all of them. */
 void	metrics_note_request(struct state *, int delta);
 
+/* COUNT lines of the journal are lost for good. Not within a batch. */
+void	metrics_note_lost_lines(struct state *, uint64_t count);
+
 /*
  * Everything in Prometheus' text format 0.0.4, sums over all processes. S's
  * channels give the gauges that are read off their shared records. ERR_NO_MEMORY:

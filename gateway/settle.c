@@ -218,6 +218,8 @@ settle(struct state *state, struct journal *journal, const struct call *c)
 	state_commit(state, journal, clock_wall_us(), c->id, buf_data(&line),
 	    buf_len(&line), buf_data(&bare), buf_len(&bare));
 	limit_end(state, c);
+	if (journal != NULL)
+		metrics_note_lost_lines(state, journal_take_lost(journal));
 	buf_fini(&line);
 	buf_fini(&bare);
 }

@@ -33,6 +33,7 @@ struct admin_job {
 	const char	*query;		/* behind the "?", undecoded; "" = none */
 	struct field_value values[FIELDS_MAX];
 	void		*state;		/* the handler's own, in the arena */
+	bool		 journal_fails;	/* of this process: lines wait */
 
 	/* The answer, from the work. */
 	int		 status;	/* of success: the route's unless it says otherwise */

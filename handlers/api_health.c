@@ -84,7 +84,7 @@ tell_files(struct admin_job *j)
 	admin_json_text(&j->body, "database",
 	    names_can_read(names) ? "ok" : "unusable");
 	admin_json_bool(&j->body, "journal_is_writable",
-	    access(j->snapshot->conf->log.dir, W_OK | X_OK) == 0);
+	    !j->journal_fails && journal_can_write(j->snapshot->conf->log.dir));
 	buf_puts(&j->body, "}");
 	names_close(names);
 }
@@ -109,5 +109,6 @@ api_health_handle(struct exchange *x)
 	buf_puts(out, "]");
 	admin_json_text(out, "state",
 	    state_is_private(state) ? "private" : "shared");
+	job->journal_fails = journal_is_failing(&x->app->journal);
 	admin_run(job, tell_files);
 }

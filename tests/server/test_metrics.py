@@ -39,6 +39,7 @@ KINDS = {
     "gateway_in_flight_requests": "gauge",
     "gateway_upstream_seconds_total": "counter",
     "gateway_overhead_seconds": "histogram",
+    "gateway_journal_lines_lost_total": "counter",
 }
 
 

@@ -1,7 +1,9 @@
 """The admin API's half for operations: usage, configuration, health, log."""
 import json
 import os
+import re
 import sqlite3
+import time
 
 import pytest
 
@@ -293,6 +295,71 @@ def test_health_of_processes_and_files(server, admin):
     assert health["database"] == "ok"
     assert health["state"] == "shared"
     assert health["journal_is_writable"] is True
+
+
+@pytest.fixture
+def full(make_server, upstream):
+    """A server whose journal is on a full disk until that has room."""
+    server = make_server("lighttpd", {"log": {"bodies": True}}, {
+        "up": provider(upstream, models=({"name": "m"},))}, env=ENV, procs=1)
+    server.may_crash = True
+    admin = server.client(ADMIN)
+    server.journaled(post_chat(server))
+    folder = f"{server.tmp}/state/log"
+    now = time.time()
+    links = [time.strftime(f"{folder}/%Y%m%d%H.log", time.localtime(
+        now + hour * 3600)) for hour in range(2)]
+    for link in links:
+        if os.path.exists(link):
+            os.rename(link, link + ".before")
+        os.symlink("/dev/full", link)
+
+    def free():
+        for path in links:
+            os.unlink(path)
+    until(lambda: post_chat(server) and got(admin, "/api/health")[
+        "journal_is_writable"] is False, "the truth")
+    return server, admin, free
+
+
+def post_chat(server, **more):
+    reply = server.client().post("/v1/chat/completions", {
+        "model": "m", "messages": [], **more})
+    assert reply.status == 200
+    return reply.header("x-request-id")
+
+
+def test_a_full_disk_is_told_and_loses_no_line(full):
+    server, admin, free = full
+    asked = {post_chat(server) for _ in range(5)}
+    log = read_log(server)
+    assert "cannot write the journal" in log
+    assert "No space left on device" in log and "Success" not in log
+    free()
+    until(lambda: asked <= {line["request_id"] for line in server.journal()},
+          "the lines")
+    assert got(admin, "/api/health")["journal_is_writable"] is True
+    assert lost_lines(admin) == 0
+
+
+def test_what_does_not_fit_into_memory_is_counted_as_lost(full):
+    server, admin, free = full
+    for _ in range(60):
+        post_chat(server, pad="p" * 60000)
+    until(lambda: lost_lines(admin) >= 1, "lost lines")
+    free()
+    until(lambda: len(server.journal()) > 5, "those that were kept")
+
+
+def lost_lines(admin):
+    found = re.search(rb"^gateway_journal_lines_lost_total (\S+)$",
+                      admin.get("/metrics").body, re.MULTILINE)
+    return float(found.group(1)) if found else 0
+
+
+def read_log(server):
+    with open(f"{server.tmp}/responder.err") as f:
+        return f.read()
 
 
 # The log.

@@ -240,6 +240,10 @@ an_unusable_directory_is_told_once_and_heals(void **state)
 	fclose(said);
 	assert_int_equal(lines, 1);
 	unlink(x->dir);
+	assert_true(journal_is_failing(&x->journal));
+	x->journal.waiting.max = 0;
+	buf_fini(&x->journal.waiting);
+	buf_init(&x->journal.waiting, JOURNAL_WAITING_MAX);
 	append(x, NOON_US + 9 * SECOND_US, "kept\n");
 	assert_file(x, "2026050412.log", "kept\n");
 	assert_false(x->journal.warned);
@@ -266,11 +270,125 @@ a_line_cut_by_a_full_disk_takes_no_other_with_it(void **state)
 	limit_files(6);
 	append(x, NOON_US, "two\n");
 	assert_file(x, "2026050412.log", "one\ntw");
-	append(x, NOON_US, "none\n");
+	append(x, NOON_US, "more\n");
+	assert_true(journal_is_failing(&x->journal));
 	limit_files(RLIM_INFINITY);
 	append(x, NOON_US, "three\n");
 	append(x, NOON_US, "four\n");
-	assert_file(x, "2026050412.log", "one\ntw\nthree\nfour\n");
+	assert_file(x, "2026050412.log", "one\ntw\ntwo\nmore\nthree\nfour\n");
+	assert_false(journal_is_failing(&x->journal));
+	assert_int_equal(journal_take_lost(&x->journal), 0);
+}
+
+/* At each byte of a line the disk may be full: no line is lost, none is doubled. */
+static void
+no_line_is_lost_wherever_the_disk_is_full(void **state)
+{
+	struct fixture *x = *state;
+	char	 want[64], name[32];
+
+	for (rlim_t room = 0; room <= 12; room++) {
+		uint64_t hour_us = NOON_US + room * HOUR_US;
+
+		snprintf(name, sizeof name, "202605%02u%02u.log",
+		    4 + (12 + (unsigned)room) / 24, (12 + (unsigned)room) % 24);
+		append(x, hour_us, "1\n");
+		limit_files(2 + room);
+		append(x, hour_us, "two\n");
+		append(x, hour_us, "three\n");
+		limit_files(RLIM_INFINITY);
+		journal_flush(&x->journal, hour_us);
+		journal_flush(&x->journal, hour_us);
+		append(x, hour_us, "4\n");
+		/* What is torn stands before, on a line of its own. */
+		strcpy(want, room == 0 || room == 4 ? "1\ntwo\nthree\n4\n" :
+		    "");
+		if (*want != '\0')
+			assert_file(x, name, want);
+		assert_non_null(strstr(read_file(x, name), "\ntwo\n"));
+		assert_non_null(strstr(read_file(x, name), "\nthree\n4\n"));
+		assert_null(strstr(strstr(read_file(x, name), "\ntwo\n") + 1,
+		    "\ntwo\n"));
+		assert_null(strstr(read_file(x, name), "three\nthree\n"));
+	}
+}
+
+static void
+the_log_says_why_a_line_cannot_be_written(void **state)
+{
+	struct fixture *x = *state;
+	char	 text[4096] = "";
+	int	 fd = dup(STDERR_FILENO), said[2];
+
+	assert_int_equal(pipe(said), 0);
+	append(x, NOON_US, "one\n");
+	dup2(said[1], STDERR_FILENO);
+	close(said[1]);
+	log_open(NULL, LOG_LEVEL_INFO);
+	limit_files(6);
+	append(x, NOON_US, "two\n");
+	limit_files(RLIM_INFINITY);
+	journal_flush(&x->journal, NOON_US);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	assert_true(read(said[0], text, sizeof text - 1) > 0);
+	close(said[0]);
+	assert_null(strstr(text, "Success"));
+	assert_non_null(strstr(text, "File too large"));
+	assert_non_null(strstr(text, "can be written again: 1 lines"));
+}
+
+static void
+what_waits_has_a_bound_and_the_rest_is_lost(void **state)
+{
+	enum { BYTES = 1000 };
+	struct fixture *x = *state;
+	char	 line[BYTES + 1];
+	uint64_t lost, count = 2 * JOURNAL_WAITING_MAX / BYTES;
+
+	memset(line, 'x', BYTES);
+	line[BYTES - 1] = '\n';
+	line[BYTES] = '\0';
+	append(x, NOON_US, "one\n");
+	limit_files(4);
+	for (uint64_t i = 0; i < count; i++)
+		append(x, NOON_US, line);
+	limit_files(RLIM_INFINITY);
+	lost = journal_take_lost(&x->journal);
+	assert_int_equal(lost, count - JOURNAL_WAITING_MAX / BYTES);
+	assert_int_equal(journal_take_lost(&x->journal), 0);
+	journal_flush(&x->journal, NOON_US);
+	assert_false(journal_is_failing(&x->journal));
+	assert_int_equal(strlen(read_file(x, "2026050412.log")),
+	    4 + (count - lost) * BYTES);
+}
+
+static void
+what_waits_at_the_end_is_lost(void **state)
+{
+	struct fixture *x = *state;
+
+	append(x, NOON_US, "one\n");
+	limit_files(4);
+	append(x, NOON_US, "two\n");
+	append(x, NOON_US, "three\n");
+	limit_files(RLIM_INFINITY);
+	journal_close(&x->journal);
+	assert_int_equal(journal_take_lost(&x->journal), 2);
+	journal_open(&x->journal, x->dir);
+}
+
+static void
+whether_a_line_could_be_written_is_tried(void **state)
+{
+	struct fixture *x = *state;
+
+	append(x, NOON_US, "one\n");
+	assert_true(journal_can_write(x->dir));
+	limit_files(100);
+	assert_false(journal_can_write(x->dir));
+	limit_files(RLIM_INFINITY);
+	assert_false(journal_can_write("/nowhere"));
 }
 
 static void
@@ -283,7 +401,7 @@ a_new_file_begins_with_no_empty_line(void **state)
 	append(x, NOON_US, "two\n");
 	limit_files(RLIM_INFINITY);
 	append(x, NOON_US + HOUR_US, "three\n");
-	assert_file(x, "2026050413.log", "three\n");
+	assert_file(x, "2026050413.log", "two\nthree\n");
 }
 
 static void
@@ -376,6 +494,11 @@ main(void)
 		TEST(others_may_not_read_it),
 		TEST(an_unusable_directory_is_told_once_and_heals),
 		TEST(a_line_cut_by_a_full_disk_takes_no_other_with_it),
+		TEST(no_line_is_lost_wherever_the_disk_is_full),
+		TEST(the_log_says_why_a_line_cannot_be_written),
+		TEST(what_waits_has_a_bound_and_the_rest_is_lost),
+		TEST(what_waits_at_the_end_is_lost),
+		TEST(whether_a_line_could_be_written_is_tried),
 		TEST(a_new_file_begins_with_no_empty_line),
 		TEST(a_late_line_stands_alone),
 		TEST(a_late_line_that_does_not_fit_is_told),
