@@ -11,8 +11,8 @@ enum role { ROLE_NONE, ROLE_ID, ROLE_TYPE, ROLE_RESULT };
 
 /* What stands in them is between the client and its tools. */
 static const char *const own_names[] = {
-	"metadata", "parameters", "input_schema", "schema", "arguments",
-	"annotations",
+	"metadata", "client_metadata", "parameters", "input_schema", "schema",
+	"arguments", "annotations",
 };
 
 /* ---- Names. ---- */

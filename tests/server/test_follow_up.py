@@ -324,6 +324,20 @@ def test_what_is_the_clients_own_is_not_judged(client, a, b):
     assert seen(a, b) == 1
 
 
+def test_what_codex_says_of_itself_is_its_own(client, a, b):
+    """Its threads are none of OpenAI's; without this no request of it went."""
+    one = "01a22bb7-edcc-7352-94ae-b6e4c446f59b"
+    reply = client.post("/v1/responses", {
+        "model": "m", "store": False, "prompt_cache_key": one,
+        "include": ["reasoning.encrypted_content"], "client_metadata": {
+            "thread_id": one, "session_id": one, "turn_id": one,
+            "root_turn_id": one, "x-codex-window-id": f"{one}:0"},
+        "input": [{"type": "message", "role": "user", "content": [
+            {"type": "input_text", "text": "hi"}]}]})
+    assert reply.status == 200, reply
+    assert seen(a, b) == 1
+
+
 def test_the_database_is_gone(make_server, a, b):
     """Whose a response is cannot be known; what names none goes on."""
     one = make_server("lighttpd", CONF, PROVIDERS(None), ENV)

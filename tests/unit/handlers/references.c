@@ -128,6 +128,8 @@ static const struct { const char *path, *body, *expected; } cases[] = {
 	    "\"properties\":{\"file_id\":{\"type\":\"string\"}},"
 	    "\"examples\":[{\"file_id\":\"no\"}]}},"
 	    "{\"file_id\":\"yes\"}]}", "files:yes" },
+	{ RESPONSES, "{\"client_metadata\":{\"thread_id\":\"no\",\"a\":{"
+	    "\"file_id\":\"no\"}},\"file_id\":\"f\"}", "files:f" },
 	{ RESPONSES, "{\"metadata\":{\"file_id\":\"no\"},\"text\":{"
 	    "\"format\":{\"schema\":{\"default\":{\"thread_id\":\"no\"}}}}}",
 	    "" },
