@@ -217,8 +217,8 @@ def test_what_a_key_has_left(server, jobs):
     key = made(server, f"left{next(numbers)}", "--tpm", "100000", "--day-tokens",
                "30000")
     client = server.client(key)
-    server.everywhere(lambda: client.get("/v1/models").status == 200,
-                      "a key that is known")
+    server.everywhere(lambda one: one.get("/v1/models").status == 200,
+                      "the key", key)
 
     def left():
         return int(get(client, name).header("x-ratelimit-remaining-tokens"))

@@ -605,8 +605,7 @@ def test_a_row_that_was_changed_does_not_open(make_server, a, b):
         seen = {x.header("authorization") for x in b.requests
                 if x.data()["model"] == "m"}
         assert seen == set(), sql
-    server.everywhere(lambda: statuses(server, "m") == {(404, None)},
-                      "the changed rows to be out of use")
+    everywhere(server, "m", None, 404)
     told = admin(server, "GET", "/api/channels").json()
     assert all("give the key again" in c["problem"] for c in told
                if c["name"] == "one")
@@ -663,8 +662,7 @@ def test_a_given_key_goes_where_its_file_led(make_server, upstream, a):
     server.write_provider("waiting", {**waiting, "models": (
         {"name": "late-model", "endpoints": (
             {"path": "chat/completions", "base_url": a.url},)},)})
-    server.everywhere(lambda: statuses(server, "late-model") ==
-                      {(404, None)}, "the provider to be out of use")
+    everywhere(server, "late-model", None, 404)
     assert a.requests == []
     server.write_provider("waiting", {**waiting, "base_url": a.url})
     admin(server, "POST", "/admin/setllmkey",

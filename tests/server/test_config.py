@@ -170,7 +170,7 @@ def test_unset_key_disables_the_provider(make_server, upstream):
 
 def test_no_providers_at_all(make_server):
     client = make_server("lighttpd").client()
-    assert client.get("/v1/models").json() == {"object": "list", "data": []}
+    assert client.get("/v1/models").json()["data"] == []
     assert chat(client).status == 404
 
 

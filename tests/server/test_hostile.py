@@ -79,9 +79,10 @@ def receive(sock):
 
 
 @pytest.fixture
-def bad(raw, start):
+def bad(raw, start, request):
     """A responder before an upstream that sends raw bytes: bad(BYTES)."""
-    one = start({"raw": provider(raw, models=({"name": "m"},))})
+    one = start({"raw": provider(raw, models=({"name": "m"},))},
+                getattr(request, "param", None))
 
     def bad(data, body=CHAT):
         def script(sock):
@@ -450,8 +451,8 @@ def test_fields_for_the_web_server_stay_here(bad):
 def test_length_and_chunks(bad):
     """RFC 9112 section 6.3: chunked counts."""
     answer = bad(OK + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"
-                 b"\r\n5\r\nhello\r\n0\r\nX-T: 1\r\nHTTP/x: 500\r\n\r\n")
-    assert (answer.status, answer.body) == (200, b"hello")
+                 b"\r\n7\r\n{\"a\":1}\r\n0\r\nX-T: 1\r\nHTTP/x: 500\r\n\r\n")
+    assert (answer.status, answer.body) == (200, b'{"a":1}')
     assert "Content-Length: 3" not in answer.head
 
 
@@ -461,22 +462,23 @@ def test_stray_answer(start, raw):
     closes, a doubled answer) is no answer to the next request.
     """
     answered, strayed = threading.Event(), threading.Event()
+    mine = b'{"mine":1}'
 
     def script(sock):
         while receive(sock):
-            sock.sendall(OK + b"Content-Length: 4\r\n\r\nmine")
+            sock.sendall(OK + b"Content-Length: 10\r\n\r\n" + mine)
             if not strayed.is_set():
                 answered.wait(PATIENCE)
-                sock.sendall(OK + b"Content-Length: 5\r\n\r\nstray")
+                sock.sendall(OK + b'Content-Length: 11\r\n\r\n{"stray":1}')
                 strayed.set()
     raw.script = script
     one = start({"raw": provider(raw, models=({"name": "m"},))})
-    assert one.ask().body == b"mine"
+    assert one.ask().body == mine
     answered.set()
     assert strayed.wait(PATIENCE)
     for _ in range(3):
         one.works()             # the loop has been round
-        assert one.ask().body == b"mine"
+        assert one.ask().body == mine
 
 
 @pytest.mark.parametrize("size", [100, 65535, 65536, 65537, 1000000])
@@ -525,6 +527,7 @@ def test_endless_answer_to_a_client_that_does_not_read(start, raw):
         one.works()
 
 
+@pytest.mark.parametrize("bad", [{"timeouts": {}}], indirect=True, ids=[""])
 def test_one_event_of_ten_megabytes(bad):
     event = b"data: " + b"a" * 10000000 + b"\n\n"
     done = b"data: [DONE]\n\n"

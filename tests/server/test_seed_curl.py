@@ -98,7 +98,7 @@ def typed(make_server, tmp_path):
 def use_scripted(typed, upstream):
     """Nobody asks api.openai.com: the channel is pointed elsewhere."""
     reply = typed.server.client(ADMIN).ask("PUT", "/api/channels/1", {
-        "base_url": upstream.url.removesuffix("/v1")})
+        "base_url": upstream.url.removesuffix("/v1"), "api_key": "sk-your-key"})
     assert reply.status == 200, reply
 
 
