@@ -46,7 +46,7 @@ CREATE_USER = r'''
 curl -X POST http://localhost:8080/api/users \
   -H "Content-Type: application/json" \
   -d '{
-    "api_key": "user-api-key",
+    "api_key": "user-api-key-0001",
     "name": "Test User"
   }'
 '''
@@ -104,7 +104,7 @@ def use_scripted(typed, upstream):
 
 def chat(typed, status):
     """Until every process answers so, for it was just told; the last answer."""
-    command = CHAT.replace("your-api-key", "user-api-key")
+    command = CHAT.replace("your-api-key", "user-api-key-0001")
     answers = []
 
     def all_so():
@@ -179,7 +179,7 @@ def test_with_the_model_first(typed, upstream):
     assert typed(CREATE_USER)[0] == 201
     assert chat(typed, 200)["object"] == "chat.completion"
     everything = json.dumps(typed.server.journal()) + typed.server.logs()
-    for secret in (ADMIN, "sk-your-key", "user-api-key"):
+    for secret in (ADMIN, "sk-your-key", "user-api-key-0001"):
         assert secret not in everything
 
 
