@@ -76,6 +76,10 @@ static const struct err_info infos[ERR__MAX] = {
 	[ERR_ENDPOINT_NOT_ALLOWED] = { "endpoint_not_allowed", 403, REQUEST,
 	    "endpoint_not_allowed", NULL,
 	    "This API key may not be used at this path." },
+	[ERR_CROSS_SITE] = { "cross_site", 403, REQUEST,
+	    "cross_site_request", NULL,
+	    "A page of another site sent this request without an API key; "
+	    "cors.origins lists those that may." },
 	[ERR_MODEL_NOT_ALLOWED] = { "model_not_allowed", 403, REQUEST,
 	    "model_not_allowed", "model",
 	    "This API key may not be used with this model." },

@@ -32,6 +32,7 @@ enum err {
 	ERR_BODY_TOO_LARGE,
 	ERR_INVALID_API_KEY,
 	ERR_ENDPOINT_NOT_ALLOWED,
+	ERR_CROSS_SITE,			/* a page of another site, in whose browser's name we would act */
 	ERR_MODEL_NOT_ALLOWED,
 	ERR_NOT_FOUND,
 	ERR_PATH,

@@ -4,6 +4,7 @@
 
 #include "gateway/gate.h"
 #include "handlers/admin.h"
+#include "handlers/cross_site.h"
 #include "handlers/echo.h"
 #include "handlers/identity.h"
 #include "handlers/metrics.h"
@@ -24,16 +25,22 @@ check_credentials(struct exchange *x)
 	return err;
 }
 
-/* By a key, or by whom the web server let in. */
+/*
+ * By a key, or by whom the web server let in, or because everybody may come in. A
+ * browser sends what these two need for pages of other sites as well; a key, it
+ * does not.
+ */
 static enum err
 check_caller(struct exchange *x)
 {
+	enum err err;
+
 	if (x->credentials.count > 0)
 		return check_credentials(x);
-	if (x->call.snapshot->conf->auth.remote_user)
-		return gate_check_user(&x->call,
-		    identity_find(&x->request->params));
-	return gate_check(&x->call, NULL);
+	err = x->call.snapshot->conf->auth.remote_user ?
+	    gate_check_user(&x->call, identity_find(&x->request->params)) :
+	    gate_check(&x->call, NULL);
+	return err == ERR_NONE && cross_site_is(x) ? ERR_CROSS_SITE : err;
 }
 
 /*

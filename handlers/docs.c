@@ -73,7 +73,7 @@ docs_handle(struct exchange *x)
 	}
 	buf_init(&body, PAGE_MAX_BYTES);
 	buf_append(&body, docs_page, docs_page_bytes);
-	reply_begin(x, 200);
+	reply_begin_page(x, 200);
 	put_policy(x);
 	response_field(r, "X-Content-Type-Options", "nosniff");
 	response_field(r, "Referrer-Policy", "no-referrer");

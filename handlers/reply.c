@@ -78,6 +78,16 @@ reply_owns_field(const struct exchange *x, const char *name, size_t n)
 void
 reply_begin(struct exchange *x, int status)
 {
+	reply_begin_page(x, status);
+	response_field(&x->request->response, "X-Content-Type-Options",
+	    "nosniff");
+	response_field(&x->request->response, "Content-Security-Policy",
+	    "sandbox");
+}
+
+void
+reply_begin_page(struct exchange *x, int status)
+{
 	struct response *r = &x->request->response;
 
 	x->call.status = status;

@@ -7,9 +7,14 @@
 
 /*
  * Begin the head with the fields that every answer has: x-request-id, CORS, and
- * what a key with rate limits has left of them.
+ * what a key with rate limits has left of them; and those by which a browser takes
+ * none of it for a page of ours (X-Content-Type-Options, and the directive sandbox
+ * of CSP), whatever a provider or a client has made of it.
  */
 void	reply_begin(struct exchange *, int status);
+
+/* The same for a page of ours, which says itself what it may do. */
+void	reply_begin_page(struct exchange *, int status);
 
 /* Whose answer it is, and after how many tries: x-sluice-provider, x-sluice-attempts. */
 void	reply_provider(struct exchange *);

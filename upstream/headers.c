@@ -19,14 +19,22 @@ static const char *const request_fields[] = {
 	"x-session-id",
 };
 
-/* A trailing "-" stands for every name that begins so. */
+/*
+ * Those of the connection and of the provider's own site: what a browser would take
+ * for a word of ours about ours. A trailing "-" stands for every name that begins
+ * so.
+ */
 static const char *const hidden_response_fields[] = {
-	"access-control-", "alt-svc", "connection", "content-length", "date",
-	"keep-alive", "location", "proxy-", "refresh", "server", "set-cookie",
-	"set-cookie2", "status", "strict-transport-security", "te", "trailer",
-	"transfer-encoding", "upgrade", "via", "x-accel-", "x-lighttpd-",
-	"x-powered-by", "x-request-id", "x-sendfile", "x-sendfile-",
-	"x-sendfile2", "x-sluice-",
+	"access-control-", "alt-svc", "clear-site-data", "connection",
+	"content-length", "content-security-policy",
+	"content-security-policy-", "cross-origin-", "date", "feature-policy",
+	"keep-alive", "location", "nel", "permissions-policy", "proxy-",
+	"refresh", "report-to", "reporting-endpoints", "server",
+	"service-worker-allowed", "set-cookie", "set-cookie2", "status",
+	"strict-transport-security", "te", "trailer", "transfer-encoding",
+	"upgrade", "via", "x-accel-", "x-content-type-options",
+	"x-frame-options", "x-lighttpd-", "x-powered-by", "x-request-id",
+	"x-sendfile", "x-sendfile-", "x-sendfile2", "x-sluice-",
 };
 
 static bool

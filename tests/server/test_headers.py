@@ -5,7 +5,7 @@ import pytest
 
 from fixtures import provider
 from servers import KEY, LOGIC, UP_KEY
-from upstream import chat_answer
+from upstream import chat_answer, chat_chunk
 
 SERVERS = LOGIC
 CHAT = {"model": "gpt-test", "messages": []}
@@ -14,7 +14,8 @@ ENV = {"EXTRA_VALUE": "from-the-environment"}
 
 def PROVIDERS(upstream):
     return {
-        "up": provider(upstream, models=({"name": "gpt-test"},)),
+        "up": provider(upstream, passthrough=True,
+                       models=({"name": "gpt-test"},)),
         "keyed": provider(
             upstream, key_header="Ocp-Apim-Subscription-Key",
             headers=({"name": "X-Team", "value": "lab"},
@@ -147,6 +148,12 @@ STAY_UP = {
     "Status": "500 No", "X-Sendfile": "/etc/passwd",
     "X-Accel-Redirect": "/etc/passwd", "X-LIGHTTPD-send-file": "/etc/passwd",
     "X-Accel-Buffering": "yes", "Trailer": "x", "Upgrade": "h2c",
+    "X-Content-Type-Options": "off", "Content-Security-Policy":
+    "default-src *", "Content-Security-Policy-Report-Only": "img-src *",
+    "Clear-Site-Data": "*", "Service-Worker-Allowed": "/",
+    "Cross-Origin-Resource-Policy": "cross-origin", "X-Frame-Options":
+    "ALLOWALL", "Permissions-Policy": "camera=*", "Report-To": "{}",
+    "Refresh": "0;url=http://evil.example", "NEL": "{}",
 }
 
 
@@ -190,6 +197,55 @@ def test_what_the_connection_field_names_stops_here(client, upstream, stream,
     assert (reply.status, reply.body) == (200, data)
     assert reply.header("x-hop") is None
     assert reply.header("x-stays") == "yes"
+
+
+def is_boxed(reply):
+    """Nobody's browser takes it for a page of ours."""
+    return [v for k, v in reply.headers
+            if k.lower() == "x-content-type-options"] == ["nosniff"] and \
+        [v for k, v in reply.headers
+         if k.lower() == "content-security-policy"] == ["sandbox"]
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/svg+xml", "text/xml",
+                                  "application/json", "text/javascript",
+                                  "application/pdf", "nonsense", ""])
+@pytest.mark.parametrize("status", [200, 400, 404])
+def test_no_answer_is_a_page_of_the_site(client, upstream, kind, status):
+    body = b'{"html":"<script>alert(1)</script>"}'
+
+    def script(x):
+        x.keep = True
+        x.head(status, [("Content-Type", kind)] * bool(kind) + [
+            ("Content-Length", len(body)),
+            ("Content-Security-Policy", "default-src *"),
+            ("X-Content-Type-Options", "none")])
+        x.send(body)
+    upstream.script = script
+    for ask in (lambda: client.get("/v1/files/f/content"),
+                lambda: client.get("/v1/fine_tuning/x"),
+                lambda: client.post("/v1/chat/completions", CHAT),
+                lambda: client.post("/v1/audio/speech", CHAT),
+                lambda: client.post("/v1/images/generations", CHAT),
+                lambda: client.post("/v1/responses", CHAT)):
+        assert is_boxed(ask())
+
+
+def test_streams_and_errors_of_ours_are_no_pages(client, upstream):
+    def script(x):
+        x.sse()
+        x.event(chat_chunk("<script>"))
+        x.event("[DONE]")
+        x.end()
+    upstream.script = script
+    assert is_boxed(client.post("/v1/chat/completions",
+                                dict(CHAT, stream=True)))
+    for path in ("/v1/models", "/v1/models/%3Cscript%3E", "/health", "/v1/no",
+                 "/v1/chat/completions", "/api/keys", "/metrics",
+                 "/openapi.json", "/v1/images/data/m/img_x"):
+        assert is_boxed(client.get(path)), path
+    assert is_boxed(client.ask("OPTIONS", "/v1/chat/completions"))
+    assert is_boxed(client.post("/v1/chat/completions", b"{"))
 
 
 def test_request_id_is_ours(client, upstream):

@@ -263,3 +263,103 @@ def test_a_certificate_is_enough_if_it_was_verified(start, kind,
     assert asked("bob", ("X-Api-Key", KEY)) == 200
     assert asked("bob", ("SSL-Client-S-DN", SUBJECT),
                  ("SSL-Client-Verify", "SUCCESS")) == 401
+
+
+# Pages of other sites: a browser sends with their requests what the web server
+# knows somebody by.
+
+OTHERS = [
+    [("Origin", "https://evil.example")], [("Origin", "null")],
+    [("Origin", "http://gateway.example.evil.example")],
+    [("Origin", "http://gateway.example:8080")],
+    [("Origin", "http://gateway.example@evil.example")],
+    [("Origin", "http://other.gateway.example")], [("Origin", "garbage")],
+    [("Sec-Fetch-Site", "cross-site")], [("Sec-Fetch-Site", "same-site")],
+    [("Sec-Fetch-Site", "Cross-Site")], [("Sec-Fetch-Site", "newer")],
+    [("Sec-Fetch-Site", "cross-site"), ("Sec-Fetch-Mode", "navigate")],
+    [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "same-origin")],
+    [("Origin", "https://evil.example"), ("Sec-Fetch-Site", "none")],
+    [("Origin", "http://gateway.example"), ("Sec-Fetch-Site", "cross-site")],
+]
+OURS = [
+    [], [("Origin", "")], [("Origin", "http://gateway.example")],
+    [("Origin", "HTTP://Gateway.Example:80")],
+    [("Origin", "https://outside.example")],    # base_url
+    [("Sec-Fetch-Site", "same-origin")], [("Sec-Fetch-Site", "none")],
+    [("Origin", "http://gateway.example"), ("Sec-Fetch-Site", "same-origin")],
+    [("Origin", "https://chat.example"), ("Sec-Fetch-Site", "cross-site")],
+    [("Origin", "https://chat.example"), ("Sec-Fetch-Site", "same-site")],
+]
+SITE = {"base_url": "https://outside.example/ai",
+        "cors": {"origins": ["https://chat.example"]}}
+ALICE = {"HTTP_HOST": "gateway.example", "REMOTE_USER": "alice",
+         "AUTH_TYPE": "Basic"}
+
+
+def is_refused(answer):
+    return answer.status == 403 and "A page of another site" in str(
+        answer.body)
+
+
+def routes_of_clients(server):
+    """Method and path of each route that a client's key opens."""
+    for line in server.sluicectl("routes").stdout.splitlines():
+        method, pattern = line.split()[:2]
+        if pattern.startswith(("/v1/", "/health/")):
+            for one in (("GET", "POST", "PUT", "PATCH", "DELETE")
+                        if method == "*" else (method,)):
+                yield one, pattern.replace("*", "gpt-test")
+
+
+@pytest.mark.parametrize("auth", [{"remote_user": True}, {"open": True}])
+def test_pages_of_other_sites_are_refused(start, upstream, auth):
+    server = start("lighttpd", {**SITE, "auth": auth})
+    made = make_key(server, "a", remote_user="alice", day_tokens=1000)
+    server.everywhere(lambda client: client.post(
+        "/v1/chat/completions", BODY, params=ALICE).status == 200,
+        "alice to be known", None)
+    client = next(iter(server.each(None)))
+    asked = len(upstream.requests)
+    routes = list(routes_of_clients(server))
+    assert len(routes) > 30
+    for method, path in routes:
+        body = None if method == "GET" else BODY
+        for headers in OTHERS[:1] + OTHERS[7:9]:
+            assert is_refused(client.ask(method, path, body, headers=headers,
+                                         params=ALICE)), (method, path)
+        assert not is_refused(client.ask(method, path, body, params=ALICE))
+    upstream.clear()
+    upstream.script = lambda x: x.json(chat_answer())
+    for headers in OTHERS:
+        answer = client.post("/v1/chat/completions", BODY, headers=headers,
+                             params=ALICE)
+        assert is_refused(answer), headers
+    assert upstream.requests == []
+    for headers in OURS:
+        answer = client.post("/v1/chat/completions", BODY, headers=headers,
+                             params=ALICE)
+        assert answer.status == 200, headers
+
+
+def test_a_key_is_asked_nothing_more(start):
+    """No browser sends it by itself."""
+    server = start("lighttpd", {**SITE, **ON})
+    for headers in OTHERS:
+        assert ask(server, *headers, key=KEY).status == 200, headers
+        assert ask(server, *headers, ("x-api-key", KEY)).status == 200
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_sites_behind_a_web_server(start, kind):
+    server = with_passwords(start, kind)
+    make_key(server, "a", remote_user="alice")
+    everywhere(server, 200, "alice")
+    own = f"http://127.0.0.1:{server.port}"
+    for headers in ([("Origin", "https://evil.example")],
+                    [("Sec-Fetch-Site", "cross-site")],
+                    [("Origin", f"http://127.0.0.1:{server.port + 1}")]):
+        reply = ask(server, basic("alice"), *headers)
+        assert (reply.status, reply.error["code"]) == (
+            403, "cross_site_request"), headers
+    for headers in ([], [("Origin", own)], [("Sec-Fetch-Site", "same-origin")]):
+        assert ask(server, basic("alice"), *headers).status == 200, headers
