@@ -47,13 +47,16 @@ form_part_init(struct form_part *p)
 
 /* Is the field called NAME watched? NULL, or what is wrong with the name. */
 static const char *
-find_name(struct form_part *p, const struct spelling *s, struct param_text name)
+find_name(struct form_part *p, const struct form_names *names,
+    struct param_text name)
 {
 	size_t index;
 
+	if (names->noted != NULL)
+		p->noted = spelling_mask(names->noted, name.p, name.n);
 	if (param_is(name, charset_field))
 		return forbidden_name;
-	switch (spelling_find(s, name.p, name.n, &index)) {
+	switch (spelling_find(names->watched, name.p, name.n, &index)) {
 	case SPELLING_NONE:
 		return NULL;
 	case SPELLING_EXACT:
@@ -67,7 +70,7 @@ find_name(struct form_part *p, const struct spelling *s, struct param_text name)
 }
 
 static const char *
-read_disposition(struct form_part *p, const struct spelling *s,
+read_disposition(struct form_part *p, const struct form_names *names,
     struct param_text value)
 {
 	struct param_text name;
@@ -77,7 +80,7 @@ read_disposition(struct form_part *p, const struct spelling *s,
 		return two_dispositions;
 	p->has_disposition = true;
 	reason = disposition_parse(value, &name, &p->is_file);
-	return reason == NULL ? find_name(p, s, name) : reason;
+	return reason == NULL ? find_name(p, names, name) : reason;
 }
 
 /* Text in a charset in which ASCII is ASCII. */
@@ -137,8 +140,8 @@ read_encoding(struct form_part *p, struct param_text value)
 }
 
 const char *
-form_part_read(struct form_part *p, const struct spelling *s, const char *line,
-    size_t n)
+form_part_read(struct form_part *p, const struct form_names *names,
+    const char *line, size_t n)
 {
 	const char *colon = memchr(line, ':', n);
 	struct param_text name = { line, 0 }, value;
@@ -152,7 +155,7 @@ form_part_read(struct form_part *p, const struct spelling *s, const char *line,
 	if (!http_is_token(name.p, name.n))
 		return bad_header;
 	if (param_is(name, "content-disposition"))
-		return read_disposition(p, s, value);
+		return read_disposition(p, names, value);
 	if (param_is(name, "content-type"))
 		return read_type(p, value);
 	if (param_is(name, "content-transfer-encoding"))

@@ -326,6 +326,8 @@ key_end(struct json_scan *s)
 	enum spelling_match match;
 
 	key_flush(s);
+	if (s->noted != NULL)
+		s->noted_mask |= spelling_mask(s->noted, s->key, s->key_len);
 	match = s->spelling == NULL ? key_find_as_it_is(s, &index) :
 	    spelling_find(s->spelling, s->key, s->key_len, &index);
 	s->watching = -1;

@@ -58,6 +58,13 @@ struct json_scan {
 	bool			 (*is_wanted)(const char *name, size_t n);
 	bool			 has_wanted;
 
+	/*
+	 * Set after json_scan_init, or NULL: top-level names that are only noted,
+	 * in any spelling: bit i of NOTED_MASK is the i-th.
+	 */
+	const struct spelling	*noted;
+	uint64_t		 noted_mask;
+
 	/* private */
 	const char *const	*names;
 	size_t			 name_count;

@@ -148,7 +148,7 @@ multipart_scan_init(struct multipart_scan *s, const char *content_type,
 
 	assert(spelling->count <= MULTIPART_WATCH_MAX);
 	memset(s, 0, offsetof(struct multipart_scan, line));
-	s->spelling = spelling;
+	s->names.watched = spelling;
 	form_part_init(&s->part);
 	reason = boundary_find(content_type == NULL ? "" : content_type, &boundary);
 	if (reason != NULL) {
@@ -342,7 +342,7 @@ field_read(struct multipart_scan *s, size_t n)
 	if (n >= s->delimiter_len &&
 	    memcmp(s->line, s->delimiter, s->delimiter_len) == 0)
 		return delimiter_in_header;
-	return form_part_read(&s->part, s->spelling, s->line, n);
+	return form_part_read(&s->part, &s->names, s->line, n);
 }
 
 /* The header is complete and the content begins at OFFSET. */
@@ -354,6 +354,7 @@ header_end(struct multipart_scan *s, uint64_t offset)
 
 	if (reason != NULL)
 		return reason;
+	s->noted_mask |= s->part.noted;
 	if (s->part.watching >= 0) {
 		range = &s->ranges[s->part.watching];
 		/* No content begins at 0. */

@@ -34,8 +34,11 @@ struct multipart_scan {
 	const char	*reason;	/* a sentence for the client when err is set; static */
 	uint64_t	 start;		/* of the first boundary's dashes; nothing but CR LF comes before */
 
+	/* Noted fields, in any spelling; set names.noted after init, or leave it NULL. */
+	struct form_names names;
+	uint64_t	 noted_mask;	/* bit i: the i-th of them */
+
 	/* private */
-	const struct spelling *spelling;
 	uint64_t	 offset;	/* of the end of what was fed */
 	uint8_t		 state;
 	uint8_t		 line_break;	/* what the line being compared follows */

@@ -248,3 +248,13 @@ spelling_find(const struct spelling *s, const char *text, size_t n,
 	return len < 0 ? find_odd(s, text, n, index) :
 	    find_folded(s, folded, (size_t)len, text, n, index);
 }
+
+uint64_t
+spelling_mask(const struct spelling *s, const char *text, size_t n)
+{
+	size_t	 index = 0;
+	enum spelling_match match = spelling_find(s, text, n, &index);
+
+	return match == SPELLING_EXACT || match == SPELLING_OTHER ?
+	    UINT64_C(1) << index : 0;
+}

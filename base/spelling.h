@@ -49,4 +49,7 @@ void	spelling_add(struct spelling *, const char *name);
  */
 enum spelling_match spelling_find(const struct spelling *, const char *text,
 	    size_t n, size_t *index);
+
+/* The bit of the name that TEXT is in any spelling, as above; 0: it is none. */
+uint64_t spelling_mask(const struct spelling *, const char *text, size_t n);
 #endif

@@ -40,6 +40,7 @@ enum conf_release {
 enum conf_on_abort { CONF_ON_ABORT_CANCEL, CONF_ON_ABORT_DRAIN };
 
 /* Whether a provider is asked for the usage of streams. */
+enum conf_deny { CONF_DENY_LIMITED, CONF_DENY_ALL, CONF_DENY_NOBODY };
 enum conf_usage { CONF_USAGE_ASIS, CONF_USAGE_INJECT };
 
 /* When a second channel is started: the quantile of the time to first token. */
@@ -104,6 +105,9 @@ struct conf_provider {
 	bool		 passthrough;	/* takes requests that are not relayed by model */
 	const char	**extra_paths;	/* API paths that it serves by model beyond the usual */
 	size_t		 extra_path_count;
+	const char	**deny_members;	/* members of bodies that it does not take; count 0 = the usual ones */
+	size_t		 deny_member_count;
+	enum conf_deny	 deny_to;	/* of which keys */
 	const char	*key_header;	/* never NULL: "Authorization" sends "Bearer KEY", any other header the bare key */
 	struct conf_header *headers;
 	size_t		 header_count;

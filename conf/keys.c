@@ -59,6 +59,7 @@ static const char *const kinds[] = {
 static const char *const releases[] = { "", "byte", "token", "end", NULL };
 static const char *const on_aborts[] = { "cancel", "drain", NULL };
 static const char *const usages[] = { "asis", "inject", NULL };
+static const char *const deny_tos[] = { "limited", "all", "nobody", NULL };
 static const char *const hedges[] = { "", "p50", "p90", "p95", "p99", NULL };
 
 const struct key keys[] = {
@@ -273,6 +274,17 @@ const struct key keys[] = {
 	  .value = values_api_path, .fallback = "[ ]",
 	  .help = "more paths under /v1, such as \"infill\", at which a JSON "
 	  "POST is relayed to this provider by the model that it names" },
+	{ .name = "deny_members", PROVIDER(deny_members),
+	  .type = KEYS_STRINGS, COUNT(conf_provider, deny_member_count),
+	  .max = 48, .value = values_member, .fallback = "[ ]",
+	  .help = "members of a request's body, in whatever spelling, that are "
+	  "refused with 400 because the upstream chooses models or providers by "
+	  "them; empty means those of OpenRouter, LiteLLM and other routers, "
+	  "such as models, route, provider, preset, fallbacks and extra_body" },
+	{ .name = "deny_to", PROVIDER(deny_to), .type = KEYS_CHOICE,
+	  .choices = deny_tos, .fallback = "limited",
+	  .help = "whom deny_members are refused: keys that may use some models "
+	  "only (limited), all keys (all), or nobody" },
 	{ .name = "headers", PROVIDER(headers), .type = KEYS_GROUPS,
 	  .element = KEYS_HEADER, COUNT(conf_provider, header_count), .max = 64,
 	  .fallback = "( )",

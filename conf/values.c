@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/address.h"
+#include "base/spelling.h"
 #include "base/utf8.h"
 
 #define DIGITS	"0123456789"
@@ -208,6 +209,19 @@ values_header_name(const char *s)
 	if (is_one_of(s, owned_headers) ||
 	    strncasecmp(s, owned_prefix, sizeof(owned_prefix) - 1) == 0)
 		return "expected another header: this one is set by sluice";
+	return NULL;
+}
+
+const char *
+values_member(const char *s)
+{
+	size_t n = strlen(s);
+
+	if (n == 0 || n > SPELLING_NAME_MAX || strspn(s, "abcdefghijklmnopqrst"
+	    "uvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") != n ||
+	    strspn(s, "_-") == n)
+		return "expected a name of at most 40 letters, digits, \"_\" "
+		    "and \"-\"";
 	return NULL;
 }
 

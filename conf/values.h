@@ -22,6 +22,7 @@ values_fn values_header_value;	/* RFC 9110 field value */
 values_fn values_name;		/* letters, digits, "." "_" "-" */
 values_fn values_model;		/* "*", or any name without one */
 values_fn values_api_path;	/* what stands after /v1/ */
+values_fn values_member;	/* the name of a member of a body */
 values_fn values_pass_header;	/* a client's that may go up */
 values_fn values_mount;		/* "/ai", or "" */
 values_fn values_health_path;	/* "/models" */

@@ -174,6 +174,18 @@ weight_or_usual(unsigned weight)
 	return weight != 0 ? (float)weight : USUAL_WEIGHT;
 }
 
+static uint64_t
+snapshot_deny(struct snapshot *s, const struct conf_provider *p)
+{
+	bool full = false;
+	uint64_t mask = deny_add(&s->deny, p, &full);
+
+	if (full)
+		log_warn("%s: deny_members of all providers are more than %d; "
+		    "the last are not refused", p->name, SPELLING_MAX);
+	return mask;
+}
+
 static void
 target_init(struct target *t, struct snapshot *s, const struct entry *e,
     const struct conf_endpoint *endpoint)
@@ -208,6 +220,7 @@ target_init(struct target *t, struct snapshot *s, const struct entry *e,
 		    e->model->release : s->conf->stream.release,
 		.hedge = e->model->hedge,
 		.prices = cost_make_prices(&e->model->prices),
+		.denied = s->providers[e->index].denied,
 	};
 }
 
@@ -424,6 +437,7 @@ snapshot_add_providers(struct snapshot *s)
 			.provider = s->roster.entries[i].provider };
 
 		target_init(&s->providers[i], s, &e, NULL);
+		s->providers[i].denied = snapshot_deny(s, e.provider);
 		if (e.provider->passthrough)
 			s->passthroughs[s->passthrough_count++] =
 			    s->providers[i];
@@ -504,8 +518,9 @@ snapshot_create(struct conf *conf, struct managed_list *managed,
 	s->default_model = conf->default_model != NULL &&
 	    conf->default_model[0] != '\0' ? conf->default_model : NULL;
 	snapshot_add_channels(s);
-	snapshot_add_models(s);
+	deny_init(&s->deny);
 	snapshot_add_providers(s);
+	snapshot_add_models(s);
 	snapshot_load_key_ids(s, before);
 	snapshot_add_keys(s);
 	return s;

@@ -10,6 +10,7 @@
 #include "conf/conf.h"
 #include "gateway/channel.h"
 #include "gateway/cost.h"
+#include "gateway/deny.h"
 #include "gateway/roster.h"
 
 enum { SNAPSHOT_KEY_HASH = 32 };
@@ -34,6 +35,7 @@ struct target {
 	enum conf_release release;
 	enum conf_hedge	 hedge;
 	struct cost_prices prices;
+	uint64_t	 denied;	/* members of bodies that its provider does not take; see deny */
 };
 
 /*
@@ -85,6 +87,7 @@ struct snapshot {
 	size_t		 key_count;
 	struct key_ids	 key_ids;	/* what makes ids */
 	const char	*default_model;	/* NULL = none */
+	struct deny	 deny;
 
 	/* What is not immutable: what the loop has worked out of the state segment. */
 	struct channel	*channels;	/* the providers in their order, then endpoints with a base URL of their own */

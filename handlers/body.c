@@ -302,6 +302,8 @@ body_read(struct exchange *x, struct body *b)
 	enum err err = ERR_NONE;
 
 	*b = (struct body){ .has_model = body_has_model(x) };
+	b->noted = x->multipart != NULL ? x->multipart->noted_mask :
+	    x->scan != NULL ? x->scan->noted_mask : 0;
 	if (x->multipart != NULL)
 		err = read_form(x, b);
 	else if (x->scan != NULL)

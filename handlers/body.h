@@ -30,6 +30,7 @@ struct body {
 	uint64_t	 answers;	/* that are to be made; 0 = it does not say */
 	uint64_t	 media_bytes;	/* JSON: no text, but pictures and the like (base/media.h)... */
 	uint64_t	 media_tokens;	/* ...that stand for so many tokens */
+	uint64_t	 noted;		/* members that some providers do not take; see deny */
 	const struct prompt *prompt;	/* to be put in; NULL = none; not read of the body */
 };
 

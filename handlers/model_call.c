@@ -125,6 +125,22 @@ struct model_call {
 	struct body	*body;
 };
 
+/* Does the body name what one of the plan's providers does not take of this key? */
+static enum err
+check_denied(struct exchange *x, const struct body *b, const struct plan *plan)
+{
+	bool	 is_limited = gate_check_model(&x->call, NULL) != ERR_NONE;
+	const char *name = NULL;
+
+	for (size_t i = 0; b->noted != 0 && name == NULL && i < plan->count;
+	    i++)
+		name = deny_find(&x->call.snapshot->deny,
+		    plan->steps[i].target->provider,
+		    plan->steps[i].target->denied, b->noted, is_limited);
+	x->param = name;
+	return name == NULL ? ERR_NONE : ERR_MEMBER_DENIED;
+}
+
 /* PLACE has what the request's body names; NULL: it names nothing. */
 static enum err
 fill_order(struct exchange *x, struct model_call *c,
@@ -136,6 +152,8 @@ fill_order(struct exchange *x, struct model_call *c,
 
 	order->plan = arena_alloc(x->call.arena, sizeof *order->plan);
 	err = make_plan(x, c->body, order->plan, api_path, place);
+	if (err == ERR_NONE)
+		err = check_denied(x, c->body, order->plan);
 	if (err != ERR_NONE)
 		return err;
 	c->body->prompt = prompt_find(x);
@@ -167,6 +185,10 @@ reply_model(struct exchange *x, enum err err, const struct target *place)
 		    x->call.model) : arena_printf(x->call.arena,
 		    "The model '%s' is not served where the objects are that "
 		    "the request names.", x->call.model);
+	if (err == ERR_MEMBER_DENIED)
+		text = arena_printf(x->call.arena, "The member \"%s\" may "
+		    "choose another model, which this API key may not.",
+		    x->param);
 	reply_error(x, err, text);
 }
 

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include <sodium.h>
+
 #include "base/http.h"
 #include "gateway/trace.h"
 #include "upstream/dialect.h"
@@ -78,10 +80,42 @@ is_set_by_us(const struct conf_provider *p, const char *name)
 	return false;
 }
 
+/*
+ * All keys share the provider's account, and so its idempotency keys: each of ours
+ * has a space of its own there, in which the same value is the same again.
+ */
+static const char *
+hash_idempotency_key(struct arena *arena, const char *key_id, const char *value)
+{
+	unsigned char hash[crypto_hash_sha256_BYTES];
+	char	*text = arena_alloc(arena, 2 * sizeof hash + 1);
+	crypto_hash_sha256_state h;
+
+	crypto_hash_sha256_init(&h);
+	crypto_hash_sha256_update(&h, (const unsigned char *)key_id,
+	    strlen(key_id) + 1);
+	crypto_hash_sha256_update(&h, (const unsigned char *)value,
+	    strlen(value));
+	crypto_hash_sha256_final(&h, hash);
+	sodium_bin2hex(text, 2 * sizeof hash + 1, hash, sizeof hash);
+	return text;
+}
+
 static void
-add_client_fields(struct list *l, const struct params *params,
+add_client_field(struct list *l, const struct exchange *x, const char *name,
+    const char *value)
+{
+	if (strcmp(name, "idempotency-key") == 0)
+		value = hash_idempotency_key(l->arena, exchange_key_id(x),
+		    value);
+	list_add_field(l, name, value);
+}
+
+static void
+add_client_fields(struct list *l, const struct exchange *x,
     const struct conf_provider *p)
 {
+	const struct params *params = &x->request->params;
 	char	 name[NAME_MAX_BYTES];
 	const char *value;
 
@@ -90,7 +124,7 @@ add_client_fields(struct list *l, const struct params *params,
 		    http_is_token(name, strlen(name)) && *value != '\0' &&
 		    is_passed(p, name) && !is_set_by_us(p, name) &&
 		    http_is_field_value(value, strlen(value)))
-			list_add_field(l, name, value);
+			add_client_field(l, x, name, value);
 }
 
 static bool
@@ -152,7 +186,7 @@ outgoing_fields(struct arena *arena, const struct conf *conf,
 	l.last = &l.first;
 	add_provider_fields(&l, conf, o);
 	if (x != NULL) {
-		add_client_fields(&l, &x->request->params, p);
+		add_client_fields(&l, x, p);
 		add_trace_fields(&l, x);
 	}
 	name = dialect_required_field(p->kind, &value);

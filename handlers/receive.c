@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/decoder.h"
 #include "base/media_type.h"
+#include "gateway/gate.h"
 #include "handlers/capture.h"
 #include "handlers/references.h"
 #include "handlers/reply.h"
@@ -73,6 +74,16 @@ reply_json_error(struct exchange *x, enum err err)
 	reply_error(x, err, text);
 }
 
+/* What is looked for besides, where the key or a provider cares. */
+static const struct spelling *
+find_noted(const struct exchange *x)
+{
+	const struct deny *deny = &x->call.snapshot->deny;
+
+	return x->route->body == ROUTE_BODY_MODEL && (deny->has_all ||
+	    gate_check_model(&x->call, NULL) != ERR_NONE) ? &deny->names : NULL;
+}
+
 static void
 begin_json(struct exchange *x)
 {
@@ -82,6 +93,7 @@ begin_json(struct exchange *x)
 		abort();
 	json_scan_init_strict(x->scan, &member_spelling);
 	x->scan->is_wanted = references_names(x);
+	x->scan->noted = find_noted(x);
 }
 
 static enum err
@@ -96,6 +108,7 @@ begin_form(struct exchange *x, const char *type)
 	err = multipart_scan_init(x->multipart, type, &field_spelling);
 	if (err == ERR_NONE)
 		multipart_write_type(x->multipart, told);
+	x->multipart->names.noted = find_noted(x);
 	x->content_type = told;
 	return err;
 }

@@ -33,7 +33,6 @@ PASS_UP = {
     "anthropic-version": "2023-06-01",
     "anthropic-beta": "tools-2024",
     "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-    "Idempotency-Key": "0-1-2",
     "User-Agent": "OpenAI/JS 4.0 (x; y)",
     "x-session-id": "s-1", "session-id": "s-2", "x-session-affinity": "s-3",
     "x-client-request-id": "r-1", "x-grok-conv-id": "c-1",

@@ -92,7 +92,8 @@ read_case(struct form_part *p, const struct spelling *s, size_t i)
 
 		assert_non_null(copy);
 		memcpy(copy, cases[i].lines[k], n);
-		reason = form_part_read(p, s, copy, n);
+		reason = form_part_read(p, &(struct form_names){ s, s }, copy,
+		    n);
 		free(copy);
 	}
 	return reason == NULL ? form_part_end(p) : reason;
@@ -119,6 +120,7 @@ what_a_watched_field_may_say(void **state)
 		if (reason != NULL)
 			fail_msg("%s: %s", cases[i].lines[0], reason);
 		assert_int_equal(p.watching, cases[i].verdict == OTHER ? -1 : 0);
+		assert_int_equal(p.noted, cases[i].verdict != OTHER);
 		if (cases[i].verdict != OTHER)
 			assert_int_equal(p.is_ascii, cases[i].verdict == LATIN);
 	}
