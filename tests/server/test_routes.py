@@ -1,8 +1,10 @@
 """Routes, methods, models, keys and CORS: what no web server decides."""
 import itertools
+import time
 
 import pytest
 
+from client import until
 from fixtures import provider
 from servers import KEY, LOGIC, UP_KEY
 
@@ -339,10 +341,12 @@ def test_gateway_as_its_own_upstream(make_server, upstream):
 # Health of one model.
 
 def test_health_of_a_model(client, upstream):
-    reply = client.get("/health/gpt-test")
-    assert reply.status == 200, reply
-    assert reply.json()["status"] == "ok"
-    x = upstream.wait()
+    def ask():
+        reply = client.get("/health/gpt-test")
+        assert reply.status == 200, reply
+        assert reply.json()["status"] == "ok"
+        return upstream.requests
+    x = until(ask, "a question that nobody has asked lately")[0]
     assert (x.method, x.path) == ("GET", "/v1/models")
     assert x.header("authorization") == f"Bearer {UP_KEY}"
 
@@ -380,6 +384,36 @@ def test_health_under_its_timeout(client, upstream):
     assert reply.status == 503, reply
     assert "mute" in reply.body.decode()
     assert upstream.wait().gone.wait(20)
+
+
+def test_a_loop_at_health_is_none_at_its_providers(make_server, upstream):
+    server = make_server("lighttpd", providers={"up": provider(
+        upstream, models=({"name": "m"},))}, procs=1)
+    client, begun = server.client(), time.monotonic()
+    assert all(client.get("/health/m").status == 200 for _ in range(50))
+    lasted = time.monotonic() - begun
+    assert 1 <= len(upstream.requests) <= 2 + lasted / 2
+    upstream.script = lambda x: x.json({}, 500)
+    until(lambda: client.get("/health/m").status == 503, "what is so now")
+
+
+def test_who_asks_at_the_same_time_asks_once(make_server, upstream):
+    """And if that client leaves, another one's question is asked."""
+    from upstream import manual
+    server = make_server("lighttpd", {"timeouts": {"hangup_probe": 0.1}}, {
+        "up": provider(upstream, models=({"name": "m"},),
+                       health={"timeout": 60.0})}, procs=1)
+    upstream.script = manual
+    first = server.client().open("GET", "/health/m")
+    x = upstream.wait(1)
+    others = [server.client().open("GET", "/health/m") for _ in range(4)]
+    until(lambda: server.client().get("/health").status == 200)
+    first.close()
+    assert x.gone.wait(20)
+    upstream.wait(2).json({"data": []})
+    for other in others:
+        assert other.finish().json()["status"] == "ok"
+    assert len(upstream.requests) == 2
 
 
 def test_health_of_a_dead_target(make_server, upstream):
