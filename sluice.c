@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/secrecy.h"
+#include "base/spool.h"
 #include "conf/conf.h"
 #include "fcgi/front.h"
 #include "gateway/metrics.h"
@@ -159,6 +160,7 @@ responder_use(struct responder *r, struct conf *conf)
 {
 	responder_compile(r, conf);
 	r->front.limits = limits_of(conf);
+	spool_set_total(conf->limits.spool_total_bytes);
 	r->front.hangup.interval_ms = conf->timeouts.hangup_probe_ms;
 	log_open(conf->log.dir, conf->log.level);
 	if (strcmp(r->app.journal.dir, conf->log.dir) != 0)

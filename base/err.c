@@ -192,6 +192,8 @@ static const struct err_info infos[ERR__MAX] = {
 	    "The gateway is out of memory." },
 	[ERR_SPOOL] = { "spool", 500, SERVER, "internal_error", NULL,
 	    "The gateway could not keep the request body." },
+	[ERR_SPOOL_FULL] = { "spool_full", 503, SERVER, "overloaded", NULL,
+	    "Too many large requests are under way. Try again later." },
 	[ERR_STOPPING] = { "stopping", 503, SERVER, "stopping", NULL,
 	    "The gateway is shutting down." },
 	[ERR_STORE] = { "store", 503, SERVER, "store_unavailable", NULL,

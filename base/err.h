@@ -77,6 +77,7 @@ enum err {
 	/* We are at fault. */
 	ERR_NO_MEMORY,
 	ERR_SPOOL,
+	ERR_SPOOL_FULL,
 	ERR_STOPPING,
 	ERR_STORE,
 	ERR_INTERNAL,

@@ -9,6 +9,15 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of all files, in this process. */
+static struct { uint64_t bytes, most; } total = { .most = UINT64_MAX };
+
+void
+spool_set_total(uint64_t most_bytes)
+{
+	total.most = most_bytes;
+}
+
 void
 spool_init(struct spool *s, size_t memory_max)
 {
@@ -20,8 +29,10 @@ void
 spool_fini(struct spool *s)
 {
 	buf_fini(&s->memory);
-	if (s->fd >= 0)
+	if (s->fd >= 0) {
 		close(s->fd);
+		total.bytes -= s->len;
+	}
 	spool_init(s, s->memory_max);
 }
 
@@ -60,6 +71,8 @@ spool_write(struct spool *s, const char *bytes, size_t n)
 {
 	ssize_t	 done;
 
+	if (total.bytes > total.most || n > total.most - total.bytes)
+		return ERR_SPOOL_FULL;
 	while (n > 0) {
 		done = pwrite(s->fd, bytes, n, (off_t)s->len);
 		if (done < 0 && errno == EINTR)
@@ -67,6 +80,7 @@ spool_write(struct spool *s, const char *bytes, size_t n)
 		if (done <= 0)
 			return ERR_SPOOL;
 		s->len += (uint64_t)done;
+		total.bytes += (uint64_t)done;
 		bytes += done;
 		n -= (size_t)done;
 	}

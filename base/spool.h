@@ -16,12 +16,19 @@ struct spool {
 	uint64_t	 len;		/* bytes in all */
 };
 
+/*
+ * How many bytes the files of all spools of this process may have together; until
+ * then there is no such limit. What is in files already stays. Loop's thread.
+ */
+void	spool_set_total(uint64_t most_bytes);
+
 void	spool_init(struct spool *, size_t memory_max);
 void	spool_fini(struct spool *);	/* the file is gone with it */
 
 /*
  * Add N bytes at the end. ERR_SPOOL when the file cannot be made or written
- * (it stands in $TMPDIR, else /tmp or /var/tmp), ERR_NO_MEMORY.
+ * (it stands in $TMPDIR, else /tmp or /var/tmp), ERR_SPOOL_FULL when there would
+ * be too many bytes in files, ERR_NO_MEMORY.
  */
 enum err spool_append(struct spool *, const void *, size_t n);
 

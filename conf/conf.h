@@ -176,6 +176,7 @@ struct conf {
 	struct {
 		uint64_t body_bytes;
 		uint64_t memory_body_bytes;
+		uint64_t spool_total_bytes;
 		uint64_t client_buffer_bytes;
 	} limits;
 	const char	*mount;		/* a prefix of our paths where SCRIPT_NAME does not say it; NULL or "": none */

@@ -163,6 +163,10 @@ const struct key keys[] = {
 	  BYTES(1024, 1073741824), .fallback = "1048576",
 	  .help = "largest request body kept in memory; a larger one goes to an "
 	  "unlinked file" },
+	{ .name = "limits.spool_total", MAIN(limits.spool_total_bytes),
+	  BYTES(1048576, 1099511627776), .fallback = "1073741824",
+	  .help = "how much of request bodies may be in such files, all requests "
+	  "of a process together; beyond it a request is answered with 503" },
 	{ .name = "limits.client_buffer", MAIN(limits.client_buffer_bytes),
 	  BYTES(4096, 1073741824), .fallback = "262144",
 	  .help = "how much of an answer may wait for a slow client before the "

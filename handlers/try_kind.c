@@ -115,6 +115,7 @@ try_verdict(const struct try *t)
 	case ERR_CLIENT_GONE:
 	case ERR_HEDGE_LOST:
 	case ERR_SPOOL:
+	case ERR_SPOOL_FULL:
 	case ERR_NO_MEMORY:
 	case ERR_INTERNAL:
 		return CHANNEL_UNKNOWN;

@@ -232,6 +232,31 @@ def test_several_large_uploads_at_once(server, upstream):
         reply.close()
 
 
+def test_files_of_bodies_have_a_total(make_server, upstream):
+    """503 beyond it; small requests need no file, and room comes back."""
+    server = make_server("lighttpd", {"limits": {
+        "memory_body": 65536, "spool_total": 1 << 20}}, PROVIDERS(upstream),
+        procs=1)
+
+    def upload(size):
+        return server.client().open("POST", "/v1/audio/transcriptions", form(
+            field("model", "same"), file("file", noise(size))),
+            headers=form_type())
+    upstream.script = manual
+    large = upload(700000)
+    x = upstream.wait(1)
+    upstream.script = lambda x: x.json({"text": "short"})
+    refused = upload(700000).finish()
+    assert (refused.status, refused.error["code"]) == (503, "overloaded")
+    line = server.journaled(refused.header("x-request-id"))
+    assert (line["outcome"], line["attempts"]) == ("spool_full", [])
+    assert upload(1000).finish().status == 200
+    x.json({"text": "long"})
+    x.close()
+    assert large.finish().status == 200
+    until(lambda: upload(700000).finish().status == 200, "room")
+
+
 def test_chunked_upload(client, upstream):
     upstream.script = lambda x: x.json({})
     body = form(file("file", noise(2000000)), field("model", "same"))

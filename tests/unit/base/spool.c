@@ -239,10 +239,39 @@ a_full_disk_is_an_error(void **state)
 	signal(SIGXFSZ, SIG_DFL);
 }
 
+/* Of all files together; what is in memory is not in them. */
+static void
+files_have_a_total(void **state)
+{
+	struct spool a, b, small;
+
+	(void)state;
+	spool_init(&a, MEMORY);
+	spool_init(&b, MEMORY);
+	spool_init(&small, MEMORY);
+	spool_set_total(5 * MEMORY);
+	assert_int_equal(spool_append(&a, sample, 3 * MEMORY), ERR_NONE);
+	assert_int_equal(spool_append(&small, sample, MEMORY), ERR_NONE);
+	assert_int_equal(spool_append(&b, sample, 2 * MEMORY + 1),
+	    ERR_SPOOL_FULL);
+	spool_fini(&b);
+	assert_int_equal(spool_append(&b, sample, 2 * MEMORY), ERR_NONE);
+	assert_int_equal(spool_append(&a, sample, 1), ERR_SPOOL_FULL);
+	spool_set_total(MEMORY);		/* less than there is */
+	assert_int_equal(spool_append(&a, sample, 1), ERR_SPOOL_FULL);
+	spool_set_total(5 * MEMORY);
+	spool_fini(&b);
+	assert_int_equal(spool_append(&a, sample, 2 * MEMORY), ERR_NONE);
+	spool_fini(&a);
+	spool_fini(&small);
+	spool_set_total(UINT64_MAX);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(files_have_a_total),
 		cmocka_unit_test(an_empty_one_is_empty_memory),
 		cmocka_unit_test(the_boundary_is_exact),
 		cmocka_unit_test(one_large_piece_goes_to_the_file),
