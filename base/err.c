@@ -95,6 +95,9 @@ static const struct err_info infos[ERR__MAX] = {
 	    "model_not_found", "model", "The model does not exist." },
 	[ERR_OBJECT_NOT_FOUND] = { "object_not_found", 404, REQUEST,
 	    "not_found", NULL, "There is no such object." },
+	[ERR_LIST] = { "list", 403, REQUEST, "list_not_separable", NULL,
+	    "What is here cannot be told apart by whose it is: the provider's "
+	    "answer is no list, or too large." },
 	[ERR_METHOD_NOT_ALLOWED] = { "method_not_allowed", 405, REQUEST,
 	    "method_not_allowed", NULL,
 	    "This path does not take this method." },

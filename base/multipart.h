@@ -19,7 +19,7 @@ enum {
 	MULTIPART_BOUNDARY_MAX = 70,	/* RFC 2046 */
 	MULTIPART_HEADERS_MAX = 16384,	/* bytes of one part's header */
 	MULTIPART_PARTS_MAX = 1000,
-	MULTIPART_WATCH_MAX = 8
+	MULTIPART_WATCH_MAX = 32
 };
 
 struct multipart_range {		/* the field's value: bytes [start, end) */

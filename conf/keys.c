@@ -272,7 +272,10 @@ const struct key keys[] = {
 	  .fallback = "false",
 	  .help = "true takes requests that are not relayed by model, such "
 	  "as files and batches; keys that may use some models only may not "
-	  "send them" },
+	  "send them. What one key makes by them does not exist for others, "
+	  "nor what nobody is known to have made here. Keys still share what "
+	  "uploaded files say, tokens that the provider hands out, and its "
+	  "account's limits and costs" },
 	{ .name = "extra_paths", PROVIDER(extra_paths), .type = KEYS_STRINGS,
 	  COUNT(conf_provider, extra_path_count), .max = 256,
 	  .value = values_api_path, .fallback = "[ ]",

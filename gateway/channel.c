@@ -451,3 +451,15 @@ channel_report(const struct channel *c, uint64_t now_ms,
 	else if (load(&s->last_end_ms) != 0)
 		report->health = CHANNEL_HEALTHY;
 }
+
+unsigned
+channel_hedge_ms(const struct channel *c, bool stream, enum conf_hedge hedge)
+{
+	static const double quantiles[] = {
+		[CONF_HEDGE_P50] = 0.50, [CONF_HEDGE_P90] = 0.90,
+		[CONF_HEDGE_P95] = 0.95, [CONF_HEDGE_P99] = 0.99,
+	};
+
+	return hedge == CONF_HEDGE_OFF ? 0 :
+	    channel_quantile_ms(c, stream, quantiles[hedge]);
+}

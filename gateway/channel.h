@@ -144,5 +144,9 @@ void	channel_note_health(struct channel *, const struct conf *,
  */
 unsigned channel_quantile_ms(const struct channel *, bool stream, double q);
 
+/* After how long another is to be asked beside it, in ms; 0: none is, or not yet. */
+unsigned channel_hedge_ms(const struct channel *, bool stream,
+	    enum conf_hedge);
+
 enum { CHANNEL_SAMPLES_MIN = 20 };
 #endif

@@ -377,6 +377,14 @@ delivery_end(struct delivery *d, enum err how)
 }
 
 void
+delivery_take_back(struct delivery *d)
+{
+	response_reset(&d->x->request->response);
+	d->chosen = NULL;
+	d->is_finishing = false;
+}
+
+void
 delivery_fail(struct delivery *d, enum err err, const char *text)
 {
 	if (d->is_early)

@@ -42,6 +42,9 @@ bool	delivery_pass(struct delivery *, const char *, size_t n);
  */
 void	delivery_end(struct delivery *, enum err how);
 
+/* No byte of the chosen answer has gone out, and none will: another is chosen. */
+void	delivery_take_back(struct delivery *);
+
 /*
  * There is no answer to pass on, for this reason; TEXT says it to the client,
  * NULL: as always. Ends the request.

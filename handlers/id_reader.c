@@ -9,75 +9,74 @@ enum { NONE = UINT8_MAX };
 /* What a member says of the object that it is in. */
 enum role { ROLE_NONE, ROLE_ID, ROLE_TYPE, ROLE_RESULT };
 
-/* What stands in them is between the client and its tools. */
-static const char *const own_names[] = {
-	"metadata", "client_metadata", "parameters", "input_schema", "schema",
-	"arguments", "annotations",
+/*
+ * What readers of an item go by, and what is between the client and its tools:
+ * that is known by its exact name alone.
+ */
+enum special {
+	SPECIAL_ID, SPECIAL_TYPE, SPECIAL_RESULT, SPECIAL_INPUT, SPECIAL_OWN,
+	SPECIAL_NONE = UINT8_MAX
 };
+
+static const char *const special_names[] = {
+	[SPECIAL_ID] = "id", [SPECIAL_TYPE] = "type",
+	[SPECIAL_RESULT] = "result", [SPECIAL_INPUT] = "input",
+	[SPECIAL_OWN] = "metadata", "client_metadata", "parameters",
+	"input_schema", "schema", "arguments", "annotations",
+};
+enum { SPECIALS = sizeof special_names / sizeof special_names[0] };
 
 /* ---- Names. ---- */
 
-/*
- * N bytes of UTF-8 as Go's encoding/json compares names. False: too long for a
- * name of ours.
- */
-static bool
-fold(const char *name, size_t n, char out[ID_READER_NAME_MAX + 1])
+static const struct spelling *
+get_specials(void)
 {
-	size_t	 len = 0;
+	static struct spelling specials;
 
-	for (size_t i = 0; i < n; i++) {
-		char	 c = name[i];
+	for (size_t i = specials.count; i < SPECIALS; i++)
+		spelling_add(&specials, special_names[i]);
+	return &specials;
+}
 
-		if (len == ID_READER_NAME_MAX)
-			return false;
-		if (n - i >= 2 && memcmp(name + i, "\xc5\xbf", 2) == 0) {
-			c = 's';
-			i++;
-		} else if (n - i >= 3 &&
-		    memcmp(name + i, "\xe2\x84\xaa", 3) == 0) {
-			c = 'k';
-			i += 2;
-		}
-		out[len++] = c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-	}
-	out[len] = '\0';
-	return true;
+static const struct spelling *
+get_names(const struct id_table *t)
+{
+	for (size_t i = t->spelling->count; t->names[i].name != NULL; i++)
+		spelling_add(t->spelling, t->names[i].name);
+	return t->spelling;
 }
 
 /* Its index, or NONE. */
 static uint8_t
-name_find(const struct id_table *t, const char *folded)
+name_find(const struct id_table *t, const char *name, size_t n)
 {
-	for (uint8_t i = 0; t->names[i].name != NULL; i++)
-		if (strcmp(t->names[i].name, folded) == 0)
-			return i;
-	return NONE;
+	size_t	 index;
+	enum spelling_match match = spelling_find(get_names(t), name, n,
+	    &index);
+
+	return match == SPELLING_EXACT || match == SPELLING_OTHER ?
+	    (uint8_t)index : NONE;
+}
+
+static enum special
+special_find(const char *name, size_t n)
+{
+	size_t	 index;
+	enum spelling_match match = spelling_find(get_specials(), name, n,
+	    &index);
+
+	if (match == SPELLING_EXACT)
+		return index < SPECIAL_OWN ? (enum special)index : SPECIAL_OWN;
+	return match == SPELLING_OTHER && index < SPECIAL_INPUT ?
+	    (enum special)index : SPECIAL_NONE;
 }
 
 bool
 id_table_has(const struct id_table *t, const char *name, size_t n)
 {
-	char	 folded[ID_READER_NAME_MAX + 1];
+	uint8_t	 i = name_find(t, name, n);
 
-	return fold(name, n, folded) && name_find(t, folded) != NONE;
-}
-
-static bool
-is_own(const char *folded)
-{
-	for (size_t i = 0; i < sizeof own_names / sizeof *own_names; i++)
-		if (strcmp(own_names[i], folded) == 0)
-			return true;
-	return false;
-}
-
-static enum role
-role_of(const char *folded)
-{
-	return strcmp(folded, "id") == 0 ? ROLE_ID :
-	    strcmp(folded, "type") == 0 ? ROLE_TYPE :
-	    strcmp(folded, "result") == 0 ? ROLE_RESULT : ROLE_NONE;
+	return i != NONE && !t->names[i].in_object;
 }
 
 /* ---- What is found. ---- */
@@ -132,23 +131,33 @@ note_item(struct id_reader *r, const char *text, size_t n)
 
 /* ---- Reading. ---- */
 
+static enum role
+role_of(enum special special)
+{
+	switch (special) {
+	case SPECIAL_ID:
+		return ROLE_ID;
+	case SPECIAL_TYPE:
+		return ROLE_TYPE;
+	case SPECIAL_RESULT:
+		return ROLE_RESULT;
+	default:
+		return ROLE_NONE;
+	}
+}
+
 static int
 on_key(void *arg, const unsigned char *key, size_t n)
 {
 	struct id_reader *r = arg;
 	struct id_level *level = &r->levels[r->depth];
-	char	 name[ID_READER_NAME_MAX + 1];
+	enum special special = special_find((const char *)key, n);
 
-	r->own_next = r->input_next = false;
-	level->name = NONE;
-	level->role = ROLE_NONE;
-	if (!fold((const char *)key, n, name))
-		return 1;
-	r->own_next = is_own(name);
-	r->input_next = strcmp(name, "input") == 0;
-	level->role = (uint8_t)role_of(name);
+	r->own_next = special == SPECIAL_OWN;
+	r->input_next = special == SPECIAL_INPUT;
+	level->role = (uint8_t)role_of(special);
 	level->name = level->role == ROLE_ID ? level->parent :
-	    name_find(r->table, name);
+	    name_find(r->table, (const char *)key, n);
 	return 1;
 }
 

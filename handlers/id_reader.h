@@ -10,11 +10,10 @@
 
 #include "base/arena.h"
 #include "base/json.h"
-
-enum { ID_READER_NAME_MAX = 24, ID_READER_NAMES_MAX = 64 };
+#include "base/spelling.h"
 
 /*
- * The member NAME, in lower case: its string, each string in its array, and the
+ * The member NAME: its string, each string in its array, and the
  * "id" of an object that is its value, or is in that array, is an id of KIND.
  */
 struct id_name {
@@ -22,9 +21,10 @@ struct id_name {
 	bool		 in_object;	/* its strings are none, only such an "id" is */
 };
 
-/* What to look for, at most ID_READER_NAMES_MAX names; the last is NULL. */
+/* What to look for. */
 struct id_table {
-	const struct id_name *names;
+	const struct id_name *names;	/* at most SPELLING_MAX; the last is NULL */
+	struct spelling	*spelling;	/* room for them, of 0 bytes at first */
 	bool		 has_top;	/* the first of them stands for the text as a whole */
 	/*
 	 * The kind of the id of an object whose "type" is "item_reference", or
@@ -46,9 +46,8 @@ struct id_list {
 };
 
 /*
- * Members are known in any case of their letters, with the two letters beyond
- * ASCII that fold to s and k. What stands in the client's own objects (metadata,
- * schemas, arguments of tools) is not looked at.
+ * Members are known in any spelling (base/spelling.h). What stands in the
+ * client's own objects (metadata, schemas, arguments of tools) is not looked at.
  */
 struct id_reader {
 	bool		 is_full;	/* there are more than the list can hold */
@@ -81,6 +80,6 @@ void	id_reader_fini(struct id_reader *);
  */
 bool	id_reader_feed(struct id_reader *, const char *, size_t n);
 
-/* Is a name of N bytes, spelled without escapes, in the table? */
+/* Is a name of N bytes in the table, in any spelling, and not in_object? */
 bool	id_table_has(const struct id_table *, const char *name, size_t n);
 #endif

@@ -126,6 +126,15 @@ read_whole(struct exchange *x, const char *json, size_t n)
 	id_reader_fini(m->reader);
 }
 
+static bool
+has_mark(const struct made *m, const char *text, size_t n)
+{
+	for (const char *const *mark = m->spec->marks; *mark != NULL; mark++)
+		if (memmem(text, n, *mark, strlen(*mark)) != NULL)
+			return true;
+	return false;
+}
+
 /* The whole answer is here; it is sent when what it names is stored. */
 static void
 finish(struct exchange *x, struct buf *answer)
@@ -134,7 +143,9 @@ finish(struct exchange *x, struct buf *answer)
 
 	if (m->spec->judge != NULL)
 		m->spec->judge(x, buf_data(answer), buf_len(answer), &m->note);
-	read_whole(x, buf_data(answer), buf_len(answer));
+	if (!m->spec->is_marked_only || has_mark(m, buf_data(answer),
+	    buf_len(answer)))
+		read_whole(x, buf_data(answer), buf_len(answer));
 	if (!store(x, on_stored))
 		relay_finish(x);
 }
@@ -195,15 +206,6 @@ find_data(const char *block, size_t *n)
 		;
 	*n = (size_t)(stop - data);
 	return data;
-}
-
-static bool
-has_mark(const struct made *m, const char *text, size_t n)
-{
-	for (const char *const *mark = m->spec->marks; *mark != NULL; mark++)
-		if (memmem(text, n, *mark, strlen(*mark)) != NULL)
-			return true;
-	return false;
 }
 
 /* One event. The first one that says something names the main thing. */
@@ -296,6 +298,7 @@ made_begin(struct exchange *x, const struct made_spec *spec)
 	struct made *m = arena_alloc(x->call.arena, sizeof *m);
 
 	m->spec = spec;
+	m->has_begun = spec->is_marked_only;
 	m->found.max = NAMED_MAX;
 	buf_init(&m->kept, EVENT_MAX);
 	x->extra = m;
@@ -305,3 +308,59 @@ made_begin(struct exchange *x, const struct made_spec *spec)
 const struct relay_order made_order = {
 	.finish = finish, .outgrown = begin_scan, .watch = watch, .end = end,
 };
+
+/* ---- What is passed through. ---- */
+
+/*
+ * Files that a batch or a job has written, that an upload has become, a thread
+ * that was made with its run. The first one is of the answer itself.
+ */
+static const struct id_name passed_names[] = {
+	{ .name = "id", .in_object = true },
+	{ .name = "output_file_id", .kind = "files" },
+	{ .name = "error_file_id", .kind = "files" },
+	{ .name = "result_files", .kind = "files" },
+	{ .name = "file", .kind = "files", .in_object = true },
+	{ .name = "thread_id", .kind = "threads" },
+	{ .name = "container_id", .kind = "containers" },
+	{ .name = NULL }
+};
+static struct spelling passed_spelling;
+static const char *const passed_marks[] = { "\"thread_id\"", NULL };
+
+const struct made_spec *
+made_spec_of(struct exchange *x, const char *kind)
+{
+	struct made_spec *spec = arena_alloc(x->call.arena, sizeof *spec);
+	struct id_name *names = arena_alloc(x->call.arena,
+		    sizeof passed_names);
+
+	memcpy(names, passed_names, sizeof passed_names);
+	names[0].kind = kind;
+	*spec = (struct made_spec){
+		.table = { .names = names, .spelling = &passed_spelling,
+		    .has_top = kind != NULL },
+		.marks = passed_marks,
+	};
+	return spec;
+}
+
+void
+made_note_mentions(struct exchange *x, const struct target *target,
+    const char *json, size_t n)
+{
+	struct id_list found = { .max = NAMED_MAX };
+	struct id_reader *r = malloc(sizeof *r);
+	struct object place = { .kind = "" };
+
+	if (r == NULL)
+		abort();
+	id_reader_init(r, x->call.arena, &made_spec_of(x, NULL)->table,
+	    &found);
+	id_reader_feed(r, json, n);
+	id_reader_fini(r);
+	free(r);
+	object_work_set_place(&place, target);
+	if (found.count > 0)
+		object_work_put_all(x, &place, &found, NULL, NULL);
+}

@@ -17,6 +17,7 @@ struct made_spec {
 	 * of these in them; NULL-terminated.
 	 */
 	const char *const *marks;
+	bool		 is_marked_only; /* what has none of these in it names nothing */
 	/*
 	 * Looks at an object that may name what was made, N bytes of JSON, and
 	 * changes the note; NULL: there is nothing else to it.
@@ -37,6 +38,16 @@ struct made_note {
  */
 void	made_begin(struct exchange *, const struct made_spec *);
 extern const struct relay_order made_order;
+
+/*
+ * The rules of what is passed through: of a call that makes an object of KIND, or
+ * NULL: of one that only names some. In the exchange's arena.
+ */
+const struct made_spec *made_spec_of(struct exchange *, const char *kind);
+
+/* What N bytes of an answer of TARGET name is remembered as well; nobody waits. */
+void	made_note_mentions(struct exchange *, const struct target *,
+	    const char *json, size_t n);
 
 /*
  * What is to be paid for when it is done, once its answer's beginning has been

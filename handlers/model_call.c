@@ -232,7 +232,7 @@ find_references(struct exchange *x, struct model_call *c)
 		relay_call(x, c, NULL);
 	else {
 		x->state = c;
-		object_work_find_all(x, &list, on_found);
+		object_work_find_all(x, &list, NULL, on_found);
 	}
 }
 

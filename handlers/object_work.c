@@ -22,6 +22,7 @@ struct job {
 	object_work_done_fn *done;
 	const struct id_found *found;	/* the exchange's, or NULL */
 	size_t		 looked;	/* for so many */
+	bool		 is_strict;	/* the first of them must be known, whatever it is */
 	struct unpaid	*unpaid;	/* a copy, or NULL */
 	size_t		 count;
 	struct object_id ids[];		/* copied: the request may end meanwhile */
@@ -141,12 +142,12 @@ is_lenient(const char *kind)
 
 /* OBJECTS_NONE may be as good as found, and says then nothing of the place. */
 static enum objects_result
-find_one(struct db *db, struct object *o)
+find_one(struct db *db, struct object *o, bool is_strict)
 {
 	int64_t	 now = time(NULL);
 	enum objects_result result = objects_find(db, o, now);
 
-	if (result != OBJECTS_NONE || !is_lenient(o->kind))
+	if (result != OBJECTS_NONE || is_strict || !is_lenient(o->kind))
 		return result;
 	result = objects_find_others(db, o, now);
 	return result == OBJECTS_OK ? OBJECTS_NONE :
@@ -185,7 +186,7 @@ find_all(struct db *db, void *job)
 		memcpy(o->kind, id->kind, sizeof o->kind);
 		memcpy(o->id, id->id, sizeof o->id);
 		o->url[0] = '\0';
-		j->result = find_one(db, o);
+		j->result = find_one(db, o, j->is_strict && j->looked == 1);
 		if (url[0] != '\0' && o->url[0] != '\0' &&
 		    strcmp(url, o->url) != 0)
 			j->result = OBJECTS_NONE;
@@ -205,10 +206,14 @@ object_work_find(struct exchange *x, const struct object *object,
 
 void
 object_work_find_all(struct exchange *x, const struct id_list *list,
-    object_work_done_fn *done)
+    const char *provider, object_work_done_fn *done)
 {
 	struct job *j = make_job(x, NULL, list, done);
 
+	if (provider != NULL)
+		set_text(j->object.provider, sizeof j->object.provider,
+		    provider);
+	j->is_strict = list->items[0].member == NULL;
 	j->found = list->items;
 	background_run(x, j, find_all, tell, free_job);
 }

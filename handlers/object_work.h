@@ -33,13 +33,14 @@ void	object_work_find(struct exchange *, const struct object *,
 	    object_work_done_fn *done);
 
 /*
- * Find all that is in the list. OBJECTS_OK: they are the key's own and in one
- * place, whose provider and url the object tells; provider "" = none of them is
- * known, nor has to be. Else the object is the first that is not, and the
- * exchange's param its member.
+ * Find all that is in the list, at PROVIDER (NULL = wherever they are). OBJECTS_OK:
+ * they are the key's own and in one place, whose provider and url the object
+ * tells; provider "" = none of them is known, nor has to be: of some kinds not
+ * all are, but for a first one without a member, which the path has named. Else
+ * the object is the first that is not, and the exchange's param its member.
  */
 void	object_work_find_all(struct exchange *, const struct id_list *,
-	    object_work_done_fn *done);
+	    const char *provider, object_work_done_fn *done);
 
 /* Forget the object, some time soon. */
 void	object_work_forget(struct exchange *, const struct object *);

@@ -163,7 +163,7 @@ put_body(struct buf *out, const struct route *r, const char *method)
 {
 	if (r->key == ROUTE_KEY_ADMIN)
 		openapi_form_put_body(out, r->form);
-	else if (r->takes_forms)
+	else if (r->takes_forms && r->body == ROUTE_BODY_MODEL)
 		buf_printf(out, ",\"requestBody\":%s", form_or_json);
 	else if (bodies[r->body] != NULL && has_body(method))
 		buf_printf(out, ",\"requestBody\":%s", bodies[r->body]);

@@ -95,17 +95,88 @@ is_true(const char *text)
 	return false;
 }
 
-bool
-query_asks_for_stream(struct exchange *x)
+/* What the pair of N bytes says of NAME, decoded; NULL: it is another's. */
+static const char *
+pair_value(struct exchange *x, const char *pair, size_t n, const char *name)
 {
-	const char *pair = find_query(x), *text;
+	const char *text = path_decode(x->call.arena, pair, n);
+	size_t	 len = strlen(name);
+
+	return text != NULL && strncmp(text, name, len) == 0 &&
+	    text[len] == '=' ? text + len + 1 : NULL;
+}
+
+const char *
+query_find(struct exchange *x, const char *name)
+{
+	const char *pair = find_query(x), *value;
 	size_t	 n;
 
 	for (;; pair += n + 1) {
 		n = strcspn(pair, "&#");
-		text = path_decode(x->call.arena, pair, n);
-		if (text != NULL && strncmp(text, "stream=", 7) == 0 &&
-		    is_true(text + 7))
+		value = pair_value(x, pair, n, name);
+		if (value != NULL || pair[n] != '&')
+			return value;
+	}
+}
+
+/* Whatever is no letter or digit is escaped (RFC 3986 section 2.1). */
+static const char *
+encode(struct arena *arena, const char *value)
+{
+	static const char hex[] = "0123456789ABCDEF";
+	char	*out = arena_alloc(arena, 3 * strlen(value) + 1), *end = out;
+
+	for (; *value != '\0'; value++) {
+		unsigned char c = (unsigned char)*value;
+
+		if ((c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+		    (c >= 'A' && c <= 'Z') || strchr("-._~", c) != NULL)
+			*end++ = (char)c;
+		else {
+			*end++ = '%';
+			*end++ = hex[c >> 4];
+			*end++ = hex[c & 15];
+		}
+	}
+	return out;
+}
+
+const char *
+query_with(struct exchange *x, const char *query, const char *name,
+    const char *value)
+{
+	const char *pair = *query == '?' ? query + 1 : query;
+	const char *escaped = encode(x->call.arena, value);
+	char	*out = arena_alloc(x->call.arena, strlen(query) +
+		    strlen(name) + strlen(escaped) + 4), *end = out;
+	size_t	 n;
+
+	for (;; pair += n + 1) {
+		n = strcspn(pair, "&");
+		if (n > 0 && pair_value(x, pair, n, name) == NULL) {
+			*end = end == out ? '?' : '&';
+			memcpy(end + 1, pair, n);
+			end += n + 1;
+		}
+		if (pair[n] != '&')
+			break;
+	}
+	*end = end == out ? '?' : '&';
+	stpcpy(stpcpy(stpcpy(end + 1, name), "="), escaped);
+	return out;
+}
+
+bool
+query_asks_for_stream(struct exchange *x)
+{
+	const char *pair = find_query(x), *value;
+	size_t	 n;
+
+	for (;; pair += n + 1) {
+		n = strcspn(pair, "&#");
+		value = pair_value(x, pair, n, "stream");
+		if (value != NULL && is_true(value))
 			return true;
 		if (pair[n] != '&')
 			return false;

@@ -20,6 +20,16 @@ const char *query_of_call(struct exchange *);
  */
 const char *query_of_passthrough(struct exchange *,
 	    const struct conf_provider *);
+/* The value of the client's first pair NAME, decoded, in the arena; NULL: none. */
+const char *query_find(struct exchange *, const char *name);
+
+/*
+ * QUERY ("" or "?...") with the pair NAME=VALUE in place of those that it has of
+ * that name. In the arena.
+ */
+const char *query_with(struct exchange *, const char *query,
+	    const char *name, const char *value);
+
 /* Does the client's query ask for a stream, as web frameworks read truth? */
 bool	query_asks_for_stream(struct exchange *);
 #endif

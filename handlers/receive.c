@@ -105,7 +105,8 @@ begin_form(struct exchange *x, const char *type)
 	x->multipart = malloc(sizeof *x->multipart);
 	if (x->multipart == NULL)
 		abort();
-	err = multipart_scan_init(x->multipart, type, &field_spelling);
+	err = multipart_scan_init(x->multipart, type,
+	    references_fields(x, &field_spelling));
 	if (err == ERR_NONE)
 		multipart_write_type(x->multipart, told);
 	x->multipart->names.noted = find_noted(x);

@@ -18,8 +18,15 @@ typedef bool	references_name_fn(const char *name, size_t n);
 references_name_fn *references_names(const struct exchange *);
 
 /*
- * Read all of them from the body, whose scan has found it well-formed: kinds as
- * store/objects has them. ERR_REFERENCES: there are more than REFERENCES_MAX;
+ * The form fields to be watched on the exchange's route: those of BASE, and
+ * behind them those that name objects.
+ */
+const struct spelling *references_fields(const struct exchange *,
+	    const struct spelling *base);
+
+/*
+ * Read all of them from the body, JSON or a form, whose scan has found it
+ * well-formed: kinds as store/objects has them. ERR_REFERENCES: there are more than REFERENCES_MAX;
  * ERR_SPOOL.
  */
 enum err references_read(struct exchange *, struct id_list *);

@@ -242,22 +242,15 @@ jitter(void)
 	return randombytes_random() / (double)UINT32_MAX;
 }
 
-static const double quantiles[] = {
-	[CONF_HEDGE_P50] = 0.50, [CONF_HEDGE_P90] = 0.90,
-	[CONF_HEDGE_P95] = 0.95, [CONF_HEDGE_P99] = 0.99,
-};
-
 static void
 relay_plan_hedge(struct relay *relay, const struct plan_step *step)
 {
-	enum conf_hedge hedge = step->target->hedge;
 	unsigned ms;
 
-	if (hedge == CONF_HEDGE_OFF || relay->order.is_final ||
-	    !plan_has_more(relay->order.plan))
+	if (relay->order.is_final || !plan_has_more(relay->order.plan))
 		return;
-	ms = channel_quantile_ms(step->target->channel, relay->x->call.stream,
-	    quantiles[hedge]);
+	ms = channel_hedge_ms(step->target->channel, relay->x->call.stream,
+	    step->target->hedge);
 	if (ms > 0)
 		relay_wake_in(relay, WAKE_HEDGE, ms);
 }
@@ -494,6 +487,23 @@ relay_finish(struct exchange *x)
 
 	if (!x->request->gone && delivery_finish(&relay->delivery))
 		try_resume(relay->delivery.chosen);
+}
+
+bool
+relay_repeat(struct exchange *x, const char *query)
+{
+	struct relay *relay = x->state;
+	struct try *t = relay->delivery.chosen;
+
+	if (x->request->gone || relay->try_count == RETRY_TRIES_MAX)
+		return false;
+	try_forget_answer(t);
+	delivery_take_back(&relay->delivery);
+	relay->is_accounted = false;
+	relay->order.ask.outgoing.query = query;
+	relay->retried = t->step;
+	relay_again(relay);
+	return true;
 }
 
 static void

@@ -39,7 +39,10 @@ struct relay_order {
 /* Ask; the exchange's state is the relay's from now on, and it ends the request. */
 void	relay_start(struct exchange *, const struct relay_order *);
 
-/* Ask TARGET alone, once, for what the client asked for, with what EXTRAS say. */
+/*
+ * Ask TARGET alone, once, for what the client asked for, with what EXTRAS say; a
+ * method among them is another than the client's.
+ */
 void	relay_to(struct exchange *, const struct target *,
 	    const struct relay_order *extras);
 
@@ -49,6 +52,12 @@ void	relay_to(struct exchange *, const struct target *,
  * a URL comes from.
  */
 bool	relay_fetch(struct exchange *, const struct target *, const char *url);
+
+/*
+ * In place of that: what finish was given is not wanted, ask the same target once
+ * more, with QUERY. False: it has been asked too often, or the client has left.
+ */
+bool	relay_repeat(struct exchange *, const char *query);
 
 /*
  * What finish was given may be sent; or, where outgrown or watch started work in

@@ -25,7 +25,8 @@ relay_once(struct exchange *x, const struct target *target,
 	snapshot_refresh(x->call.snapshot, x->app->state,
 	    clock_wall_us() / 1000);
 	order->is_final = true;
-	order->ask.answer = ANSWER_ANY;
+	if (order->ask.answer == ANSWER_JSON)
+		order->ask.answer = ANSWER_ANY;	/* unless more is known */
 	x->call.client = gate_client(&x->call);
 	order->plan = arena_alloc(x->call.arena, sizeof *order->plan);
 	plan_single(order->plan, target, x->call.client);
@@ -38,7 +39,8 @@ relay_to(struct exchange *x, const struct target *target,
 {
 	struct relay_order order = *extras;
 
-	order.ask.method = x->call.method;
+	if (order.ask.method == NULL)
+		order.ask.method = x->call.method;
 	order.ask.outgoing = (struct outgoing){
 		.path = outgoing_client_path(x),
 		.query = query_of_passthrough(x, target->provider),

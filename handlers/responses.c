@@ -110,9 +110,11 @@ static const struct id_name named[] = {
 	{ .name = "container_id", .kind = "containers" },
 	{ .name = NULL }
 };
+static struct spelling named_spelling;
 static const char *const marks[] = { "output_item.done", NULL };
 static const struct made_spec spec = {
-	.table = { .names = named, .has_top = true },
+	.table = { .names = named, .spelling = &named_spelling,
+	    .has_top = true },
 	.marks = marks, .judge = judge,
 };
 
@@ -217,18 +219,17 @@ end_asked(struct exchange *x)
 		pay(x, false);
 }
 
-/* After it is settled: what the provider does not have any more is forgotten. */
+/* After it is settled: what was deleted is forgotten, or was gone before. */
 static void
 release_asked(struct exchange *x)
 {
 	const struct asked *a = x->extra;
 	bool	 is_gone = x->call.outcome == ERR_NONE &&
-		    (x->call.status == 404 || (x->call.status < 300 &&
-		    x->call.status >= 200 &&
-		    (a->how->flags & BY_ID_FORGETS) != 0));
+		    (x->call.status == 404 || (x->call.status >= 200 &&
+		    x->call.status < 300));
 
 	if (is_gone && a->object.provider[0] != '\0' &&
-	    a->how->suffix[0] == '\0')
+	    (a->how->flags & BY_ID_FORGETS) != 0)
 		object_work_forget(x, &a->object);
 }
 
@@ -236,7 +237,7 @@ static void
 on_found(struct exchange *x, enum objects_result result,
     const struct object *o)
 {
-	static const struct relay_order order = { .finish = finish_asked,
+	struct relay_order order = { .finish = finish_asked,
 		.end = end_asked };
 	struct asked *a = x->extra;
 	const struct target *target = result != OBJECTS_OK ? NULL :
@@ -254,6 +255,8 @@ on_found(struct exchange *x, enum objects_result result,
 	}
 	a->object = *o;
 	x->call.is_uncharged = true;
+	if (x->call.stream)
+		order.ask.answer = ANSWER_RESPONSE;	/* it says when it ends */
 	relay_to(x, target, &order);
 }
 

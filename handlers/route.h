@@ -38,7 +38,8 @@ enum route_dialect {
 enum route_objects {
 	ROUTE_OBJECTS_NONE,
 	ROUTE_OBJECTS_NAMED,		/* files and the like */
-	ROUTE_OBJECTS_ITEMS		/* those, and parts of responses */
+	ROUTE_OBJECTS_ITEMS,		/* those, and parts of responses */
+	ROUTE_OBJECTS_ANY		/* whatever there is: each body is read for them */
 };
 
 /* What a query may say. A table of them ends with a NAME that is NULL. */

@@ -23,6 +23,7 @@
 #include "handlers/health.h"
 #include "handlers/images.h"
 #include "handlers/index.h"
+#include "handlers/made_call.h"
 #include "handlers/metrics.h"
 #include "handlers/model_call.h"
 #include "handlers/models.h"
@@ -46,8 +47,8 @@
 #define USAGE_CHUNK		.has_usage_chunk = true
 /* Anthropic's clients say so on every call of the beta part of its API. */
 #define BETA			.passed_query = "beta=true"
-#define ANTHROPIC(path, ...)						\
-	CALL(path, __VA_ARGS__, .dialect = ROUTE_DIALECT_MESSAGES, BETA,	\
+#define ANTHROPIC(f, path, ...)						\
+	CALL_BY(f, path, __VA_ARGS__, .dialect = ROUTE_DIALECT_MESSAGES, BETA,	\
 	    OBJECTS)
 #define RESPONSES		.dialect = ROUTE_DIALECT_RESPONSES
 #define BY_ID(m, text) {						\
@@ -108,7 +109,11 @@ const struct route routes[] = {
 	{ .method = "GET", .pattern = "/v1/images/data/*",
 	  .key = ROUTE_KEY_CLIENT, .handle = images_handle_data,
 	  .help = "an image that an answer linked to" },
-	CALL("videos", "a new video", OBJECTS, FORMS),
+	CALL_BY(made_call_handle_video, "videos", "a new video", OBJECTS,
+	    FORMS),
+	{ .method = "GET", .pattern = "/v1/videos", .key = ROUTE_KEY_CLIENT,
+	  .handle = passthrough_handle,
+	  .help = "the videos that this key has made" },
 	CALL_BY(responses_handle_create, "responses",
 	    "responses, streamed or not", TEXT, BETA, ITEMS, RESPONSES,
 	    LOOKS(RESPONSE)),
@@ -119,16 +124,18 @@ const struct route routes[] = {
 	BY_ID("GET", "a response made before, or its input_items"),
 	BY_ID("DELETE", "forget a response"),
 	BY_ID("POST", "cancel a response"),
-	ANTHROPIC("messages", "Anthropic's own chat, streamed or not", TEXT,
-	    LOOKS(MESSAGE)),
-	ANTHROPIC("messages/count_tokens", "its count of tokens", LOOKS(COUNT)),
+	ANTHROPIC(made_call_handle_message, "messages",
+	    "Anthropic's own chat, streamed or not", TEXT, LOOKS(MESSAGE)),
+	ANTHROPIC(model_call_handle, "messages/count_tokens",
+	    "its count of tokens", LOOKS(COUNT)),
 	{ .method = "GET", .pattern = "/v1/models", .key = ROUTE_KEY_MODELS,
 	  .handle = models_handle_list, .help = "the configured models" },
 	{ .method = "GET", .pattern = "/v1/models/*", .key = ROUTE_KEY_MODELS,
 	  .handle = models_handle_one,
 	  .help = "one model; its name may hold slashes" },
 	{ .method = "*", .pattern = "/v1/*", .key = ROUTE_KEY_CLIENT,
-	  .body = ROUTE_BODY_ANY, OBJECTS, .handle = passthrough_handle,
+	  .body = ROUTE_BODY_ANY, FORMS, .objects = ROUTE_OBJECTS_ANY,
+	  .handle = passthrough_handle,
 	  .configured = &configured_call,
 	  .help = "anything else, where a provider has passthrough" },
 	{ .method = "GET", .pattern = "/", .key = ROUTE_KEY_NONE,

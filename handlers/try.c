@@ -48,6 +48,8 @@ hold_limit(const struct try *t)
 {
 	size_t	 client = t->x->call.snapshot->conf->limits.client_buffer_bytes;
 
+	if (t->order->whole_max != 0)
+		return t->order->whole_max;
 	if (t->mode == TRY_HELD)
 		return client;
 	if (t->step->target->release == CONF_RELEASE_END)
@@ -113,6 +115,10 @@ hold_all_the_same(struct try *t, const char *bytes, size_t n)
 static bool
 outgrow(struct try *t, const char *bytes, size_t n)
 {
+	if (t->order->whole_max != 0) {
+		attempt_fail(t->attempt, ERR_LIST);
+		return true;
+	}
 	if (t->mode == TRY_HELD) {
 		meter_feed(&t->meter, buf_data(&t->held), buf_len(&t->held));
 		meter_feed(&t->meter, bytes, n);

@@ -35,6 +35,7 @@ struct try_order {
 	const struct body *body;	/* a body with a model in it, or NULL: as it is */
 	bool		 counts;	/* the call consumes tokens */
 	enum answer_kind	 answer;	/* what a good one looks like */
+	size_t		 whole_max;	/* a good answer is only passed on as a whole, of so many bytes; 0 = it need not be */
 };
 
 struct try;

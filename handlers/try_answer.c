@@ -111,7 +111,9 @@ try_read_head(struct try *t, struct attempt *a)
 	else if (a->status >= 300) {
 		t->mode = TRY_HELD;
 		refuse_redirect(t, a);
-	} else if (t->is_encoded)
+	} else if (t->order->whole_max != 0)
+		t->mode = TRY_HELD;
+	else if (t->is_encoded)
 		t->mode = t->type == ANSWER_FORM_JSON ? TRY_HELD : TRY_PLAIN;
 	else if (t->order->answer == ANSWER_ANY)
 		t->mode = mode_of_any(t);

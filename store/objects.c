@@ -217,6 +217,55 @@ objects_find(struct db *db, struct object *out, int64_t now)
 	return OBJECTS_OK;
 }
 
+/* A statement that asks whether there is one: OBJECTS_OK. */
+static enum objects_result
+objects_ask(sqlite3_stmt *stmt)
+{
+	int	 step = sqlite3_step(stmt);
+
+	return step == SQLITE_ROW ? OBJECTS_OK : step == SQLITE_DONE ?
+	    OBJECTS_NONE : OBJECTS_DB_ERROR;
+}
+
+enum objects_result
+objects_find_own(struct db *db, const struct object *o,
+    const char *const *ids, bool *is_own, size_t n, int64_t now)
+{
+	const char *texts[] = { o->kind, "", o->provider, o->key_id };
+	sqlite3_stmt *stmt = objects_prepare(db, "SELECT 1 FROM objects "
+	    "WHERE kind = ?1 AND id = ?2 AND provider = ?3 AND key_id = ?4 "
+	    "AND expires >= ?5", texts, 4);
+	enum objects_result result = stmt == NULL ? OBJECTS_DB_ERROR :
+		    OBJECTS_OK;
+
+	for (size_t i = 0; i < n && result != OBJECTS_DB_ERROR; i++) {
+		sqlite3_bind_text(stmt, 2, ids[i], -1, SQLITE_STATIC);
+		sqlite3_bind_int64(stmt, 5, now);
+		result = objects_ask(stmt);
+		is_own[i] = result == OBJECTS_OK;
+		sqlite3_reset(stmt);
+	}
+	sqlite3_finalize(stmt);
+	return result == OBJECTS_DB_ERROR ? result : OBJECTS_OK;
+}
+
+enum objects_result
+objects_find_any(struct db *db, const struct object *o, int64_t now)
+{
+	const char *texts[] = { o->kind, o->provider, o->key_id };
+	sqlite3_stmt *stmt = objects_prepare(db, "SELECT 1 FROM objects "
+	    "WHERE key_id = ?3 AND kind = ?1 AND expires >= ?4 AND "
+	    "provider = ?2 LIMIT 1", texts, 3);
+	enum objects_result result = OBJECTS_DB_ERROR;
+
+	if (stmt != NULL) {
+		sqlite3_bind_int64(stmt, 4, now);
+		result = objects_ask(stmt);
+	}
+	sqlite3_finalize(stmt);
+	return result;
+}
+
 enum objects_result
 objects_find_others(struct db *db, const struct object *o, int64_t now)
 {
@@ -224,15 +273,14 @@ objects_find_others(struct db *db, const struct object *o, int64_t now)
 	sqlite3_stmt *stmt = objects_prepare(db, "SELECT 1 FROM objects "
 	    "WHERE kind = ?1 AND id = ?2 AND key_id <> ?3 AND expires >= ?4",
 	    texts, 3);
-	int	 step;
+	enum objects_result result = OBJECTS_DB_ERROR;
 
-	if (stmt == NULL)
-		return OBJECTS_DB_ERROR;
-	sqlite3_bind_int64(stmt, 4, now);
-	step = sqlite3_step(stmt);
+	if (stmt != NULL) {
+		sqlite3_bind_int64(stmt, 4, now);
+		result = objects_ask(stmt);
+	}
 	sqlite3_finalize(stmt);
-	return step == SQLITE_ROW ? OBJECTS_OK : step == SQLITE_DONE ?
-	    OBJECTS_NONE : OBJECTS_DB_ERROR;
+	return result;
 }
 
 enum objects_result

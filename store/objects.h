@@ -64,6 +64,17 @@ enum objects_result objects_put_all(struct db *, const struct object *,
 enum objects_result objects_find(struct db *, struct object *out,
 	    int64_t now);
 
+/*
+ * Which of the N ids, of the kind, provider and key_id of OBJECT, are its key's?
+ * IS_OWN[i] is set for those. Blocks.
+ */
+enum objects_result objects_find_own(struct db *, const struct object *,
+	    const char *const *ids, bool *is_own, size_t n, int64_t now);
+
+/* Does the key_id of OBJECT have any of its kind at its provider? Blocks. */
+enum objects_result objects_find_any(struct db *, const struct object *,
+	    int64_t now);
+
 /* Does another key have what OBJECT's kind and id name? Blocks. */
 enum objects_result objects_find_others(struct db *, const struct object *,
 	    int64_t now);

@@ -152,10 +152,51 @@ const calls = {
 		};
 	},
 
+	// The argument is the file's id; "" = one of its own.
 	async batch() {
+		const file = argument || (await client.files.create({
+			file: await upload("b.jsonl", "application/jsonl"),
+			purpose: "batch" })).id;
+
 		return await client.batches.create({
-			input_file_id: "file-1", endpoint: "/v1/chat/completions",
+			input_file_id: file, endpoint: "/v1/chat/completions",
 			completion_window: "24h" });
+	},
+
+	// As many of each as the argument says, then all that there are.
+	async collections() {
+		const ids = async (list) => {
+			const found = [];
+
+			for await (const one of list)
+				found.push(one.id);
+			return found;
+		};
+		const made = { files: [], batches: [], stores: [] };
+
+		for (let i = 0; i < Number(argument); i++) {
+			const file = await client.files.create({
+				file: await upload("b.jsonl", "application/jsonl"),
+				purpose: "batch" });
+			const store = await client.vectorStores.create({
+				name: "s", file_ids: [file.id] });
+
+			made.files.push(file.id);
+			made.stores.push(store.id);
+			made.batches.push((await client.batches.create({
+				input_file_id: file.id, endpoint: "/v1/chat/completions",
+				completion_window: "24h" })).id);
+		}
+		return { made, listed: {
+			files: await ids(client.files.list()),
+			batches: await ids(client.batches.list({ limit: 2 })),
+			stores: await ids(client.vectorStores.list({ limit: 1 })) } };
+	},
+
+	async take() {
+		const [kind, id] = argument.split("/");
+
+		return await client[kind].retrieve(id);
 	},
 };
 

@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from account import Account
 from fixtures import provider
 from servers import KEY, UP_KEY, program
 
@@ -218,9 +219,35 @@ def test_life_of_a_file(server, upstream):
 
 
 def test_batch(server, upstream):
-    upstream.script = lambda x: x.json({"id": "batch_1"})
-    assert sdk(server, "batch") == {"id": "batch_1"}
-    assert upstream.wait().data()["input_file_id"] == "file-1"
+    account = Account(upstream)
+    value = sdk(server, "batch")
+    made, = account.things["files"]
+    assert upstream.requests[-1].data()["input_file_id"] == made
+    assert value["id"] in account.things["batches"]
+    for name in (made, "file-1"):
+        refused = sdk(server, "batch", name, key=OTHER)
+        assert (refused["error"], refused["status"]) == ("NotFoundError", 404)
+
+
+def test_each_key_has_its_own_objects(server, upstream):
+    """Between those of others, over many pages."""
+    account = Account(upstream)
+    values = {}
+    for key in (KEY, OTHER, KEY):
+        for kind in ("files", "batches", "vector_stores"):
+            for _ in range(5):
+                account.add(kind)
+        values[key] = sdk(server, "collections", "3", key=key)
+    mine, theirs = values[KEY], values[OTHER]
+    for kind in ("files", "batches", "stores"):
+        assert len(mine["listed"][kind]) >= 6
+        assert mine["listed"][kind][:3] == mine["made"][kind][::-1]
+        assert theirs["listed"][kind] == theirs["made"][kind][::-1]
+        name = {"stores": "vectorStores"}.get(kind, kind)
+        thing = theirs["made"][kind][0]
+        assert sdk(server, "take", f"{name}/{thing}", key=OTHER)["id"] == thing
+        value = sdk(server, "take", f"{name}/{thing}")
+        assert (value["error"], value["status"]) == ("NotFoundError", 404)
 
 
 @pytest.mark.parametrize("call", ["speech", "transcription", "images",

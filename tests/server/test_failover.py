@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from account import given
 from channels import (KINDS, NO_BREAKER, QUICK, assert_served, body, channel,
                       chat, closes, error_body, fails, first, holds, nowhere,
                       on_accept_resets, resets, the_channel, tries)
@@ -489,6 +490,7 @@ def test_html_error_of_the_first_channel(client, a, b):
 def test_requests_without_a_model_are_never_retried(client, a, method, path,
                                                     status):
     data = error_body("as it is")
+    given(client, a, "files", "file-1")
     a.script = fails(status, data=data)
     reply = client.ask(method, path, {} if method == "POST" else None)
     assert (reply.status, reply.body) == (status, data)

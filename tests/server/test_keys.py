@@ -251,7 +251,8 @@ def test_endpoints_are_limited(server, key, upstream):
     chat = {"model": "gpt-test", "messages": []}
     for path in ["chat/completions", "chat/completions/"]:
         assert client.post("/v1/" + path, chat).status == 200, path
-    assert client.get("/v1/files/a/content").status == 200
+    reply = client.get("/v1/files/a/content")
+    assert (reply.status, reply.error["code"]) == (404, "not_found")
     assert client.get("/v1/models").status == 200
     upstream.clear()
     for path in ["embeddings", "completions", "chat/completions/x", "files",

@@ -288,7 +288,7 @@ def test_who_used_more_than_reserved_waits(limited, upstream):
     reply = until_refused(client, max_tokens=1)
     assert 120 <= int(reply.header("Retry-After")) <= 300
     assert remaining(reply) == 0
-    refused(client.get("/v1/files"))
+    refused(client.post("/v1/files", {}))
 
 
 def test_who_asks_for_more_than_the_limit_does_not_starve(limited, upstream):

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from account import given
 from fixtures import provider
 from forms import field, file, form, form_type, noise
 from servers import BUILD, UP_KEY
@@ -138,8 +139,8 @@ def test_azure_responses_stand_beside_the_deployments(client, quiet):
 
 
 def test_azure_files(client, quiet):
-    client.get("/v1/files/file-1?x=1", headers=[
-        ("x-sluice-provider", "files")])
+    given(client, quiet, "files", "file-1", named("files"))
+    client.get("/v1/files/file-1?x=1")
     x = quiet.wait()
     path, query = x.path.split("?")
     assert path == "/openai/files/file-1"
@@ -293,6 +294,7 @@ def test_file_upload(client, quiet):
 @pytest.mark.parametrize("method", ["GET", "DELETE", "POST", "PUT", "PATCH"])
 def test_methods(client, quiet, method):
     body = None if method in ("GET", "DELETE") else b""
+    given(client, quiet, "files", "file-1")
     reply = client.ask(method, "/v1/files/file%2D1/content?after=%20x&b",
                        body)
     assert reply.status == 200, reply
@@ -309,6 +311,7 @@ def test_methods(client, quiet, method):
 def test_any_bytes(client, quiet, method, kind):
     body = noise(1500000)
     headers = [("Content-Type", kind or "application/x-unknown")]
+    given(client, quiet, "uploads", "u")
     reply = client.ask(method, "/v1/uploads/u/parts", body, headers=headers)
     assert reply.status == 200, reply
     x = quiet.wait()
@@ -318,6 +321,7 @@ def test_any_bytes(client, quiet, method, kind):
 
 def test_json_without_a_model(client, quiet):
     body = b'{"input_file_id":"f" ,"metadata":{"model":"plain"}}'
+    given(client, quiet, "files", "f")
     assert client.post("/v1/batches", body).status == 200
     assert quiet.wait().body == body
 
@@ -334,7 +338,7 @@ def test_a_model_in_the_body_does_not_choose_the_provider(client, quiet):
 @pytest.mark.parametrize("name, key", [
     (None, UP_KEY), ("first", UP_KEY), ("second", ENV["OTHER_KEY"])])
 def test_named_provider(client, quiet, name, key):
-    client.get("/v1/files", headers=named(name) if name else [])
+    client.post("/v1/files", {}, headers=named(name) if name else [])
     x = quiet.wait()
     assert x.header("authorization") == f"Bearer {key}"
     assert x.header("x-sluice-provider") is None
@@ -358,6 +362,7 @@ def test_download_passes(client, upstream):
                      ("Content-Disposition", 'attachment; filename="a"'),
                      ("Content-Length", len(data))])
         x.send(data)
+    given(client, upstream, "files", "f")
     upstream.script = script
     reply = client.get("/v1/files/f/content")
     assert hashlib.sha256(reply.body).digest() == \
@@ -373,8 +378,9 @@ def test_statuses_pass(client, upstream, status):
             x.keep = True
         else:
             x.json({"error": {}}, status)
+    name = given(client, upstream, "files", f"f{status}")
     upstream.script = script
-    assert client.ask("DELETE", "/v1/files/f").status == status
+    assert client.ask("DELETE", f"/v1/files/{name}").status == status
 
 
 def test_passing_through_needs_a_key(server, upstream):

@@ -50,6 +50,7 @@ feed(struct fixture *f, const char *text, size_t len, size_t most)
 	size_t	 n;
 
 	json_scan_init(&f->scan, NULL, 0);
+	f->x.scan = &f->scan;
 	f->scan.is_wanted = references_names(&f->x);
 	for (size_t at = 0; at < len; at += n) {
 		n = 1 + (size_t)random() % most;
@@ -188,6 +189,8 @@ spell(char *out, char letter)
 	char	 upper = letter >= 'a' && letter <= 'z' ?
 		    (char)(letter - 'a' + 'A') : letter;
 
+	if (letter == '_' && random() % 3 == 0)
+		return random() % 2 ? 0 : (size_t)sprintf(out, "-");
 	switch (random() % 6) {
 	case 0:
 		return (size_t)sprintf(out, "%c", upper);
@@ -232,6 +235,8 @@ any_spelling_of_a_name_counts(void **state)
 
 			for (const char *c = members[i].name; *c != '\0'; c++)
 				n += spell(body + n, *c);
+			n += (size_t)sprintf(body + n, "%s", round % 5 ? "" :
+			    round % 2 ? " " : "[]");
 			n += (size_t)sprintf(body + n, "\" :%s\"id\\u0031\"%s",
 			    round % 3 ? "" : "[", round % 3 ? "" : "]");
 			n += (size_t)sprintf(body + n, "%s",
