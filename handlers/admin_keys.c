@@ -19,6 +19,15 @@ static const struct field fields[MEMBERS] = {
 
 const struct form admin_keys_form = { fields, MEMBERS };
 
+/* Keys that were brought along before they had to be so long must be removable. */
+static const struct field known_fields[MEMBERS] = {
+	[USER] = { "user", FIELD_TEXT, true, 1, KEYS_OWNER_MAX },
+	[KEY] = { "key", FIELD_TEXT, true, 1, KEYS_SECRET_MAX },
+	[NAME] = { "name", FIELD_TEXT, true, 1, USERS_NAME_MAX },
+};
+
+const struct form admin_keys_known_form = { known_fields, MEMBERS };
+
 /* What the other gateway answers where there is nothing to say. */
 static void
 answer_null(struct admin_job *j, const char *what)

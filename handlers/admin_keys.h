@@ -6,7 +6,7 @@ struct exchange;
 struct form;
 
 /* What a body may say. */
-extern const struct form admin_keys_form;
+extern const struct form admin_keys_form, admin_keys_known_form;
 
 void	admin_keys_add(struct exchange *);
 void	admin_keys_remove(struct exchange *);

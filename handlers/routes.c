@@ -196,7 +196,7 @@ const struct route routes[] = {
 	    .form = &admin_keys_form, .status = 201),
 	ADMIN("POST", "/admin/removeapikey", admin_keys_remove,
 	    "end a user's key",
-	    .form = &admin_keys_form),
+	    .form = &admin_keys_known_form),
 	ADMIN("GET", "/admin/listkeys", admin_keys_list,
 	    "all keys and their users"),
 	ADMIN("POST", "/admin/getquota", admin_keys_quota,

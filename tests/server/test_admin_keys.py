@@ -10,7 +10,7 @@ from upstream import chat_answer
 SERVERS = ["lighttpd"]
 ADMIN = "admin-key-5c4d3e"
 ENV = {"SLUICE_ADMIN_KEY": ADMIN}
-KEY = "ABCDEFGHIJ"
+KEY = "ABCDEFGHIJKLMNOP"
 ALICE = {"user": "alice@example.org", "key": KEY, "name": "My laptop, nr 2"}
 
 
@@ -67,7 +67,7 @@ def everywhere(server, authorization, status):
 
 def test_a_key_from_adding_to_removing(server, admin):
     null(admin.ask("POST", "addapikey", ALICE), 201)
-    assert admin.listed() == [{"key": "...HIJ", "active": True,
+    assert admin.listed() == [{"key": "A...MNOP", "active": True,
                                "name": ALICE["name"], "user": ALICE["user"]}]
     everywhere(server, f"Bearer {KEY}", 200)
     everywhere(server, KEY, 200)
@@ -100,10 +100,17 @@ def test_what_is_there_conflicts(server, admin):
         "name")
 
 
+def test_a_short_key_is_not_added_but_may_be_removed(admin):
+    """Those that were brought along before have any length from 8."""
+    short = {**ALICE, "key": "fifteen-bytes-x"}
+    bad(admin.ask("POST", "addapikey", short), 400, "key")
+    bad(admin.ask("POST", "removeapikey", short), 404)
+
+
 @pytest.mark.parametrize("route", ["addapikey", "removeapikey"])
 @pytest.mark.parametrize("change, param", [
     ({"user": None}, "user"), ({"key": None}, "key"), ({"name": None}, "name"),
-    ({"user": ""}, "user"), ({"name": ""}, "name"), ({"key": "short"}, "key"),
+    ({"user": ""}, "user"), ({"name": ""}, "name"), ({"key": ""}, "key"),
     ({"user": "u" * 129}, "user"), ({"name": "n" * 129}, "name"),
     ({"user": "a\tb"}, "user"), ({"name": 5}, "name"), ({"x": 1}, "x"),
 ])
