@@ -46,7 +46,8 @@ def moved(tmp_path, make_server):
             f.write(more_keys)
         checked = run("check", "-c", target / "sluice.conf")
         assert (checked.returncode, checked.stderr) == (0, "")
-        assert "note:" not in checked.stdout
+        assert [line for line in checked.stdout.splitlines()
+                if "note:" in line and "shorter than" not in line] == []
         files = {f"sluice/providers.d/{path.name}":
                  (without_probes(path.read_text()), 0o644)
                  for path in (target / "providers.d").iterdir()}

@@ -148,9 +148,9 @@ def test_worst_case_of_escapes(server, upstream):
 
 
 def test_bytes_that_are_no_text(server, upstream):
-    """Whatever a provider calls JSON, the journal is valid."""
+    """Whatever a provider calls an error, the journal is valid."""
     answer = b'{"x":"' + bytes(range(256)) + b'"}'
-    upstream.script = lambda x: x.json(answer)
+    upstream.script = lambda x: x.json(answer, 400)
     reply, line = ask(server, {"model": "m"})
     assert bytes(reply.body) == answer
     assert line["response"].startswith('{"x":"')
