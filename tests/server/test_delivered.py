@@ -13,7 +13,7 @@ from channels import channel, event, stream
 from client import PATIENCE, until
 from upstream import manual
 
-TIMES = 120
+TIMES = {"lighttpd": 120, "lighttpd-spawned": 120, "apache-cgi": 12}
 SPEECH = "/v1/audio/speech"
 CHAT = "/v1/chat/completions"
 RESPONSES = "/v1/responses"
@@ -79,7 +79,7 @@ def outcomes(server, replies):
 def test_it_is_ok(server, client, a, path, script, leaves):
     """LEAVES: the client closes with the last byte, and else goes on."""
     a.script = script
-    times = TIMES // 10 if server.kind == "apache-cgi" else TIMES
+    times = TIMES.get(server.kind, 40)
     body = {"model": "m", "stream": script is events, "input": "x",
             "messages": [{"role": "user", "content": "x"}]}
     replies = []
