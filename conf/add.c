@@ -94,12 +94,12 @@ is_readable(struct answers *a, const char *path)
 {
 	struct conf_provider *p = NULL;
 	enum provider_state state = provider_load(&p, path, a->conf, NULL,
-	    NULL);
+	    NULL, NULL);
 
 	if (p != NULL)
 		provider_release(p);
 	if (state == PROVIDER_BROKEN)
-		provider_load(&p, path, a->conf, report, a);
+		provider_load(&p, path, a->conf, report, a, NULL);
 	return state != PROVIDER_BROKEN;
 }
 

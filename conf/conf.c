@@ -116,86 +116,6 @@ compare_names(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-static struct conf_provider *
-find_file(struct conf_provider *const *providers, size_t count,
-    const char *path)
-{
-	for (size_t i = 0; i < count; i++)
-		if (strcmp(providers[i]->file, path) == 0)
-			return providers[i];
-	return NULL;
-}
-
-/* The provider of the same file in PREVIOUS, if it can take the place. */
-static enum provider_state
-take_previous(struct conf_provider **out, const struct conf *previous,
-    const char *path, const struct conf *conf)
-{
-	struct conf_provider *p = NULL;
-	enum provider_state state;
-
-	if (previous != NULL)
-		p = find_file(previous->providers, previous->provider_count,
-		    path);
-	if (previous != NULL && p == NULL)
-		p = find_file(previous->keyless, previous->keyless_count, path);
-	if (p == NULL || provider_find(conf, p->name) != NULL)
-		return PROVIDER_BROKEN;
-	state = provider_judge_variables(p, conf);
-	if (state == PROVIDER_USABLE || state == PROVIDER_KEYLESS) {
-		p->refs++;
-		*out = p;
-	}
-	return state;
-}
-
-static void
-add_provider(const struct reader *r, struct conf *conf,
-    const struct conf *previous, const char *name)
-{
-	char *path = arena_printf(&conf->arena, "%s/%s", conf->providers_dir,
-	    name);
-	struct conf_provider *p = NULL;
-	enum provider_state state = provider_load(&p, path, conf, r->report,
-	    r->arg);
-
-	conf->broken_count += state != PROVIDER_USABLE;
-	if (state == PROVIDER_BROKEN)
-		state = take_previous(&p, previous, path, conf);
-	if (state == PROVIDER_USABLE)
-		conf->providers[conf->provider_count++] = p;
-	else if (state == PROVIDER_KEYLESS)
-		conf->keyless[conf->keyless_count++] = p;
-}
-
-static void
-read_providers(struct reader *r, struct conf *conf,
-    const struct conf *previous, unsigned line)
-{
-	struct dirent **entries;
-	int n = scandir(conf->providers_dir, &entries, is_provider_file,
-	    compare_names);
-
-	if (n < 0) {
-		reader_report(r, line, "providers: %s: %s",
-		    conf->providers_dir, strerror(errno));
-		return;
-	}
-	if (n > PROVIDERS_MAX)
-		reader_report(r, line, "providers: more than %d files",
-		    PROVIDERS_MAX);
-	conf->providers = arena_alloc(&conf->arena,
-	    ((size_t)n + 1) * sizeof(*conf->providers));
-	conf->keyless = arena_alloc(&conf->arena,
-	    ((size_t)n + 1) * sizeof(*conf->keyless));
-	for (int i = 0; i < n; i++) {
-		if (n <= PROVIDERS_MAX)
-			add_provider(r, conf, previous, entries[i]->d_name);
-		free(entries[i]);
-	}
-	free(entries);
-}
-
 /* FNV-1a, 64 bits. */
 static uint64_t
 mix(uint64_t hash, const void *bytes, size_t n)
@@ -248,10 +168,116 @@ mix_rest(const struct conf *conf)
 	return sum;
 }
 
+/* Before FILE is read. */
+static void
+watch_file(struct conf *conf, const char *file)
+{
+	size_t size = conf->watched_size * 2 + 8;
+	const char **list;
+
+	if (conf->watched_count == conf->watched_size) {
+		list = arena_alloc(&conf->arena, size * sizeof(*list));
+		if (conf->watched_count > 0)
+			memcpy(list, conf->watched,
+			    conf->watched_count * sizeof(*list));
+		conf->watched = list;
+		conf->watched_size = size;
+	}
+	conf->watched[conf->watched_count++] = arena_strdup(&conf->arena,
+	    file);
+	conf->fingerprint += mix_file(AT_FDCWD, file);
+}
+
 uint64_t
 conf_fingerprint(const struct conf *conf)
 {
-	return mix_main(conf) + mix_rest(conf);
+	uint64_t sum = mix_main(conf) + mix_rest(conf);
+
+	for (size_t i = 0; i < conf->watched_count; i++)
+		sum += mix_file(AT_FDCWD, conf->watched[i]);
+	return sum;
+}
+
+static struct conf_provider *
+find_file(struct conf_provider *const *providers, size_t count,
+    const char *path)
+{
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(providers[i]->file, path) == 0)
+			return providers[i];
+	return NULL;
+}
+
+/* The provider of the same file in PREVIOUS, if it can take the place. */
+static enum provider_state
+take_previous(struct conf_provider **out, const struct conf *previous,
+    const char *path, struct conf *conf)
+{
+	struct conf_provider *p = NULL;
+	enum provider_state state;
+
+	if (previous != NULL)
+		p = find_file(previous->providers, previous->provider_count,
+		    path);
+	if (previous != NULL && p == NULL)
+		p = find_file(previous->keyless, previous->keyless_count, path);
+	if (p == NULL || provider_find(conf, p->name) != NULL)
+		return PROVIDER_BROKEN;
+	state = provider_judge_variables(p, conf);
+	if (state == PROVIDER_USABLE || state == PROVIDER_KEYLESS) {
+		p->refs++;
+		*out = p;
+		if (p->ca_file != NULL)
+			watch_file(conf, p->ca_file);
+	}
+	return state;
+}
+
+static void
+add_provider(const struct reader *r, struct conf *conf,
+    const struct conf *previous, const char *name)
+{
+	char *path = arena_printf(&conf->arena, "%s/%s", conf->providers_dir,
+	    name);
+	struct conf_provider *p = NULL;
+	enum provider_state state = provider_load(&p, path, conf, r->report,
+	    r->arg, watch_file);
+
+	conf->broken_count += state != PROVIDER_USABLE;
+	if (state == PROVIDER_BROKEN)
+		state = take_previous(&p, previous, path, conf);
+	if (state == PROVIDER_USABLE)
+		conf->providers[conf->provider_count++] = p;
+	else if (state == PROVIDER_KEYLESS)
+		conf->keyless[conf->keyless_count++] = p;
+}
+
+static void
+read_providers(struct reader *r, struct conf *conf,
+    const struct conf *previous, unsigned line)
+{
+	struct dirent **entries;
+	int n = scandir(conf->providers_dir, &entries, is_provider_file,
+	    compare_names);
+
+	if (n < 0) {
+		reader_report(r, line, "providers: %s: %s",
+		    conf->providers_dir, strerror(errno));
+		return;
+	}
+	if (n > PROVIDERS_MAX)
+		reader_report(r, line, "providers: more than %d files",
+		    PROVIDERS_MAX);
+	conf->providers = arena_alloc(&conf->arena,
+	    ((size_t)n + 1) * sizeof(*conf->providers));
+	conf->keyless = arena_alloc(&conf->arena,
+	    ((size_t)n + 1) * sizeof(*conf->keyless));
+	for (int i = 0; i < n; i++) {
+		if (n <= PROVIDERS_MAX)
+			add_provider(r, conf, previous, entries[i]->d_name);
+		free(entries[i]);
+	}
+	free(entries);
 }
 
 /* True when everything but single providers is well. */

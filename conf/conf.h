@@ -114,6 +114,9 @@ struct conf_provider {
 	const char	**pass_headers;	/* the client's that go up beside the usual ones */
 	size_t		 pass_header_count;
 	const char	*proxy;		/* NULL or "": none */
+	const char	*ca_file;	/* absolute, or NULL: the system's authorities */
+	const char	*ca_text;	/* what was in it, ca_text_bytes of PEM */
+	size_t		 ca_text_bytes;
 	bool		 http2;
 	const char	*ns;		/* "namespace", never NULL: "default" */
 	const char	*prefix;	/* never NULL */
@@ -193,6 +196,8 @@ struct conf {
 	struct conf_provider **keyless;	/* good ones that lack nothing but the variable of their key */
 	size_t		 keyless_count;
 	size_t		 broken_count;	/* provider files that are not in use as they stand, those among them */
+	const char	**watched;	/* files that provider files name, broken ones too */
+	size_t		 watched_count, watched_size;
 	uint64_t	 fingerprint;	/* conf_fingerprint() of the files before they were read */
 };
 

@@ -306,6 +306,11 @@ const struct key keys[] = {
 	{ .name = "proxy", PROVIDER(proxy), STRING(""), .value = values_proxy,
 	  .help = "proxy on the way to the upstream; empty means none, whatever "
 	  "the environment says" },
+	{ .name = "ca_file", PROVIDER(ca_file), .type = KEYS_PATH,
+	  .max = PATH_MAX_BYTES, .fallback = "",
+	  .help = "file of the certificates, as PEM, of the authorities that "
+	  "this provider's may come from, instead of the system's; relative to "
+	  "the provider file" },
 	{ .name = "http2", PROVIDER(http2), .type = KEYS_BOOL,
 	  .fallback = "false",
 	  .help = "true offers HTTP/2 to the upstream; a paused stream may then "

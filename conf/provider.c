@@ -252,10 +252,32 @@ read_tree(struct reader *r, struct conf_provider *p, const struct conf *conf)
 	check_models(r, p);
 }
 
+/* Its certificates are read here and not by libcurl, for which a change is none. */
+static void
+read_ca_file(struct reader *r, struct conf_provider *p)
+{
+	struct source source;
+	const char *why;
+
+	if (source_load(&source, p->ca_file, SOURCE_MAX_BYTES, &why) != 0) {
+		reader_report(r, reader_line(r, "ca_file"), "ca_file: %s: %s",
+		    p->ca_file, why);
+		return;
+	}
+	if (strstr(source.text, "-----BEGIN CERTIFICATE-----") == NULL)
+		reader_report(r, reader_line(r, "ca_file"), "ca_file: %s: "
+		    "there is no certificate in it (expected PEM)",
+		    p->ca_file);
+	p->ca_text = arena_strndup(r->arena, source.text, source.size);
+	p->ca_text_bytes = source.size;
+	source_fini(&source);
+}
+
 /* The file's text is at hand. */
 static enum provider_state
 read_source(struct reader *r, const struct source *source,
-    struct conf_provider *p, const struct conf *conf)
+    struct conf_provider *p, struct conf *conf,
+    void (*watch)(struct conf *, const char *))
 {
 	unsigned before;
 
@@ -263,6 +285,10 @@ read_source(struct reader *r, const struct source *source,
 	if (reader_open(r, source) != ERR_NONE)
 		return PROVIDER_BROKEN;
 	read_tree(r, p, conf);
+	if (p->ca_file != NULL && watch != NULL)
+		watch(conf, p->ca_file);
+	if (p->ca_file != NULL)
+		read_ca_file(r, p);
 	before = r->problems;
 	check_variables(r, p, conf);
 	reader_close(r);
@@ -285,7 +311,8 @@ provider_create(const char *path)
 
 enum provider_state
 provider_load(struct conf_provider **out, const char *path,
-    const struct conf *conf, conf_report_fn *report, void *arg)
+    struct conf *conf, conf_report_fn *report, void *arg,
+    void (*watch)(struct conf *, const char *))
 {
 	struct conf_provider *p = provider_create(path);
 	struct reader r = {
@@ -297,7 +324,7 @@ provider_load(struct conf_provider **out, const char *path,
 	const char *why;
 
 	if (source_load(&source, path, SOURCE_MAX_BYTES, &why) == 0) {
-		state = read_source(&r, &source, p, conf);
+		state = read_source(&r, &source, p, conf, watch);
 		source_fini(&source);
 	} else
 		reader_report(&r, 0, "%s", why);

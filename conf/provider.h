@@ -17,10 +17,12 @@ enum provider_state {
  * Read the provider file PATH (absolute). CONF gives the environment and the
  * providers that are already there, whose names are taken. Everything wrong
  * goes to REPORT. Only where the file is usable or keyless, *OUT is the
- * provider, with one reference that is the caller's.
+ * provider, with one reference that is the caller's. WATCH, if it is not NULL, is
+ * called with each file that PATH names, before that is read.
  */
 enum provider_state provider_load(struct conf_provider **out, const char *path,
-	    const struct conf *conf, conf_report_fn *report, void *arg);
+	    struct conf *conf, conf_report_fn *report, void *arg,
+	    void (*watch)(struct conf *, const char *file));
 
 /* Drop one reference. */
 void	provider_release(struct conf_provider *);

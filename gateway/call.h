@@ -27,6 +27,7 @@ struct call_attempt {
 	const char	*model;		/* upstream; NULL where none is named */
 	int		 status;	/* HTTP, 0 = no answer */
 	enum err	 outcome;
+	const char	*detail;	/* why no connection came about, in words; NULL */
 	bool		 is_hedge;	/* started beside another that was slow */
 	bool		 is_failure;	/* by the channel's fault */
 	uint64_t	 start_us, end_us;

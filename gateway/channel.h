@@ -18,6 +18,8 @@ struct channel {
 	struct state_channel *shared;	/* NULL: the table is full, and nothing is remembered */
 	unsigned	 generation;	/* state_generation when it was found */
 	bool		 is_redirect_told; /* this process has logged that it redirects */
+	uint64_t	 told_failure;	/* which failure this process logged last; 0 = none since it answered */
+	uint64_t	 told_ms;	/* monotonic: when */
 	bool		 is_unwell;	/* what this process's last probe of it said */
 	uint64_t	 calm_ms;	/* wall clock: when it ended, unless it found a failure; else 0 */
 };

@@ -123,6 +123,8 @@ put_attempt(struct buf *line, const struct call_attempt *a)
 	put_text(line, MEMBER("model"), a->model);
 	put_number(line, MEMBER("status"), (uint64_t)a->status);
 	put_text(line, MEMBER("outcome"), err_get(a->outcome)->name);
+	if (a->detail != NULL)
+		put_text(line, MEMBER("detail"), a->detail);
 	put_number(line, MEMBER("duration_ms"),
 	    (a->end_us - a->start_us) / 1000);
 	put_ms(line, MEMBER("first_token_ms"), a->first_token_us != 0,

@@ -253,6 +253,8 @@ set_request(struct question *q)
 		.method = "GET",
 		.url = outgoing_url(&q->arena, &o),
 		.proxy = p->proxy,
+		.ca_text = p->ca_text,
+		.ca_text_bytes = p->ca_text_bytes,
 		.http2 = p->http2,
 		.headers = outgoing_fields(&q->arena, q->snapshot->conf, NULL,
 		    &o),

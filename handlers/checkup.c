@@ -76,6 +76,8 @@ set_request(struct checkup *c, struct arena *arena, const struct snapshot *s,
 		.method = "GET",
 		.url = outgoing_url(arena, &o),
 		.proxy = p->proxy,
+		.ca_text = p->ca_text,
+		.ca_text_bytes = p->ca_text_bytes,
 		.http2 = p->http2,
 		.headers = outgoing_fields(arena, s->conf, NULL, &o),
 		.connect_ms = p->health_timeout_ms,
@@ -139,6 +141,13 @@ checkup_verdict(const struct checkup *c)
 	default:
 		return CHANNEL_FAILED;
 	}
+}
+
+const char *
+checkup_detail(const struct checkup *c)
+{
+	return c->err == ERR_NONE || c->attempt == NULL ? "" :
+	    attempt_detail(c->attempt);
 }
 
 const char *

@@ -50,4 +50,7 @@ enum channel_verdict checkup_verdict(const struct checkup *);
 
 /* Why it is not well, in words of ours alone; in ARENA, or static. */
 const char *checkup_reason(const struct checkup *, struct arena *);
+
+/* What libcurl says of it, for the operator alone; "" if nothing. */
+const char *checkup_detail(const struct checkup *);
 #endif

@@ -82,7 +82,7 @@ is_due(const struct prober *p, const struct channel *c)
 
 static void
 log_change(struct channel *c, enum channel_verdict verdict,
-    const char *reason)
+    const char *reason, const char *detail)
 {
 	bool	 is_unwell = verdict != CHANNEL_WELL;
 
@@ -90,7 +90,8 @@ log_change(struct channel *c, enum channel_verdict verdict,
 		return;
 	c->is_unwell = is_unwell;
 	if (is_unwell)
-		log_info("channel %s is not well: %s", c->name, reason);
+		log_info("channel %s is not well: %s%s%s", c->name, reason,
+		    *detail == '\0' ? "" : " ", detail);
 	else
 		log_info("channel %s is well again", c->name);
 }
@@ -122,7 +123,7 @@ probe_on_done(void *arg)
 	channel_note_health(c, p->snapshot->conf, now, verdict);
 	c->calm_ms = verdict == CHANNEL_WELL || verdict == CHANNEL_UNKNOWN ?
 	    now : 0;
-	log_change(c, verdict, reason);
+	log_change(c, verdict, reason, checkup_detail(&probe->checkup));
 	if (p->told != NULL)
 		p->told(p->arg, c, verdict, reason);
 	probe_end(probe);

@@ -346,6 +346,7 @@ leave(struct try *t, enum err end)
 	r->outcome = end == ERR_NONE && r->status >= 400 ?
 	    ERR_UPSTREAM_STATUS : end;
 	r->end_us = clock_now_us();
+	try_note_failure(t);
 	metrics_note_try(t->x->app->state, t->step->target, -1);
 	ce = (struct channel_end){
 		.verdict = try_verdict(t), .pass = t->step->pass,
@@ -506,6 +507,8 @@ set_request(struct try *t, uint64_t budget_ms)
 		.url = t->order->url != NULL ? t->order->url :
 		    outgoing_url(x->call.arena, &o),
 		.proxy = target->provider->proxy,
+		.ca_text = target->provider->ca_text,
+		.ca_text_bytes = target->provider->ca_text_bytes,
 		.http2 = target->provider->http2,
 		.stream = x->call.stream,
 		.headers = outgoing_fields(x->call.arena,

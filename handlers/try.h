@@ -165,6 +165,9 @@ unsigned try_drain_ms(const struct try *);
 /* Has all of the answer come? */
 bool	try_is_whole(const struct try *);
 
+/* It is over: keep libcurl's words for its failure, and log them if they are new. */
+void	try_note_failure(struct try *);
+
 /* True while the request's body, or a copy of this try's, may still be read. */
 bool	try_reads_body(const struct try *);
 

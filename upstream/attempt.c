@@ -328,6 +328,18 @@ attempt_set_fixed(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, attempt_on_seek);
 }
 
+/* These alone: not those of the system's directory as well. */
+static void
+attempt_set_authorities(CURL *easy, const struct attempt_request *r)
+{
+	struct curl_blob blob = { .len = r->ca_text_bytes,
+		.flags = CURL_BLOB_COPY };
+
+	memcpy(&blob.data, &r->ca_text, sizeof blob.data);	/* it is not changed */
+	curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &blob);
+	curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+}
+
 static void
 attempt_set_options(CURL *easy, struct attempt *a)
 {
@@ -345,6 +357,9 @@ attempt_set_options(CURL *easy, struct attempt *a)
 	curl_easy_setopt(easy, CURLOPT_WRITEDATA, a);
 	curl_easy_setopt(easy, CURLOPT_READDATA, a);
 	curl_easy_setopt(easy, CURLOPT_SEEKDATA, a);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, a->detail);
+	if (r->ca_text != NULL)
+		attempt_set_authorities(easy, r);
 	attempt_set_body(easy, a);
 }
 
@@ -353,7 +368,7 @@ static bool
 is_plain(const struct attempt_request *r)
 {
 	return strcmp(r->method, "POST") == 0 && r->has_body &&
-	    r->body != NULL && !r->http2;
+	    r->body != NULL && !r->http2 && r->ca_text == NULL;
 }
 
 static void
@@ -366,6 +381,7 @@ attempt_give_easy(struct attempt *a)
 		curl_easy_cleanup(easy);
 		return;
 	}
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
 	curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
 	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
 	client_give(a->client, easy);
@@ -449,6 +465,12 @@ attempt_is_asked(const struct attempt *a)
 		curl_easy_getinfo(a->transfer.easy, CURLINFO_REQUEST_SIZE,
 		    &sent_bytes);
 	return sent_bytes > 0;
+}
+
+const char *
+attempt_detail(const struct attempt *a)
+{
+	return a->failure == ERR_NONE ? a->detail : "";
 }
 
 void

@@ -18,6 +18,8 @@ struct attempt_request {
 	const char	*method;	/* "GET", "POST" */
 	const char	*url;		/* http or https */
 	const char	*proxy;		/* NULL or "" = none, whatever the environment says */
+	const char	*ca_text;	/* PEM of the authorities to trust; NULL = the system's */
+	size_t		 ca_text_bytes;
 	bool		 http2;
 	bool		 stream;	/* the client asked for a stream */
 	struct curl_slist *headers;	/* complete lines */
@@ -66,6 +68,7 @@ struct attempt {
 	uint64_t	 start_ms, last_ms; /* loop time: of the start, of the last byte either way */
 	size_t		 header_bytes;
 	enum err	 failure;	/* known better than libcurl's code says */
+	char		 detail[CURL_ERROR_SIZE];	/* libcurl's */
 	struct buf	 fields;	/* as in head.h, until attempt_drop_fields */
 };
 
@@ -98,6 +101,13 @@ bool	attempt_reads_body(const struct attempt *);
  * working on it.
  */
 bool	attempt_is_asked(const struct attempt *);
+
+/*
+ * What libcurl says of why it failed, "" if nothing: of one line, with names of
+ * hosts and maybe of a certificate's owner, which the provider chose. From done
+ * on.
+ */
+const char *attempt_detail(const struct attempt *);
 
 /* The sink takes bytes again. */
 void	attempt_resume(struct attempt *);

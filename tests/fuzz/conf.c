@@ -77,10 +77,10 @@ read_main(const uint8_t *data, size_t n)
 static enum provider_state
 read_provider(struct conf_provider **p)
 {
-	static const struct conf conf;
+	static struct conf conf;
 	unsigned reports = 0;
 	enum provider_state state =
-	    provider_load(p, path, &conf, count, &reports);
+	    provider_load(p, path, &conf, count, &reports, NULL);
 
 	must((state == PROVIDER_USABLE) == (reports == 0));
 	return state;
@@ -89,7 +89,7 @@ read_provider(struct conf_provider **p)
 static char *
 text_of(const struct conf_provider *p, size_t *size)
 {
-	static const struct conf conf;
+	static struct conf conf;
 	char *text = NULL;
 	FILE *f = open_memstream(&text, size);
 

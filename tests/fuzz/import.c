@@ -68,7 +68,7 @@ take_note(void *arg, const char *text)
 static void
 check_provider(const struct import_provider *ip)
 {
-	static const struct conf conf;
+	static struct conf conf;
 	struct conf_provider *p = NULL;
 	char *text = NULL;
 	size_t size = 0;
@@ -80,7 +80,8 @@ check_provider(const struct import_provider *ip)
 	must(strchr(ip->settings.name, '/') == NULL);
 	must(ip->settings.name[0] != '.');
 	write_file(output, text, size);
-	must(provider_load(&p, output, &conf, NULL, NULL) != PROVIDER_BROKEN);
+	must(provider_load(&p, output, &conf, NULL, NULL,
+	    NULL) != PROVIDER_BROKEN);
 	if (p != NULL)
 		provider_release(p);
 	free(text);

@@ -484,6 +484,34 @@ the_fingerprint_follows_every_file(void **state)
 	conf_free(c);
 }
 
+/* Also of a provider that cannot be used without it. */
+static void
+the_fingerprint_follows_a_ca_file(void **state)
+{
+	static const char *const texts[] = {
+		"", "-----BEGIN CERTIFICATE-----\n", "none", "gone"
+	};
+	struct dir *d = *state;
+	struct conf *c;
+	uint64_t before;
+
+	dir_write(d, "sluice.conf", "");
+	dir_write(d, "providers.d/a.conf", URL "ca_file = \"../ca.pem\";");
+	c = dir_load(d, NULL);
+	for (int i = 0; i < 4; i++) {
+		before = conf_fingerprint(c);
+		assert_int_equal(c->fingerprint, before);
+		dir_write(d, "ca.pem", texts[i]);
+		assert_int_not_equal(conf_fingerprint(c), before);
+		conf_free(c);
+		c = dir_load(d, NULL);
+		assert_int_equal(c->provider_count, i == 1);
+		if (i == 1)
+			assert_string_equal(c->providers[0]->ca_text, texts[1]);
+	}
+	conf_free(c);
+}
+
 static void
 the_shipped_sample_is_fine(void **state)
 {
@@ -532,6 +560,7 @@ main(void)
 		TEST(what_lacks_its_key_alone_is_kept_apart),
 		TEST(references_keep_it),
 		TEST(the_fingerprint_follows_every_file),
+		TEST(the_fingerprint_follows_a_ca_file),
 		TEST(the_shipped_sample_is_fine),
 	};
 

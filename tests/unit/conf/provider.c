@@ -10,16 +10,16 @@
 /* Load TEXT as providers.d/FILE beside those of CONF. */
 static enum provider_state
 load(struct dir *d, const char *file, const char *text,
-    struct conf_provider **p, const struct conf *conf)
+    struct conf_provider **p, struct conf *conf)
 {
-	static const struct conf alone;
+	static struct conf alone;
 
 	dir_write(d, file, text);
 	d->reports[0] = '\0';
 	d->report_count = 0;
 	*p = NULL;
 	return provider_load(p, dir_path(d, file),
-	    conf == NULL ? &alone : conf, dir_report, d);
+	    conf == NULL ? &alone : conf, dir_report, d, NULL);
 }
 
 static void
