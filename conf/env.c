@@ -37,19 +37,45 @@ trim(char *s)
 	return s;
 }
 
-/* Take the quotes off VALUE. NULL: the closing one is not where it should be. */
+/*
+ * Take the quotes off VALUE, and a comment behind them. NULL: the closing one is
+ * not where it should be.
+ */
 static char *
 unquote(char *value)
 {
-	size_t n = strlen(value);
-	char quote = value[0];
+	char *end = strchr(value + 1, value[0]), *rest;
 
-	if (quote != '"' && quote != '\'')
-		return value;
-	if (n < 2 || strchr(value + 1, quote) != value + n - 1)
+	if (end == NULL)
 		return NULL;
-	value[n - 1] = '\0';
+	rest = end + 1 + strspn(end + 1, " \t");
+	if (rest[0] != '\0' && (rest[0] != '#' || rest == end + 1))
+		return NULL;
+	*end = '\0';
 	return value + 1;
+}
+
+/* Without a comment, which begins with a # behind a space, as in the shell. */
+static char *
+cut_comment(char *value)
+{
+	for (char *sign = value; (sign = strchr(sign, '#')) != NULL; sign++)
+		if (sign > value && (sign[-1] == ' ' || sign[-1] == '\t')) {
+			*sign = '\0';
+			break;
+		}
+	return trim(value);
+}
+
+/* The value in TEXT, all behind the equals sign; NULL: it is quoted badly. */
+static char *
+read_value(char *text)
+{
+	char *start = text + strspn(text, " \t");
+
+	if (start[0] != '"' && start[0] != '\'')
+		return cut_comment(text);
+	return unquote(trim(start));
 }
 
 static const char *
@@ -58,6 +84,8 @@ name_problem(const struct conf_env *env, const char *name)
 	size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZ_"
 	    "abcdefghijklmnopqrstuvwxyz0123456789");
 
+	if (n > 0 && (name[n] == ' ' || name[n] == '\t'))
+		return "expected NAME=value without a space before the =";
 	if (n == 0 || name[n] != '\0' || (name[0] >= '0' && name[0] <= '9'))
 		return "expected NAME=value";
 	if (env_find(env, name) != NULL)
@@ -84,7 +112,7 @@ take_line(struct conf_env *env, char *line)
 	problem = name_problem(env, name);
 	if (problem != NULL)
 		return problem;
-	value = unquote(trim(value));
+	value = read_value(value);
 	if (value == NULL)
 		return "this quoted value has no end, or something behind it";
 	if (!values_is_text(value, strlen(value)))

@@ -8,7 +8,7 @@ struct reader;
 /*
  * Read r->file: lines NAME=value, where the value may stand in single or double
  * quotes; empty lines and lines that begin with # do not count, a leading
- * "export " neither. The file must be regular, and belong to the caller or
+ * "export " neither, nor what follows a # behind a space or a quoted value. The file must be regular, and belong to the caller or
  * root with no rights for group and others. Everything wrong is reported
  * through R. Returns NULL when it cannot be used.
  */

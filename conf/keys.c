@@ -393,7 +393,8 @@ const struct key keys[] = {
 	  .help = "the most tokens that it answers with, told in /v1/models; 0 is "
 	  "not told" },
 	{ .name = "target", MODEL(target), STRING(""),
-	  .help = "the model's name upstream; empty means the same name" },
+	  .help = "the model's name upstream; empty, or \"*\", means the same "
+	  "name" },
 	{ .name = "deployment", MODEL(deployment), STRING(""),
 	  .value = values_name,
 	  .help = "kind azure only: its deployment; empty means the provider's, "
@@ -445,7 +446,8 @@ const struct key keys[] = {
 	  .max = STRING_MAX_BYTES, .value = values_base_url, .fallback = "",
 	  .help = "its upstream; empty means the provider's" },
 	{ .name = "target", ENDPOINT(target), STRING(""),
-	  .help = "the model's name there; empty means the model's target" },
+	  .help = "the model's name there; empty means the model's target, \"*\" "
+	  "the name that the client asked for" },
 	TIMEOUTS(ENDPOINT, "for this path"),
 
 	{ .name = NULL }

@@ -50,6 +50,20 @@ read_all(int fd, struct source *s, const char **why)
 	return 0;
 }
 
+/* Some editors begin a file with a byte order mark, which shows in none. */
+static void
+skip_mark(struct source *s)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	size_t n = sizeof(mark) - 1;
+
+	if (s->size < n || memcmp(s->text, mark, n) != 0)
+		return;
+	s->size -= n;
+	memmove(s->text, s->text + n, s->size);
+	explicit_bzero(s->text + s->size, n);
+}
+
 int
 source_load(struct source *s, const char *path, size_t max, const char **why)
 {
@@ -78,6 +92,8 @@ source_load(struct source *s, const char *path, size_t max, const char **why)
 	close(fd);
 	if (error != 0)
 		source_fini(s);
+	else
+		skip_mark(s);
 	return error;
 }
 

@@ -16,7 +16,8 @@ struct source {
 };
 
 /*
- * Read the regular file PATH (MAX bytes at most, never waiting for a pipe).
+ * Read the regular file PATH (MAX bytes at most, never waiting for a pipe). A byte
+ * order mark of UTF-8 at its start is left out.
  * Returns 0, or an errno value with WHY set: why it cannot be used, in words.
  */
 int	source_load(struct source *, const char *path, size_t max,

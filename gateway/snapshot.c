@@ -194,10 +194,10 @@ target_init(struct target *t, struct snapshot *s, const struct entry *e,
 	const struct conf_provider *p = e->provider;
 	const char *model = e->model->target;
 
-	if (model == NULL && !e->is_wildcard)
-		model = e->model->name;
 	if (endpoint != NULL && endpoint->target != NULL)
 		model = endpoint->target;
+	if (model == NULL || strcmp(model, "*") == 0)
+		model = e->is_wildcard ? NULL : e->model->name;
 	*t = (struct target){
 		.provider = p,
 		.path = endpoint == NULL ? NULL : endpoint->path,

@@ -53,6 +53,27 @@ an_empty_file_has_every_default(void **state)
 	conf_free(NULL);
 }
 
+/* Editors put it there; it shows in none. */
+static void
+a_byte_order_mark_is_no_part_of_a_file(void **state)
+{
+	struct dir *d = *state;
+	struct conf *c;
+
+	dir_write(d, "sluice.conf", "\xef\xbb\xbf" "default_model = \"m\";");
+	dir_write(d, "providers.d/a.conf",
+	    "\xef\xbb\xbf" "base_url = \"http://a/v1\";");
+	c = dir_load_good(d);
+	assert_string_equal(c->default_model, "m");
+	assert_int_equal(c->provider_count, 1);
+	conf_free(c);
+	dir_write(d, "sluice.conf", "\xef\xbb\xbf");
+	c = dir_load_good(d);
+	conf_free(c);
+	dir_write(d, "sluice.conf", "\xef\xbb\xbf\xef\xbb\xbf");
+	assert_null(dir_load(d, NULL));
+}
+
 static void
 channels_name_listed_variables_alone(void **state)
 {
@@ -542,6 +563,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(an_empty_file_has_every_default),
+		TEST(a_byte_order_mark_is_no_part_of_a_file),
 		TEST(channels_name_listed_variables_alone),
 		TEST(empty_strings_mean_the_default),
 		TEST(a_set_headers_timeout_counts_for_all),

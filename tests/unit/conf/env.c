@@ -46,6 +46,31 @@ lines_become_variables(void **state)
 }
 
 static void
+comments_are_no_part_of_values(void **state)
+{
+	static const struct { const char *line; const char *value; } cases[] = {
+		{ "A=ck # me", "ck" }, { "A=ck\t# me # you", "ck" },
+		{ "A=ck#me", "ck#me" }, { "A=ck#me # you", "ck#me" },
+		{ "A=#ck", "#ck" }, { "A= # me", "" }, { "A= ck  # me", "ck" },
+		{ "A=two words # me", "two words" }, { "A=ck #", "ck" },
+		{ "A=\"ck # me\"", "ck # me" }, { "A='ck' # me", "ck" },
+		{ "A=\"ck\"\t#me", "ck" }, { "export A=ck # me", "ck" },
+		{ "A=it's # me", "it's" }, { "A=\"a'b\" # 'x'", "a'b" },
+		{ "\xef\xbb\xbf" "A=ck # me", "ck" },
+		{ "\xef\xbb\xbf# me\r\nA=ck # me\r\n", "ck" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf_env *env = load(*state, cases[i].line, 0600);
+
+		if (env == NULL)
+			fail_msg("%s", cases[i].line);
+		assert_string_equal(env_find(env, "A"), cases[i].value);
+		env_free(env);
+	}
+}
+
+static void
 bad_lines_are_reported_by_number(void **state)
 {
 	static const struct { const char *text; const char *report; } bad[] = {
@@ -54,6 +79,10 @@ bad_lines_are_reported_by_number(void **state)
 		{ "9A=x\n", "env:1: expected NAME=value" },
 		{ "A-B=x\n", "env:1: expected NAME=value" },
 		{ "A=1\nA=2\n", "env:2: this variable is set a second time" },
+		{ "A = x\n", "env:1: expected NAME=value without a space" },
+		{ "A\t=x\n", "env:1: expected NAME=value without a space" },
+		{ "A=1\n\xef\xbb\xbf" "B=2\n", "env:2: expected NAME=value" },
+		{ "A='x'# y\n", "env:1: this quoted value" },
 		{ "A=\"x\n", "env:1: this quoted value" },
 		{ "A='x' y\n", "env:1: this quoted value" },
 		{ "A=\"\n", "env:1: this quoted value" },
@@ -188,6 +217,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(lines_become_variables),
+		TEST(comments_are_no_part_of_values),
 		TEST(bad_lines_are_reported_by_number),
 		TEST(a_value_is_never_reported),
 		TEST(others_must_not_read_it),

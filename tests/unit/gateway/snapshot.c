@@ -655,12 +655,37 @@ another_snapshot_knows_the_same(void **state)
 	state_close(shared);
 }
 
+/* It means what it looks like: the name that was asked for. */
+static void
+a_target_of_a_star_is_the_same_name(void **state)
+{
+	struct snapshot *s;
+	const struct model *m;
+
+	dir_write(*state, "sluice.conf", "");
+	dir_write(*state, "providers.d/a.conf", "base_url = \"http://a/v1\";\n"
+	    "prefix = \"p-\"; models = ( { name = \"*\"; target = \"*\"; }, "
+	    "{ name = \"m\"; target = \"*\"; }, { name = \"e\"; target = "
+	    "\"t\"; endpoints = ( { path = \"x\"; target = \"*\"; }, "
+	    "{ path = \"y\"; } ); } );");
+	s = load(*state);
+	m = find(s, "p-any");
+	assert_true(m->is_wildcard);
+	assert_null(m->targets[0].model);
+	assert_string_equal(find(s, "p-m")->targets[0].model, "m");
+	m = find(s, "p-e");
+	assert_string_equal(m->targets[0].model, "e");
+	assert_string_equal(m->targets[1].model, "t");
+	snapshot_unref(s);
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, dir_setup, dir_teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(no_providers_make_no_models),
+		TEST(a_target_of_a_star_is_the_same_name),
 		TEST(one_name_in_two_files_is_one_model),
 		TEST(names_are_put_together),
 		TEST(a_leading_default_is_stripped),
