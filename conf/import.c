@@ -24,10 +24,9 @@ const struct import_kind import_kinds[] = {
 	  .read = import_config_read,
 	  .help = "a CONFIG of JSON: namespaces of providers with their models; "
 	  "without FILE from $CONFIG" },
-	{ .name = "foap", .operands = "DIR", .read = import_foap_read,
-	  .needs_source = true,
-	  .help = "a directory of *.json provider files with endpoints "
-	  "(FOAP_CONFIG_DIR)" },
+	{ .name = "foap", .operands = "[DIR]", .read = import_foap_read,
+	  .help = "a directory of *.json provider files with endpoints; "
+	  "without DIR $FOAP_CONFIG_DIR" },
 	{ .name = "single-target", .operands = "[FILE]",
 	  .read = import_single_read,
 	  .help = "DASHSCOPE_API_KEY, URL, TARGET_MODEL and VERIFY_API_KEY" },

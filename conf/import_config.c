@@ -14,7 +14,6 @@ static const char *const server_words[] = {
 	    "sluice_procs in lighttpd's file, -F of spawn-fcgi",
 	"PORT: the port is the web server's",
 	"HOST: the address is the web server's",
-	"LOG_LEVEL: set log.level in sluice.conf if info is not what you want",
 	"OTEL_EXPORTER_OTLP_ENDPOINT: there is no tracing",
 	NULL
 };
@@ -222,6 +221,18 @@ read_text(struct import *im, const char *text)
 		import_problem(im, 0, "no provider is in it");
 }
 
+/* It let pages of every site in, and nobody could say otherwise. */
+static void
+allow_any_origin(struct import *im)
+{
+	static const char *any[] = { "*" };
+
+	im->conf.cors.origins = any;
+	im->conf.cors.origin_count = 1;
+	import_note(im, "cors.origins: pages of every site may call, as before; "
+	    "name those that do");
+}
+
 static void
 read_server(struct import *im)
 {
@@ -233,7 +244,9 @@ read_server(struct import *im)
 	else if (dir != NULL)
 		import_note(im, "LOG_DIR: it is relative; set log.dir in "
 		    "sluice.conf");
+	import_env_take_level(im, "LOG_LEVEL");
 	import_env_note(im, server_words);
+	allow_any_origin(im);
 	import_set_client_keys(im, import_env_get(im, "API_KEYS"));
 }
 

@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "conf/import.h"
 
@@ -132,6 +133,31 @@ import_env_get(const struct import *im, const char *name)
 		if (strcmp(im->old[i].name, name) == 0)
 			value = im->old[i].value;
 	return value == NULL || value[0] == '\0' ? NULL : value;
+}
+
+void
+import_env_take_level(struct import *im, const char *name)
+{
+	static const struct {
+		const char	*word;
+		enum log_level	 level;
+	} levels[] = {
+		{ "NOTSET", LOG_LEVEL_DEBUG }, { "DEBUG", LOG_LEVEL_DEBUG },
+		{ "INFO", LOG_LEVEL_INFO }, { "WARN", LOG_LEVEL_WARN },
+		{ "WARNING", LOG_LEVEL_WARN }, { "ERROR", LOG_LEVEL_ERROR },
+		{ "CRITICAL", LOG_LEVEL_ERROR }, { "FATAL", LOG_LEVEL_ERROR },
+	};
+	const char *value = import_env_get(im, name);
+
+	if (value == NULL)
+		return;
+	for (size_t i = 0; i < sizeof(levels) / sizeof(levels[0]); i++)
+		if (strcasecmp(value, levels[i].word) == 0) {
+			im->conf.log.level = levels[i].level;
+			return;
+		}
+	import_note(im, "%s: \"%.20s\" is no level; log.level stays info",
+	    name, value);
 }
 
 void

@@ -22,6 +22,12 @@ bool	import_env_load(struct import *, const char *path);
 const char *import_env_get(const struct import *, const char *name);
 
 /*
+ * The level of Python's logging that the variable NAME has, where it is set, becomes
+ * log.level. What is none is noted.
+ */
+void	import_env_take_level(struct import *, const char *name);
+
+/*
  * Tell about every one of the settings WORDS ("NAME: why it is not carried
  * over", ends with NULL) that is set.
  */

@@ -12,7 +12,11 @@
 #include "conf/import_json.h"
 #include "conf/values.h"
 
-enum { FILES_MAX = 1000 };
+enum {
+	FILES_MAX = 1000,
+	REQUEST_TIMEOUT_MS = 60000,	/* where a provider does not say */
+	HEALTH_TIMEOUT_MS = 60000, HEALTH_MAX_MS = 300000
+};
 
 /* Where a deployment stands in the base URL no version is asked for; Azure wants one. */
 static const char azure_version[] = "2024-10-21";
@@ -29,8 +33,6 @@ static const char *const endpoint_words[] = {
 static const char *const server_words[] = {
 	"FOAP_HOST: the address is the web server's",
 	"FOAP_PORT: the port is the web server's",
-	"FOAP_LOGLEVEL: set log.level in sluice.conf if info is not what you "
-	    "want",
 	NULL
 };
 
@@ -43,6 +45,7 @@ struct endpoint {
 	const char	*deployment;	/* NULL: not Azure */
 	const char	*target;
 	unsigned	 timeout_ms;	/* 0: the provider's */
+	unsigned	 health_ms;	/* likewise */
 };
 
 /* One old provider, which may become several: one a kind and Azure resource. */
@@ -120,6 +123,15 @@ set_path(struct import *im, struct endpoint *e, const char *path)
 	    NULL;
 }
 
+/* In milliseconds, as much as we may wait; 0: V does not say. */
+static unsigned
+read_health(struct import *im, const char *where, yajl_val v)
+{
+	unsigned ms = import_json_seconds(im, where, v, "health_timeout");
+
+	return ms < HEALTH_MAX_MS ? ms : HEALTH_MAX_MS;
+}
+
 /* False: it cannot be carried over, which was told. */
 static bool
 read_endpoint(struct import *im, const struct old_provider *old,
@@ -141,9 +153,7 @@ read_endpoint(struct import *im, const struct old_provider *old,
 	e->target = arena_strdup(&im->arena, e->target);
 	e->timeout_ms = import_json_seconds(im, e->where, v,
 	    "request_timeout");
-	if (import_json_find(v, "health_timeout") != NULL)
-		import_note(im, "%s.health_timeout: a provider has one health "
-		    "timeout for all", e->where);
+	e->health_ms = read_health(im, e->where, v);
 	import_json_note_others(im, e->where, v, endpoint_words);
 	return set_base(im, e, base);
 }
@@ -190,8 +200,7 @@ get_provider(struct import *im, const struct old_provider *old,
 		p->prefix = arena_strdup(&im->arena, import_check(im,
 		    old->where, KEYS_PROVIDER, "prefix", prefix));
 	set_timeouts(&p->timeouts, old->timeout_ms);
-	if (old->health_ms > 0)
-		p->health_timeout_ms = old->health_ms;
+	p->health_timeout_ms = old->health_ms;
 	if (e->deployment != NULL) {
 		p->kind = CONF_KIND_AZURE;
 		p->api_version = azure_version;
@@ -241,6 +250,20 @@ has_path(const struct conf_model *m, const char *path)
 	return false;
 }
 
+/* A provider is asked as a whole: the most patient of its endpoints counts. */
+static void
+take_health(struct import *im, struct conf_provider *p,
+    const struct endpoint *e)
+{
+	if (e->health_ms == 0 || e->health_ms == p->health_timeout_ms)
+		return;
+	if (e->health_ms > p->health_timeout_ms)
+		p->health_timeout_ms = e->health_ms;
+	import_note(im, "%s.health_timeout: a provider has one for all its "
+	    "endpoints, the longest: %.15g s", e->where,
+	    p->health_timeout_ms / 1000.0);
+}
+
 static void
 add_endpoint(struct import *im, const struct old_provider *old,
     const struct endpoint *e)
@@ -250,6 +273,7 @@ add_endpoint(struct import *im, const struct old_provider *old,
 
 	if (p == NULL)
 		return;
+	take_health(im, p, e);
 	m = find_model(p, e->model);
 	if (m == NULL) {
 		m = import_add_model(im, p, e->model);
@@ -331,10 +355,11 @@ read_provider(struct import *im, const char *name, yajl_val v)
 	old.base_url = import_json_string(v, "target_base_url");
 	old.timeout_ms = import_json_seconds(im, old.where, v,
 	    "request_timeout");
-	old.health_ms = import_json_seconds(im, old.where, v,
-	    "health_timeout");
-	if (old.health_ms > 300000)
-		old.health_ms = 300000;
+	if (old.timeout_ms == 0)
+		old.timeout_ms = REQUEST_TIMEOUT_MS;
+	old.health_ms = read_health(im, old.where, v);
+	if (old.health_ms == 0)
+		old.health_ms = HEALTH_TIMEOUT_MS;
 	for (size_t i = 0; i < models->u.object.len &&
 	    im->model_count <= IMPORT_MODELS_MAX; i++)
 		read_model(im, &old, models->u.object.keys[i],
@@ -375,6 +400,7 @@ read_server(struct import *im)
 	if (base != NULL)
 		im->conf.base_url = import_check(im, "BASE_URL", KEYS_MAIN,
 		    "base_url", base);
+	import_env_take_level(im, "FOAP_LOGLEVEL");
 	import_env_note(im, server_words);
 	import_set_client_keys(im, import_env_get(im, "SLUICE_API_KEYS"));
 }
@@ -383,10 +409,18 @@ void
 import_foap_read(struct import *im, const char *directory, const char *second)
 {
 	struct dirent **entries;
-	int n = scandir(directory, &entries, is_json_file, alphasort);
+	int n;
 
 	(void)second;
+	if (directory == NULL)
+		directory = import_env_get(im, "FOAP_CONFIG_DIR");
+	if (directory == NULL) {
+		im->file = "environment";
+		import_problem(im, 0, "FOAP_CONFIG_DIR is not set");
+		return;
+	}
 	im->file = directory;
+	n = scandir(directory, &entries, is_json_file, alphasort);
 	if (n <= 0 || n > FILES_MAX)
 		import_problem(im, 0, "%s", n < 0 ? strerror(errno) :
 		    n == 0 ? "no *.json file is in it" : "too many files");

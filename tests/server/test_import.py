@@ -46,8 +46,7 @@ def moved(tmp_path, make_server):
             f.write(more_keys)
         checked = run("check", "-c", target / "sluice.conf")
         assert (checked.returncode, checked.stderr) == (0, "")
-        assert [line for line in checked.stdout.splitlines()
-                if "note:" in line and "shorter than" not in line] == []
+        assert [n for n in notes(checked) if "shorter than" not in n] == []
         files = {f"sluice/providers.d/{path.name}":
                  (without_probes(path.read_text()), 0o644)
                  for path in (target / "providers.d").iterdir()}
@@ -204,6 +203,71 @@ def test_foap(moved, upstream, tmp_path, kind):
     assert x.header("api-key") == "az-hunter2"
     assert chat(server, "k-hunter2", "azure-gpt-35-turbo",
                 "/v1/embeddings").status == 404
+
+
+def foap_of(tmp_path, *words, env=None, **provider):
+    """The provider file that a provider with one endpoint becomes."""
+    folder = tmp_path / "foap"
+    folder.mkdir(exist_ok=True)
+    endpoint = {"path": "v1/chat/completions", "target_model_name": "m",
+                **provider.pop("endpoint", {})}
+    (folder / "a.json").write_text(json.dumps({"up": {
+        "target_base_url": "http://h", "models": {"m": {
+            "endpoints": [endpoint]}}, **provider}}))
+    done = run("import", "foap", *words, "-o", tmp_path / "new", "--force",
+               env=env or {})
+    assert done.returncode == 0, done
+    shown = run("show-config", "-c", tmp_path / "new/sluice.conf").stdout
+    return done, shown
+
+
+def test_foap_keeps_its_timeouts(tmp_path):
+    """Those that it has when nobody says, too."""
+    folder = tmp_path / "foap"
+    _, shown = foap_of(tmp_path, folder)
+    for word in ("headers", "first_token", "idle"):
+        assert re.search(rf"\b{word} = 60.0;", shown), shown
+    assert "timeout = 60.0;" in shown
+    _, shown = foap_of(tmp_path, folder, request_timeout=7, health_timeout=9)
+    for word in ("headers", "first_token", "idle"):
+        assert re.search(rf"\b{word} = 7.0;", shown), shown
+    assert "timeout = 9.0;" in shown
+    done, shown = foap_of(tmp_path, folder, health_timeout=9,
+                          endpoint={"health_timeout": 90})
+    assert "timeout = 90.0;" in shown
+    assert any("health_timeout" in n and "90 s" in n for n in notes(done))
+    _, shown = foap_of(tmp_path, folder, endpoint={"health_timeout": 5})
+    assert "timeout = 60.0;" in shown
+
+
+@pytest.mark.parametrize("said, level", [
+    ("DEBUG", "debug"), ("warning", "warn"), ("Info", "info"),
+    ("CRITICAL", "error"), ("ERROR", "error")])
+def test_foap_reads_its_environment(tmp_path, said, level):
+    """Where the files are, and how much the log says."""
+    done, shown = foap_of(tmp_path, env={
+        "FOAP_CONFIG_DIR": str(tmp_path / "foap"), "FOAP_LOGLEVEL": said})
+    assert re.search(rf'level = "{level}";', shown), shown
+    assert not any("FOAP_LOGLEVEL" in n for n in notes(done))
+
+
+def test_foap_without_a_directory(tmp_path):
+    done = run("import", "foap", "-o", tmp_path / "new", env={})
+    assert done.returncode == 1
+    assert "FOAP_CONFIG_DIR is not set" in done.stderr
+
+
+def test_any_origin_stays_any_origin(tmp_path):
+    """A page of another site that could call still can."""
+    (tmp_path / "c.json").write_text(json.dumps({"config": {"default": [
+        {"base_url": "http://h/v1", "api_key": "k", "models": ["m"]}]}}))
+    done = run("import", "openai-gateway-json", tmp_path / "c.json", "-o",
+               tmp_path / "new", env={"LOG_LEVEL": "WARNING"})
+    assert done.returncode == 0
+    shown = run("show-config", "-c", tmp_path / "new/sluice.conf").stdout
+    assert re.search(r'origins = \[ "\*" \];', shown)
+    assert re.search('level = "warn";', shown)
+    assert any("cors.origins" in n for n in notes(done))
 
 
 def test_a_key_that_is_not_set_is_left_to_fill_in(tmp_path):
@@ -604,7 +668,7 @@ def test_models_that_cannot_be_carried_over(tmp_path):
 
 
 @pytest.mark.parametrize("words", [
-    [], ["nope"], ["foap", "-o", "x"], ["foap", "d"], ["single-target"],
+    [], ["nope"], ["foap", "d", "e", "-o", "x"], ["foap", "d"], ["single-target"],
     ["single-target", "-o"], ["single-target", "-o", ""],
     ["single-target", "a", "b", "-o", "x"], ["single-target", "-x"],
     ["openai-gateway-go", "a", "b", "c", "-o", "x"]])
