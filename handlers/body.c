@@ -13,6 +13,7 @@
 #include "base/multipart.h"
 #include "base/tree.h"
 #include "base/utf8.h"
+#include "gateway/gate.h"
 #include "handlers/prompt.h"
 #include "handlers/route.h"
 
@@ -296,6 +297,29 @@ read_form(struct exchange *x, struct body *b)
 	return b->model == NULL ? ERR_MODEL_TYPE : ERR_NONE;
 }
 
+/*
+ * What a body without a model means: default_model, or where the API has a model
+ * of its own for that, the first of that kind that the key may use.
+ */
+static const char *
+find_usual_model(const struct exchange *x)
+{
+	const struct snapshot *s = x->call.snapshot;
+	const char *piece = x->route->usual_models;
+
+	if (s->default_model != NULL || piece == NULL)
+		return s->default_model;
+	for (size_t i = 0; i < s->model_count; i++) {
+		const struct model *m = &s->models[i];
+
+		if (strstr(m->id, piece) != NULL && strcmp(
+		    m->targets[0].provider->ns, SNAPSHOT_NAMESPACE) == 0 &&
+		    gate_allows_model(&x->call, m))
+			return m->id;
+	}
+	return NULL;
+}
+
 enum err
 body_read(struct exchange *x, struct body *b)
 {
@@ -312,7 +336,7 @@ body_read(struct exchange *x, struct body *b)
 		return err;
 	b->is_stream = x->call.stream;
 	x->call.model = x->path.deployment != NULL ? x->path.deployment :
-	    b->has_model ? b->model : x->call.snapshot->default_model;
+	    b->has_model ? b->model : find_usual_model(x);
 	return x->call.model == NULL ? ERR_MODEL_MISSING : ERR_NONE;
 }
 

@@ -236,6 +236,17 @@ find_references(struct exchange *x, struct model_call *c)
 	}
 }
 
+/* Where a body need not name one, but none is configured that it could mean. */
+static const char *
+say_missing(const struct exchange *x)
+{
+	const char *piece = x->route->usual_models;
+
+	return piece == NULL ? NULL : arena_printf(x->call.arena,
+	    "You must provide a model parameter: no model for %s is configured "
+	    "that could stand for it, and there is no default_model.", piece);
+}
+
 void
 model_call_start(struct exchange *x, const struct relay_order *extras)
 {
@@ -248,7 +259,8 @@ model_call_start(struct exchange *x, const struct relay_order *extras)
 	if (err == ERR_NONE)
 		err = gate_check_model(&x->call, x->call.model);
 	if (err != ERR_NONE)
-		reply_error(x, err, NULL);
+		reply_error(x, err, err == ERR_MODEL_MISSING ?
+		    say_missing(x) : NULL);
 	else if (x->scan != NULL && x->scan->has_wanted)
 		find_references(x, c);
 	else

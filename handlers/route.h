@@ -61,6 +61,7 @@ struct route {
 	/* For what is relayed by the model that the body names. */
 	const char	*api_path;	/* what is asked of the provider, below its base URL; NULL: what stands behind /v1/ */
 	const char	*passed_query;	/* the one pair of the client's query that goes up, "name=value"; NULL: none does */
+	const char	*usual_models;	/* a piece of the names of models, one of which a body without one means; NULL: it must name one */
 	bool		 takes_forms;	/* multipart/form-data, too */
 	enum answer_kind answer;	/* what a good one looks like */
 	bool		 counts_tokens;	/* always consumes tokens, whether or not the provider says how many */

@@ -84,7 +84,7 @@ const struct route routes[] = {
 	CALL("fim/completions", "text between two others (Mistral)", TEXT,
 	    LOOKS(CHAT)),
 	CALL("embeddings", "embeddings", TOKENS, LOOKS(VECTORS)),
-	CALL("moderations", "moderation"),
+	CALL("moderations", "moderation", .usual_models = "moderation"),
 	CALL("chat/moderations", "moderation of a chat (Mistral)"),
 	CALL("rerank", "reranking"),
 	CALL("reranking", "reranking, as llama.cpp also calls it"),

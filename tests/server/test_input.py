@@ -4,6 +4,8 @@ import json
 import pytest
 
 from client import PATIENCE, until
+from client_keys import made
+from fixtures import provider
 from servers import LOGIC
 from upstream import chat_answer
 
@@ -83,6 +85,49 @@ def test_model_that_is_no_name(client, upstream, model, status):
     assert reply.status == status, reply
     assert reply.error["param"] == "model"
     assert upstream.requests == []
+
+
+def moderating(upstream, *names, namespace="default"):
+    return provider(upstream, namespace=namespace, models=tuple(
+        {"name": name, "target": f"{name}-upstream"} for name in names))
+
+
+def test_a_moderation_need_not_name_a_model(make_server, upstream):
+    """OpenAI's has a model of its own for that: one that is configured here."""
+    upstream.script = lambda x: x.json({"results": []})
+    one = make_server("lighttpd", {}, {
+        "chat": moderating(upstream, "a-chat", "zz-chat"),
+        "lab": moderating(upstream, "a-moderation", namespace="lab"),
+        "mods": moderating(upstream, "text-moderation",
+                           "omni-moderation-latest")})
+    assert one.client().post("/v1/moderations",
+                             b'{"input":"x"}').status == 200
+    assert upstream.wait().body == \
+        b'{"model":"omni-moderation-latest-upstream","input":"x"}'
+    assert one.client().post("/v1/moderations", {
+        "input": "x", "model": "text-moderation"}).status == 200
+    assert json.loads(upstream.wait(2).body)["model"] == \
+        "text-moderation-upstream"
+    reply = one.client().post("/v1/chat/completions", {"messages": []})
+    assert reply.status == 400, reply
+
+
+def test_a_limited_key_gets_the_moderation_that_it_may_use(
+        make_server, upstream):
+    upstream.script = lambda x: x.json({"results": []})
+    one = make_server("lighttpd", {}, {"mods": moderating(
+        upstream, "a-moderation", "b-moderation", "chat")})
+    for models, status in (("b-*", 200), ("chat", 400)):
+        secret = made(one, "k" + models[0], "--models", models)
+        one.everywhere(lambda client: client.get("/v1/models").status == 200,
+                       "the key", secret)
+        upstream.clear()
+        upstream.script = lambda x: x.json({"results": []})
+        reply = one.client(secret).post("/v1/moderations", {"input": "x"})
+        assert reply.status == status, reply
+        assert [json.loads(x.body)["model"] for x in upstream.requests] == (
+            ["b-moderation-upstream"] if status == 200 else [])
+    assert "default_model" in reply.error["message"]
 
 
 @pytest.mark.parametrize("path", ["chat/completions", "completions",
