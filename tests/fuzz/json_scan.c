@@ -92,6 +92,47 @@ check_range(const struct json_range *range, const uint8_t *data)
 	must(s.ranges[1].end - s.ranges[1].start == range->end - range->start);
 }
 
+static void
+scan_strictly(struct json_scan *s, const struct spelling *spelling,
+    const uint8_t *data, size_t n, size_t step)
+{
+	json_scan_init_strict(s, spelling);
+	s->noted = spelling;
+	for (size_t i = 0; i < n; i += step)
+		json_scan_feed(s, data + i, n - i < step ? n - i : step);
+	json_scan_end(s);
+}
+
+/*
+ * Being strict changes nothing but what is refused: of a body that passes both
+ * ways all is the same, and each name that is there was noted, no other.
+ */
+static void
+check_strict(const struct json_scan *loose, const uint8_t *data, size_t n)
+{
+	static struct spelling spelling;
+	struct json_scan whole, pieces;
+
+	for (size_t i = spelling.count; i < NAMES - 1; i++)
+		spelling_add(&spelling, names[i]);
+	scan_strictly(&whole, &spelling, data, n, n + 1);
+	for (size_t step = 1; step <= 9; step += 4) {
+		scan_strictly(&pieces, &spelling, data, n, step);
+		must(pieces.err == whole.err);
+		must(pieces.err_offset == whole.err_offset);
+		must(pieces.noted_mask == whole.noted_mask);
+	}
+	if (whole.err != ERR_NONE)
+		return;
+	must(loose->err == ERR_NONE || loose->err == ERR_JSON_DUPLICATE);
+	for (size_t i = 0; loose->err == ERR_NONE && i < NAMES - 1; i++) {
+		must(whole.ranges[i].kind == loose->ranges[i].kind);
+		must(whole.ranges[i].start == loose->ranges[i].start);
+		must((whole.noted_mask >> i & 1) ==
+		    (whole.ranges[i].kind != JSON_ABSENT));
+	}
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
@@ -104,6 +145,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	}
 	must(whole.err == ERR_NONE || whole.err_offset <= n);
 	compare_to_yajl(&whole, data, n);
+	check_strict(&whole, data, n);
 	for (size_t i = 0; whole.err == ERR_NONE && i < NAMES; i++)
 		check_range(&whole.ranges[i], data);
 	return 0;
