@@ -15,8 +15,6 @@
 #include "handlers/reply.h"
 #include "handlers/route.h"
 
-enum { ASK_AFTER_MS = 600000 };		/* a response that nobody asks for */
-
 /* ---- What a response says of itself. ---- */
 
 enum progress { PROGRESS_UNKNOWN, PROGRESS_UNFINISHED, PROGRESS_FINISHED };
@@ -86,7 +84,6 @@ make_unpaid(struct exchange *x)
 	struct unpaid *u = arena_alloc(x->call.arena, sizeof *u);
 
 	u->made_ms = (int64_t)(clock_wall_us() / 1000);
-	u->ask_ms = u->made_ms + ASK_AFTER_MS;
 	snprintf(u->model, sizeof u->model, "%s", x->call.model);
 	return u;
 }

@@ -179,10 +179,10 @@ static const char *const migrations[] = {
 	/* Responses that are charged when they are done: unpaid.c. */
 	"CREATE TABLE unpaid (provider TEXT NOT NULL, id TEXT NOT NULL,"
 	"  url TEXT NOT NULL, key_id TEXT NOT NULL, model TEXT NOT NULL,"
-	"  made_ms INTEGER NOT NULL, ask_ms INTEGER NOT NULL,"
-	"  claim TEXT NOT NULL, claimed_ms INTEGER NOT NULL,"
+	"  made_ms INTEGER NOT NULL, claim TEXT NOT NULL,"
+	"  claimed_ms INTEGER NOT NULL,"
 	"  PRIMARY KEY (provider, id)) WITHOUT ROWID;"
-	"CREATE INDEX unpaid_ask ON unpaid (ask_ms);",
+	"CREATE INDEX unpaid_made ON unpaid (made_ms);",
 	/*
 	 * Ids of keys were half of their hashes. TRANSLATED is key_ids_translate,
 	 * of which every id has one: what belonged together does so still.

@@ -13,6 +13,8 @@
 
 #define HOUR_MS		INT64_C(3600000)
 
+#define KEPT_MS		(30 * 24 * HOUR_MS)
+
 enum { SETTLING_HOURS = 3 };		/* in whose files the line of a claim may be */
 
 static sqlite3_stmt *
@@ -44,26 +46,35 @@ finish(sqlite3_stmt *stmt)
 	return !ok ? UNPAID_DB_ERROR : count > 0 ? UNPAID_OK : UNPAID_NONE;
 }
 
+static void
+unpaid_expire(struct db *db, int64_t now_ms)
+{
+	sqlite3_stmt *stmt = prepare(db, "DELETE FROM unpaid "
+	    "WHERE made_ms < ?1", NULL, 0);
+
+	if (stmt != NULL)
+		sqlite3_bind_int64(stmt, 1, now_ms - KEPT_MS);
+	finish(stmt);
+}
+
 enum unpaid_result
 unpaid_put(struct db *db, const struct unpaid *u)
 {
 	const char *texts[] = { u->provider, u->id, u->url, u->key_id,
 	    u->model };
-	sqlite3_stmt *stmt = prepare(db, "INSERT INTO unpaid (provider, id, "
-	    "url, key_id, model, made_ms, ask_ms, claim, claimed_ms) "
-	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, '', 0) "
-	    "ON CONFLICT (provider, id) DO NOTHING", texts, 5);
+	sqlite3_stmt *stmt;
 
-	if (stmt != NULL) {
+	unpaid_expire(db, u->made_ms);
+	stmt = prepare(db, "INSERT INTO unpaid (provider, id, url, key_id, "
+	    "model, made_ms, claim, claimed_ms) "
+	    "VALUES (?1, ?2, ?3, ?4, ?5, ?6, '', 0) "
+	    "ON CONFLICT (provider, id) DO NOTHING", texts, 5);
+	if (stmt != NULL)
 		sqlite3_bind_int64(stmt, 6, u->made_ms);
-		sqlite3_bind_int64(stmt, 7, u->ask_ms);
-	}
 	return finish(stmt);
 }
 
 /* ---- Finding. ---- */
-
-#define COLUMNS "provider, id, url, key_id, model, made_ms, ask_ms"
 
 static void
 copy(char *out, size_t size, sqlite3_stmt *stmt, int column)
@@ -82,13 +93,9 @@ read_row(sqlite3_stmt *stmt, struct unpaid *out)
 		return UNPAID_DB_ERROR;
 	step = sqlite3_step(stmt);
 	if (step == SQLITE_ROW) {
-		copy(out->url, sizeof out->url, stmt, 2);
-		copy(out->model, sizeof out->model, stmt, 4);
-		out->made_ms = sqlite3_column_int64(stmt, 5);
-		out->ask_ms = sqlite3_column_int64(stmt, 6);
-		copy(out->provider, sizeof out->provider, stmt, 0);
-		copy(out->id, sizeof out->id, stmt, 1);
-		copy(out->key_id, sizeof out->key_id, stmt, 3);
+		copy(out->url, sizeof out->url, stmt, 0);
+		copy(out->model, sizeof out->model, stmt, 1);
+		out->made_ms = sqlite3_column_int64(stmt, 2);
 	}
 	sqlite3_finalize(stmt);
 	return step == SQLITE_ROW ? UNPAID_OK : step == SQLITE_DONE ?
@@ -98,37 +105,13 @@ read_row(sqlite3_stmt *stmt, struct unpaid *out)
 enum unpaid_result
 unpaid_find(struct db *db, struct unpaid *out)
 {
-	const struct unpaid wanted = *out;
-	const char *texts[] = { wanted.provider, wanted.id, wanted.key_id };
+	const char *texts[] = { out->provider, out->id, out->key_id };
 
-	return read_row(prepare(db, "SELECT " COLUMNS " FROM unpaid "
+	return read_row(prepare(db, "SELECT url, model, made_ms FROM unpaid "
 	    "WHERE provider = ?1 AND id = ?2 AND key_id = ?3", texts, 3), out);
 }
 
-enum unpaid_result
-unpaid_find_due(struct db *db, struct unpaid *out, int64_t now_ms)
-{
-	sqlite3_stmt *stmt = prepare(db, "SELECT " COLUMNS " FROM unpaid "
-	    "WHERE ask_ms <= ?1 ORDER BY ask_ms LIMIT 1", NULL, 0);
-
-	if (stmt != NULL)
-		sqlite3_bind_int64(stmt, 1, now_ms);
-	return read_row(stmt, out);
-}
-
 /* ---- Paying. ---- */
-
-enum unpaid_result
-unpaid_delay(struct db *db, const struct unpaid *u, int64_t ask_ms)
-{
-	const char *texts[] = { u->provider, u->id };
-	sqlite3_stmt *stmt = prepare(db, "UPDATE unpaid SET ask_ms = ?3 "
-	    "WHERE provider = ?1 AND id = ?2", texts, 2);
-
-	if (stmt != NULL)
-		sqlite3_bind_int64(stmt, 3, ask_ms);
-	return finish(stmt);
-}
 
 /* Whose claim it is, and since when; "" = nobody's. */
 static enum unpaid_result

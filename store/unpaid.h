@@ -19,7 +19,6 @@ struct unpaid {
 	char		 key_id[OBJECTS_KEY_MAX];	/* who is to pay */
 	char		 model[UNPAID_MODEL_MAX];	/* as the client asked for it */
 	int64_t		 made_ms;	/* wall clock */
-	int64_t		 ask_ms;	/* when to ask the provider, if nobody else does */
 };
 
 enum unpaid_result {
@@ -28,19 +27,14 @@ enum unpaid_result {
 	UNPAID_DB_ERROR
 };
 
-/* Remember one. Blocks, as all of these. */
+/*
+ * Remember one, and forget those of 30 days before: as long as a response can be
+ * asked for. Blocks, as all of these.
+ */
 enum unpaid_result unpaid_put(struct db *, const struct unpaid *);
 
 /* Find what OUT's provider, id and key_id name, and fill in the rest. */
 enum unpaid_result unpaid_find(struct db *, struct unpaid *out);
-
-/* Find the one that is due at NOW_MS for longest. */
-enum unpaid_result unpaid_find_due(struct db *, struct unpaid *out,
-	    int64_t now_ms);
-
-/* It is not done yet: ask at ASK_MS. */
-enum unpaid_result unpaid_delay(struct db *, const struct unpaid *,
-	    int64_t ask_ms);
 
 /*
  * The request CLAIM is about to pay, and nobody else may. Who has claimed it an
