@@ -47,6 +47,7 @@ struct app {
 	struct catalog	*catalog;	/* what providers with a wildcard have */
 	struct live	 live;		/* the requests that are being served */
 	struct admin_queue admin_queue;
+	uint64_t	 held_bytes;	/* of streams that are held to their end */
 	unsigned	 drains;	/* upstreams that are read to their end without a client */
 };
 

@@ -13,9 +13,7 @@
 
 enum {
 	FLAT_MAX_BYTES = 65535,		/* libcurl sends so much in one piece with its head */
-	HOLD_TOKEN_EVENTS = 64,		/* what waits for a first token... */
-	HOLD_TOKEN_BYTES = 256 << 10,
-	HOLD_END_BYTES = 16 << 20,	/* ...and for the end */
+	HOLD_TOKEN_EVENTS = 64,		/* that wait for a first token */
 	PIECE_BYTES = 64 << 10		/* passed on at once */
 };
 
@@ -42,21 +40,6 @@ choose(struct try *t)
 	}
 }
 
-/* A stream is held while something may still be won by it. */
-static size_t
-hold_limit(const struct try *t)
-{
-	size_t	 client = t->x->call.snapshot->conf->limits.client_buffer_bytes;
-
-	if (t->order->whole_max != 0)
-		return t->order->whole_max;
-	if (t->mode == TRY_HELD)
-		return client;
-	if (t->step->target->release == CONF_RELEASE_END)
-		return HOLD_END_BYTES;
-	return client < HOLD_TOKEN_BYTES ? client : HOLD_TOKEN_BYTES;
-}
-
 static void
 try_on_head(void *arg, struct attempt *a)
 {
@@ -65,7 +48,7 @@ try_on_head(void *arg, struct attempt *a)
 	t->attempt = a;			/* libcurl may be this fast */
 	t->record->status = a->status;
 	try_read_head(t, a);
-	t->held.max = hold_limit(t);
+	t->held.max = try_hold_limit(t);
 	if (a->status >= 300)
 		attempt_note_token(a);	/* there are no tokens to wait for */
 	else if (t->mode == TRY_HELD || t->mode == TRY_PLAIN)
@@ -100,6 +83,7 @@ release(struct try *t)
 	}
 	if (buf_len(&t->held) == 0)
 		buf_fini(&t->held);
+	try_count_held(t, buf_len(&t->held));
 	return more;
 }
 
@@ -219,7 +203,8 @@ feed_held(struct try *t, const char *bytes, size_t n)
 	bool	 fits;
 
 	t->fed = (int64_t)buf_len(&t->held);
-	fits = buf_append(&t->held, bytes, n) == ERR_NONE;
+	fits = try_may_hold(t) && buf_append(&t->held, bytes, n) == ERR_NONE;
+	try_count_held(t, buf_len(&t->held));
 	if (!fits)
 		t->strips = false;
 	sse_feed(&t->sse, bytes, n);
@@ -300,7 +285,7 @@ try_on_open(struct try *t, const char *bytes, size_t n)
 	struct buf all;
 	bool	 more;
 
-	t->held.max = hold_limit(t);
+	t->held.max = try_hold_limit(t);
 	if (buf_len(&t->held) == 0)
 		return begin_body(t, bytes, n);
 	if (buf_append(&t->held, bytes, n) != ERR_NONE) {
@@ -396,6 +381,7 @@ try_resume(struct try *t)
 void
 try_forget_answer(struct try *t)
 {
+	try_count_held(t, 0);
 	buf_fini(&t->held);
 }
 
@@ -450,6 +436,7 @@ try_free(struct try *t)
 	free(t->flat);
 	sse_fini(&t->sse);
 	meter_fini(&t->meter);
+	try_count_held(t, 0);
 	buf_fini(&t->held);
 }
 

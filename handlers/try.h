@@ -90,6 +90,7 @@ struct try {
 	enum fault	 told;		/* by the first error event; FAULT_NONE: none went by */
 	bool		 is_left;	/* for what it told: another try may do better */
 	int64_t		 retry_after_ms; /* -1 = not told */
+	size_t		 held_counted;	/* of HELD, in the process's sum */
 	int64_t		 fed;		/* where in HELD the read that is being fed begins, or would */
 	uint64_t	 last_read_ms;	/* loop time; 0 = nothing yet */
 };
@@ -125,6 +126,15 @@ enum retry_kind try_kind_of_status(const struct try *);
 
 /* Bytes of what is held that may go: not an event that may turn out to be ours alone. */
 size_t	try_ready(const struct try *);
+
+/*
+ * How much of the answer may be held; and may more of it be? Streams that are
+ * held to their end have a sum in the process, in which N bytes of this one
+ * count from now on.
+ */
+size_t	try_hold_limit(const struct try *);
+bool	try_may_hold(const struct try *);
+void	try_count_held(struct try *, size_t n);
 
 /* Its answer will not be passed on: let go of what is held. */
 void	try_forget_answer(struct try *);
