@@ -8,19 +8,19 @@
 
 enum { BYTES_PER_TOKEN = 4 };
 
-/* Members of usage objects, and of objects in them. */
-static const struct { const char *group, *name; enum meter_count count; } members[] = {
+/* A member of usage objects, or of objects in them. */
+struct member {
+	const char	*group, *name;
+	enum meter_count count;
+};
+
+static const struct member members[] = {
 	{ NULL, "prompt_tokens", METER_PROMPT },
 	{ NULL, "input_tokens", METER_INPUT },
 	{ NULL, "completion_tokens", METER_COMPLETION },
 	{ NULL, "output_tokens", METER_OUTPUT },
 	{ NULL, "total_tokens", METER_TOTAL },
 	{ NULL, "prompt_cache_hit_tokens", METER_CACHED },	/* DeepSeek */
-	{ NULL, "promptTokenCount", METER_PROMPT },		/* Gemini's own */
-	{ NULL, "candidatesTokenCount", METER_COMPLETION },
-	{ NULL, "totalTokenCount", METER_TOTAL },
-	{ NULL, "cachedContentTokenCount", METER_CACHED },
-	{ NULL, "thoughtsTokenCount", METER_REASONING },
 	{ "prompt_tokens_details", "cached_tokens", METER_CACHED },
 	{ "input_tokens_details", "cached_tokens", METER_CACHED },
 	{ NULL, "cache_read_input_tokens", METER_CACHE_READ },
@@ -28,6 +28,15 @@ static const struct { const char *group, *name; enum meter_count count; } member
 	{ "prompt_tokens_details", "cache_write_tokens", METER_CACHE_WRITE },	/* OpenRouter */
 	{ "completion_tokens_details", "reasoning_tokens", METER_REASONING },
 	{ "output_tokens_details", "reasoning_tokens", METER_REASONING },
+};
+
+/* Gemini's own, in whose objects there is none of those. */
+static const struct member gemini_members[] = {
+	{ NULL, "promptTokenCount", METER_PROMPT },
+	{ NULL, "candidatesTokenCount", METER_COMPLETION },
+	{ NULL, "totalTokenCount", METER_TOTAL },
+	{ NULL, "cachedContentTokenCount", METER_CACHED },
+	{ NULL, "thoughtsTokenCount", METER_REASONING },
 };
 
 static uint64_t
@@ -88,28 +97,42 @@ number_get(yajl_val v, uint64_t *number)
 	return true;
 }
 
+/* False: USAGE has none of the COUNT members of TABLE. */
+static bool
+members_read(struct meter *m, yajl_val usage, const struct member *table,
+    size_t count, bool in_message)
+{
+	bool has_any = false;
+	uint64_t number;
+
+	for (size_t i = 0; i < count; i++) {
+		enum meter_count which = table[i].count;
+		yajl_val group = table[i].group == NULL ? usage :
+		    tree_find(usage, table[i].group);
+
+		if (!number_get(tree_find(group, table[i].name), &number))
+			continue;
+		has_any = true;
+		m->counts[which] = max(m->counts[which], number);
+		m->is_known[which] = true;
+		if (which == METER_OUTPUT && number > 0)
+			m->is_begun = in_message;
+	}
+	return has_any;
+}
+
 /* ARG's meter reads the text of an object "usage". */
 static void
 usage_read(void *arg, const char *object, size_t n, bool in_message)
 {
 	struct meter *m = arg;
-	yajl_val usage = tree_parse(object, n), group;
-	bool has_output = false;
-	uint64_t number;
+	yajl_val usage = tree_parse(object, n);
 
-	for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-		enum meter_count count = members[i].count;
-
-		group = members[i].group == NULL ? usage :
-		    tree_find(usage, members[i].group);
-		if (!number_get(tree_find(group, members[i].name), &number))
-			continue;
-		m->counts[count] = max(m->counts[count], number);
-		m->is_known[count] = true;
-		has_output |= count == METER_OUTPUT && number > 0;
-	}
-	if (has_output)
-		m->is_begun = in_message;
+	if (!members_read(m, usage, members,
+	    sizeof members / sizeof members[0], in_message))
+		members_read(m, usage, gemini_members,
+		    sizeof gemini_members / sizeof gemini_members[0],
+		    in_message);
 	yajl_tree_free(usage);
 }
 
