@@ -266,6 +266,8 @@ def test_examples_agree_on_user_port_and_time():
     assert f"uid={user}," in found["container/compose.yml"]
     assert f"containerPort: {port}\n" in pod
     assert f':{port}"\n' in found["container/compose.yml"]
+    assert '- "${LOG_DIR:-log}:/var/log/sluice"' in \
+        found["container/compose.yml"]
     grace = re.search(r"terminationGracePeriodSeconds: (\d+)", pod)[1]
     minutes = re.search(r"stop_grace_period: (\d+)m",
                         found["container/compose.yml"])[1]
