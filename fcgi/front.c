@@ -192,6 +192,20 @@ front_on_sweep(uv_timer_t *timer)
 	front_resume(f);
 }
 
+/*
+ * O_NONBLOCK belongs to the socket that all who have it share, and any of them can
+ * take it away: systemd does, when it hands the socket to a command as its standard
+ * input. accept4 then waits no longer than this.
+ */
+static void
+front_bound_accept(struct front *f)
+{
+	static const struct timeval longest = { .tv_usec = 1000 };
+
+	setsockopt(f->listen_fd, SOL_SOCKET, SO_RCVTIMEO, &longest,
+	    sizeof longest);
+}
+
 static int
 front_listen(struct front *f)
 {
@@ -203,6 +217,7 @@ front_listen(struct front *f)
 	    &len) == 0 && local.ss_family != AF_UNIX;
 	f->peers = getenv("FCGI_WEB_SERVER_ADDRS");
 	fcntl(f->listen_fd, F_SETFD, FD_CLOEXEC);
+	front_bound_accept(f);
 	err = uv_poll_init(f->loop, &f->listen_poll, f->listen_fd);
 	if (err != 0)
 		return err;

@@ -59,6 +59,7 @@ class Responder:
                 open(f"{self.tmp}/err", "ab") as err:
             sock.bind(self.path)
             sock.listen(1024)
+            self.listener = sock.dup()  # the same open file description
             self.process = subprocess.Popen(
                 WRAPPER.split() + [f"{BUILD}/sluice.fcgi"], stdin=sock,
                 stdout=err, stderr=err, env=self.env, preexec_fn=prepare)
@@ -118,6 +119,7 @@ class Responder:
         finally:
             self.process.kill()
             self.process.wait()
+            self.listener.close()
             shutil.rmtree(self.tmp, ignore_errors=True)
 
 

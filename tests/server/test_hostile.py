@@ -98,6 +98,14 @@ def bad(raw, start, request):
 
 # ---- The peer. ----
 
+def test_a_listening_socket_that_others_make_blocking(start, upstream):
+    """systemd hands it to the command of a reload as standard input."""
+    one = start({"up": provider(upstream, models=({"name": "m"},))})
+    one.listener.setblocking(True)
+    for _ in range(3):
+        one.works()
+
+
 def test_split_at_every_byte(responder):
     request = whole(parameters(body=CHAT), CHAT)
     for i in range(1, len(request), 7):
