@@ -521,7 +521,8 @@ def test_a_deleted_state_file_is_made_again(start, upstream, a, b):
     assert len(a.requests) == 3
     until(lambda: in_metrics(scrape(server))["tries under way"] == 0,
           "nothing under way")
-    assert in_metrics(scrape(server))["requests under way"] == 1
+    until(lambda: in_metrics(scrape(server))["requests under way"] == 1,
+          "the scrape alone to be under way")
     assert server.responders() == pids
 
 
