@@ -173,10 +173,12 @@ def test_a_wrong_key_of_anthropics_clients(server):
 
 def test_whose_files_and_batches_they_are(make_server, upstream):
     """Anthropic's clients reach a provider of Anthropic's, if there is one."""
-    upstream.script = lambda x: x.json({"data": [], "has_more": False})
+    upstream.script = lambda x: x.json(
+        {"id": f"msgbatch_{len(upstream.requests)}"})
 
     def reached(server, *headers):
-        reply = server.client().get("/v1/messages/batches", headers=headers)
+        reply = server.client().post("/v1/messages/batches", {"requests": []},
+                                     headers=list(headers))
         assert reply.status == 200, reply
         return reply.header("x-sluice-provider")
     both = {
