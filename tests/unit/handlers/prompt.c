@@ -17,6 +17,7 @@
 #include "base/log.h"
 #include "handlers/body.h"
 #include "handlers/route.h"
+#include "store/key_ids.h"
 #include "tests/unit/store/children.h"
 
 #define CHAT		"/v1/chat/completions"
@@ -175,10 +176,13 @@ be_the_key(struct fixture *f, const char *secret)
 {
 	unsigned char hash[KEYS_HASH];
 	char	 id[KEYS_ID_SIZE];
+	struct key_ids ids;
 
 	crypto_hash_sha256(hash, (const unsigned char *)secret,
 	    strlen(secret));
-	sodium_bin2hex(id, sizeof id, hash, sizeof id / 2);
+	assert_true(key_ids_load(&ids, f->place->dir));
+	key_ids_make(&ids, hash, id);
+	key_ids_forget(&ids);
 	f->x.call.key_id = arena_strdup(&f->arena, id);
 }
 
